@@ -1,0 +1,1 @@
+"""Heliograph: a messaging gateway."""

@@ -1,0 +1,56 @@
+"""What policy says of one delivery, with the trace of every rule that spoke."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from gateway.domain.recipients import JsonValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceStep:
+    """One rule consulted: its verdict and the values it saw, with where they came from."""
+
+    rule: str
+    verdict: Literal["pass", "hold", "suppress", "expire"]
+    saw: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """It may go now, through these providers in this order."""
+
+    route: tuple[str, ...]
+    trace: tuple[TraceStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """It may not go before an instant; `rule` names what holds it."""
+
+    not_before: datetime
+    reason: str
+    rule: str
+    trace: tuple[TraceStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppress:
+    """It may never go on this channel; under `first` the next channel is tried."""
+
+    reason: str
+    rule: str
+    trace: tuple[TraceStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire:
+    """Its time is over, or no allowed instant is left before it is."""
+
+    reason: str
+    rule: str
+    trace: tuple[TraceStep, ...]
+
+
+Decision = Send | Hold | Suppress | Expire

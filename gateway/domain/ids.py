@@ -1,0 +1,49 @@
+"""Ids: opaque, prefixed, and sortable by the time they were made."""
+
+import secrets
+from datetime import datetime
+from typing import Final, NewType
+
+MessageId = NewType("MessageId", str)
+DeliveryId = NewType("DeliveryId", str)
+AttemptId = NewType("AttemptId", str)
+EventId = NewType("EventId", str)
+ServiceId = NewType("ServiceId", str)
+KeyId = NewType("KeyId", str)
+RecipientId = NewType("RecipientId", str)
+"""The caller's own id for a person, unique within one service."""
+SuppressionId = NewType("SuppressionId", str)
+ConsentId = NewType("ConsentId", str)
+WorkerId = NewType("WorkerId", str)
+
+MESSAGE: Final = "msg"
+DELIVERY: Final = "dlv"
+ATTEMPT: Final = "att"
+EVENT: Final = "evt"
+SERVICE: Final = "svc"
+KEY: Final = "key"
+SUPPRESSION: Final = "sup"
+CONSENT: Final = "cns"
+WORKER: Final = "wrk"
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32 in lower case: ASCII order is numeric order, and no letter is read as a digit."""
+_TIME_DIGITS: Final = 10
+_RANDOM_DIGITS: Final = 16
+
+
+def _encode(number: int, digits: int) -> str:
+    encoded = []
+    for _ in range(digits):
+        number, low = divmod(number, 32)
+        encoded.append(_ALPHABET[low])
+    return "".join(reversed(encoded))
+
+
+def make_id(prefix: str, at: datetime, entropy: int | None = None) -> str:
+    """Make `prefix_` + 10 digits of milliseconds since 1970 + 16 random digits (80 bits), all base 32.
+
+    Ids made a millisecond or more apart sort by time; `entropy` fixes the random part for tests.
+    """
+    random_part = secrets.randbits(80) if entropy is None else entropy
+    return f"{prefix}_{_encode(int(at.timestamp() * 1000), _TIME_DIGITS)}{_encode(random_part, _RANDOM_DIGITS)}"

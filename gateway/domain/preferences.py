@@ -1,0 +1,82 @@
+"""What a person wants and what forbids writing to them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
+from gateway.domain.recipients import Channel, JsonValue
+
+
+class Category(StrEnum):
+    """Why we may write at all; from the most urgent to the most restricted."""
+
+    CRITICAL = "critical"
+    TRANSACTIONAL = "transactional"
+    MARKETING = "marketing"
+
+    @property
+    def needs_consent(self) -> bool:
+        """Only marketing waits for a grant; the others respect suppressions alone."""
+        return self is Category.MARKETING
+
+
+class ConsentState(StrEnum):
+    """What a person last said of a (channel, topic)."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    PENDING = "pending"
+    """A double opt-in was started and not yet confirmed: not a grant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """One line of the consent history; never changed, only followed by another."""
+
+    id: ConsentId
+    service_id: ServiceId
+    recipient_id: RecipientId
+    channel: Channel
+    topic: str
+    state: ConsentState
+    source: str
+    """Where it was said, such as `signup-form`, `one-click`, `preference-centre`, `api`."""
+    wording: str | None = None
+    """The sentence that the person agreed to, as shown."""
+    locale: str | None = None
+    evidence: Mapping[str, JsonValue] | None = None
+    at: datetime
+    """When the person said it; may lie before `recorded_at`."""
+    recorded_at: datetime
+
+
+class SuppressionReason(StrEnum):
+    """Why an address is never to be written to."""
+
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    STOP = "stop"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """An address that must not be written to on a channel, gateway-wide."""
+
+    id: SuppressionId
+    channel: Channel
+    address: str
+    reason: SuppressionReason
+    scope: str = "all"
+    """`all`, a category (`marketing`) or `topic:<name>`: which messages it forbids."""
+    evidence: Mapping[str, JsonValue] | None = None
+    created_at: datetime
+    expires_at: datetime | None = None
+
+    def forbids(self, category: Category, topic: str | None, now: datetime) -> bool:
+        """Whether this suppression speaks against such a message at that instant."""
+        if self.expires_at is not None and self.expires_at <= now:
+            return False
+        return self.scope in ("all", category.value, f"topic:{topic}")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from gateway.domain.recipients import JsonValue
+from gateway.domain.preferences import Category, Consent, Suppression
+from gateway.domain.recipients import Channel, JsonValue, Recipient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +55,22 @@ class Expire:
 
 
 Decision = Send | Hold | Suppress | Expire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that policy looks at for one delivery; read in one go just before the decision."""
+
+    category: Category
+    topic: str | None
+    channel: Channel
+    recipient: Recipient
+    """What is stored, with the message's inline values on top."""
+    send_at: datetime | None
+    expires_at: datetime
+    consents: tuple[Consent, ...]
+    """The recipient's history for this topic on any channel, in no particular order."""
+    suppressions: tuple[Suppression, ...]
+    """Those of the recipient's addresses on this channel, expired ones included."""
+    route: tuple[str, ...]
+    """Providers that serve this channel and country, in order; empty when there is none."""

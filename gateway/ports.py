@@ -217,7 +217,7 @@ class DispatchStore(Protocol):
         """Recipients, consents and suppressions for all claims, in a few queries."""
 
     async def reserve(self, reservation: Reservation) -> bool:
-        """Mark `sending` and write the attempt; False when the claim is no longer ours or a suppression came between."""
+        """Mark `sending` and write the attempt; False when the claim is lost or a suppression came between."""
 
     async def record(self, step: Step) -> bool:
         """Write a step and give the claim back; False when it is no longer ours (nothing was written)."""

@@ -1,0 +1,196 @@
+"""Reading the settings: defaults, then `heliograph.toml`, then HELIOGRAPH_* variables, in one place.
+
+An unknown key or a bad value stops the start with the key, the file and the line. A secret may be named as
+`{env = "NAME"}` or `{file = "path"}`.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from gateway.errors import ConfigurationError
+from gateway.settings import MailboxProviderSettings, Section, Settings, SmtpProviderSettings
+
+CONFIG_VARIABLE: Final = "HELIOGRAPH_CONFIG"
+DEFAULT_FILE: Final = "heliograph.toml"
+_PREFIX: Final = "HELIOGRAPH_"
+_PROVIDER_MODELS: Final[Mapping[str, type[Section]]] = {
+    "smtp": SmtpProviderSettings,
+    "mailbox": MailboxProviderSettings,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSettings:
+    """Settings with the place that each value came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    """`server.port` → `heliograph.toml:3` or `HELIOGRAPH_SERVER_PORT`; a key that is absent has its default."""
+
+
+def load_settings(environ: Mapping[str, str] = os.environ, directory: Path | None = None) -> LoadedSettings:
+    """Read the file that HELIOGRAPH_CONFIG names, or `heliograph.toml` in `directory`, and the environment.
+
+    Raises ConfigurationError that names key, place and fix.
+    """
+    path, text = _read_file(environ, directory or Path.cwd())
+    try:
+        raw: dict[str, object] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    lines = dict(_key_lines(text))
+    sources = {key: f"{path}:{lines.get(key, 1)}" for key in _leaves(raw)}
+    for key, (variable, value) in _environment_values(raw, environ).items():
+        _put(raw, key.split("."), value)
+        sources[key] = variable
+    _resolve_secrets(raw, environ, sources)
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error, sources, lines, path)) from error
+    _check_routes(settings, sources)
+    return LoadedSettings(settings=settings, sources=sources)
+
+
+def _read_file(environ: Mapping[str, str], directory: Path) -> tuple[Path, str]:
+    named = environ.get(CONFIG_VARIABLE)
+    path = Path(named) if named else directory / DEFAULT_FILE
+    if not named and not path.exists():
+        return path, ""
+    try:
+        return path, path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+
+
+_TABLE: Final = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
+_KEY: Final = re.compile(r"""(?:^|[;{,])\s*["']?([A-Za-z0-9_-]+)["']?\s*=""")
+
+
+def _key_lines(text: str) -> Iterator[tuple[str, int]]:
+    """Dotted keys with the line on which each is written; good enough to point a person to it."""
+    table = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _TABLE.match(line):
+            table = header[1].replace('"', "").replace("'", "")
+            yield table, number
+        elif key := _KEY.match(line):
+            yield f"{table}.{key[1]}" if table else key[1], number
+
+
+def _leaves(value: object, prefix: str = "") -> Iterator[str]:
+    """Dotted names of all values; arrays of tables and secret references count as one value."""
+    if isinstance(value, dict) and not (prefix and set(value) in ({"env"}, {"file"})):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{prefix}.{key}" if prefix else key)
+    else:
+        yield prefix
+
+
+def _put(raw: dict[str, object], path: list[str], value: object) -> None:
+    table = raw
+    for name in path[:-1]:
+        inner = table.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise ConfigurationError(f"{'.'.join(path)}: {name} is not a table")
+        table = inner
+    table[path[-1]] = value
+
+
+def _environment_values(raw: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """`server.port` → (`HELIOGRAPH_SERVER_PORT`, value) for every variable that names a setting."""
+    names = {_variable(key): key for key in _settable(raw)}
+    found = {}
+    for variable, value in environ.items():
+        if not variable.startswith(_PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        section = variable.removeprefix(_PREFIX).split("_")[0].lower()
+        if variable in names:
+            found[names[variable]] = (variable, value)
+        elif section in Settings.model_fields and section != "providers":
+            known = ", ".join(sorted(name for name in names if name.startswith(f"{_PREFIX}{section.upper()}_")))
+            raise ConfigurationError(f"{variable}: there is no such setting; in this section there are {known}")
+    return found
+
+
+def _variable(key: str) -> str:
+    return _PREFIX + re.sub(r"[.-]", "_", key).upper()
+
+
+def _settable(raw: Mapping[str, object]) -> Iterator[str]:
+    yield from _section_keys("", Settings)
+    providers = raw.get("providers")
+    for name, table in providers.items() if isinstance(providers, dict) else ():
+        kind = table.get("kind") if isinstance(table, dict) else None
+        if kind in _PROVIDER_MODELS:
+            yield from _section_keys(f"providers.{name}.", _PROVIDER_MODELS[kind])
+
+
+def _section_keys(prefix: str, model: type[Section]) -> Iterator[str]:
+    """Dotted names of the single values below a section; lists and maps come from the file alone."""
+    for name, field in model.model_fields.items():
+        annotation: object = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Section):
+            yield from _section_keys(f"{prefix}{name}.", annotation)
+        elif name not in ("providers", "routes"):
+            yield f"{prefix}{field.alias or name}"
+
+
+def _resolve_secrets(raw: dict[str, object], environ: Mapping[str, str], sources: dict[str, str]) -> None:
+    """Put the named variable's or file's content in place of every `{env = …}` and `{file = …}`."""
+    for key in list(_leaves(raw)):
+        value: object = raw
+        for name in key.split("."):
+            value = value[name] if isinstance(value, dict) and name in value else None
+        if not isinstance(value, dict) or len(value) != 1:
+            continue
+        (how, where), place = next(iter(value.items())), sources.get(key, key)
+        if how == "env" and str(where) in environ:
+            _put(raw, key.split("."), environ[str(where)])
+            sources[key] = f"{place} (variable {where})"
+        elif how == "file" and Path(str(where)).is_file():
+            _put(raw, key.split("."), Path(str(where)).read_text(encoding="utf-8").strip())
+            sources[key] = f"{place} (file {where})"
+        else:
+            raise ConfigurationError(f"{place}: {key}: the {how} {where!r} that it names is not there")
+
+
+def _explain(error: ValidationError, sources: Mapping[str, str], lines: Mapping[str, int], path: Path) -> str:
+    """One line for each wrong setting: place, key, and what would be right."""
+    messages = []
+    for problem in error.errors(include_url=False, include_input=False):
+        # A discriminated union adds its tag to the location; it is no part of the key.
+        parts = [str(part) for part in problem["loc"]]
+        if parts[0] == "providers" and len(parts) > 3:
+            del parts[2]
+        key = ".".join(part for part in parts if not part.isdigit())
+        place = sources.get(key) or f"{path}:{_nearest_line(key, lines)}"
+        text = "there is no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+        messages.append(f"{place}: {key}: {text.removeprefix('Value error, ')}")
+    return "\n".join(messages)
+
+
+def _nearest_line(key: str, lines: Mapping[str, int]) -> int:
+    while key:
+        if key in lines:
+            return lines[key]
+        key = key.rpartition(".")[0]
+    return 1
+
+
+def _check_routes(settings: Settings, sources: Mapping[str, str]) -> None:
+    for index, route in enumerate(settings.routes):
+        for name in route.providers:
+            if name not in settings.providers:
+                known = ", ".join(sorted(settings.providers)) or "none"
+                place = sources.get("routes", "routes")
+                raise ConfigurationError(
+                    f"{place}: routes[{index}].providers: there is no provider {name!r}; configured are {known}"
+                )

@@ -1,0 +1,16 @@
+"""Durations as people write them in settings and templates."""
+
+import re
+from datetime import timedelta
+from typing import Final
+
+_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION: Final = re.compile(r"(\d{1,9})(ms|s|m|h|d|w)")
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read `500ms`, `5s`, `15m`, `2h`, `3d` or `1w`. Raises ValueError that names the forms."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no duration: write a whole number and a unit, such as 5s, 15m, 2h, 3d or 1w")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])

@@ -1,0 +1,186 @@
+"""All settings as one frozen value; every one has a default that needs no service."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from gateway.domain.durations import parse_duration
+from gateway.domain.preferences import Category
+from gateway.domain.recipients import Channel
+
+
+def _to_duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Paris")
+    return name
+
+
+Duration = Annotated[timedelta, BeforeValidator(_to_duration)]
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Section(BaseModel):
+    """A table of the settings; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class ServerSettings(Section):
+    """Where the gateway listens and how the world names it."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    public_url: str = ""
+    """Base of links in messages; left out, http://host:port."""
+    drain: Duration = timedelta(seconds=25)
+    """How long SIGTERM lets calls in flight finish."""
+
+
+class StoreSettings(Section):
+    """Where the truth lives."""
+
+    url: str = "sqlite:///var/heliograph.db"
+
+
+class ContentSettings(Section):
+    """A team's own folders; left out, the shipped ones."""
+
+    templates: Path | None = None
+    translations: Path | None = None
+    refresh: Duration = timedelta(seconds=2)
+    """How often changed files are looked for."""
+
+
+class LocalesSettings(Section):
+    """Languages; every locale that has a catalog is offered."""
+
+    default: str = "en"
+    """The language of the msgids, always offered."""
+
+
+class PolicySettings(Section):
+    """What policy falls back to."""
+
+    default_timezone: Zone = "UTC"
+    """For a recipient of whom no zone is known."""
+
+
+class MailboxProviderSettings(Section):
+    """The local mailbox; keeps what it was given for people to look at."""
+
+    kind: Literal["mailbox"]
+    host: str = "127.0.0.1"
+    port: Port = 0
+    """Its own SMTP listener; 0 takes a free port."""
+
+
+class SmtpProviderSettings(Section):
+    """An SMTP relay."""
+
+    kind: Literal["smtp"]
+    host: str
+    port: Port = 25
+    username: str | None = None
+    password: SecretStr | None = None
+    tls: Literal["none", "starttls", "tls"] = "none"
+    """`starttls` and `tls` both refuse to go on without a verified certificate."""
+    ca_file: Path | None = None
+    sender: str | None = Field(default=None, alias="from")
+    """Used when neither message nor service names a sender."""
+    timeout: Duration = timedelta(seconds=30)
+    connections: Annotated[int, Field(ge=1, le=200)] = 10
+    messages_per_connection: Annotated[int, Field(ge=1)] = 100
+
+
+ProviderSettings = Annotated[MailboxProviderSettings | SmtpProviderSettings, Field(discriminator="kind")]
+
+
+class RouteSettings(Section):
+    """Which providers serve a channel, in order; the first route that fits wins."""
+
+    channel: Channel
+    countries: tuple[str, ...] = ()
+    """ISO 3166-1 alpha-2; left out: everywhere."""
+    providers: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class UnknownPolicy(Section):
+    """Whether a lost answer may be followed by a second send, by category."""
+
+    critical: Literal["never", "resend"] = "never"
+    transactional: Literal["never", "resend"] = "never"
+    marketing: Literal["never", "resend"] = "never"
+
+    def resends(self, category: Category) -> bool:
+        """Whether this category would rather arrive twice than not at all."""
+        return bool(getattr(self, category.value) == "resend")
+
+
+class DeliverySettings(Section):
+    """How hard and how long delivery tries."""
+
+    on_unknown: UnknownPolicy = UnknownPolicy()
+    unknown_after: Duration = timedelta(minutes=15)
+    """How long a lost answer may be settled before `on_unknown` decides."""
+    attempts: Annotated[int, Field(ge=1, le=100)] = 8
+    retry_first: Duration = timedelta(seconds=5)
+    retry_max: Duration = timedelta(minutes=10)
+    in_flight: Annotated[int, Field(ge=1, le=10_000)] = 64
+    """How many deliveries one worker handles at once."""
+    shed_after: Duration = timedelta(minutes=5)
+    """When the longest-waiting due delivery is older, new posts get 503 until the backlog shrinks."""
+
+
+class SecuritySettings(Section):
+    """What the gateway signs with."""
+
+    secret: SecretStr | None = None
+    """Signs links in messages; left out in embedded mode, a file beside the database keeps one."""
+
+
+class LimitsSettings(Section):
+    """How large a request may be."""
+
+    body_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024 * 1024
+    batch_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
+    attachments: Annotated[int, Field(ge=0)] = 10
+    attachment_bytes: Annotated[int, Field(ge=0)] = 1024 * 1024
+    """Decoded, all files of one message together."""
+
+
+class LogSettings(Section):
+    """How the gateway speaks to its operators on standard error."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Section):
+    """All settings; a value never changes after the start."""
+
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    content: ContentSettings = ContentSettings()
+    locales: LocalesSettings = LocalesSettings()
+    policy: PolicySettings = PolicySettings()
+    providers: Mapping[str, ProviderSettings] = Field(default_factory=dict)
+    routes: tuple[RouteSettings, ...] = ()
+    delivery: DeliverySettings = DeliverySettings()
+    security: SecuritySettings = SecuritySettings()
+    limits: LimitsSettings = LimitsSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def public_url(self) -> str:
+        """Base of every link, without a trailing slash."""
+        given = self.server.public_url or f"http://{self.server.host}:{self.server.port}"
+        return given.rstrip("/")

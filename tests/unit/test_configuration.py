@@ -1,0 +1,97 @@
+"""Settings say where each value came from, and a wrong one names its key, its place and its fix."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.configuration import load_settings
+from gateway.errors import ConfigurationError
+from gateway.settings import SmtpProviderSettings
+
+
+def write(directory: Path, text: str) -> None:
+    (directory / "heliograph.toml").write_text(text, encoding="utf-8")
+
+
+def test_without_a_file_everything_has_a_default(tmp_path: Path) -> None:
+    loaded = load_settings({}, tmp_path)
+
+    assert loaded.settings.server.port == 8080
+    assert loaded.settings.public_url == "http://127.0.0.1:8080"
+    assert loaded.sources == {}
+
+
+def test_the_environment_stands_above_the_file_and_each_value_names_its_place(tmp_path: Path) -> None:
+    write(tmp_path, '[server]\nhost = "0.0.0.0"\nport = 9000\n')
+
+    loaded = load_settings({"HELIOGRAPH_SERVER_PORT": "9001"}, tmp_path)
+
+    assert (loaded.settings.server.host, loaded.settings.server.port) == ("0.0.0.0", 9001)
+    assert loaded.sources["server.host"] == f"{tmp_path}/heliograph.toml:2"
+    assert loaded.sources["server.port"] == "HELIOGRAPH_SERVER_PORT"
+
+
+def test_secrets_come_from_the_environment_or_a_file_and_never_show(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("from-file\n", encoding="utf-8")
+    write(
+        tmp_path,
+        "[providers.main]\nkind = 'smtp'\nhost = 'relay.example'\n"
+        f"password = {{file = '{tmp_path}/password'}}\n[security]\nsecret = {{env = 'SIGNING'}}\n",
+    )
+
+    settings = load_settings({"SIGNING": "from-env"}, tmp_path).settings
+
+    provider = settings.providers["main"]
+    assert isinstance(provider, SmtpProviderSettings)
+    assert provider.password is not None
+    assert provider.password.get_secret_value() == "from-file"
+    assert settings.security.secret is not None
+    assert settings.security.secret.get_secret_value() == "from-env"
+    assert "from-" not in repr(settings)
+
+
+def test_a_provider_setting_can_be_a_variable(tmp_path: Path) -> None:
+    write(tmp_path, "[providers.smtp-main]\nkind = 'smtp'\nhost = 'relay.example'\n")
+
+    settings = load_settings({"HELIOGRAPH_PROVIDERS_SMTP_MAIN_PORT": "2525"}, tmp_path).settings
+
+    provider = settings.providers["smtp-main"]
+    assert isinstance(provider, SmtpProviderSettings)
+    assert provider.port == 2525
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "expected"),
+    [
+        pytest.param(
+            "[server]\nhots = 'x'\n", {}, ["heliograph.toml:2", "server.hots", "no such setting"], id="unknown key"
+        ),
+        pytest.param("\n[serber]\nhost = 'x'\n", {}, ["heliograph.toml:2", "serber"], id="unknown section"),
+        pytest.param("[server]\n\nport = 'many'\n", {}, ["heliograph.toml:3", "server.port", "integer"], id="bad type"),
+        pytest.param("[server]\nport = \n", {}, ["heliograph.toml", "line 2"], id="no TOML"),
+        pytest.param("[delivery]\nretry_first = '5 s'\n", {}, ["delivery.retry_first", "5s, 15m"], id="bad duration"),
+        pytest.param("[policy]\ndefault_timezone = 'Mars'\n", {}, ["default_timezone", "Europe/Paris"], id="bad zone"),
+        pytest.param("[providers.a]\nkind = 'pigeon'\n", {}, ["providers.a", "mailbox", "smtp"], id="unknown kind"),
+        pytest.param("[providers.a]\nkind = 'smtp'\n", {}, ["providers.a.host", "required"], id="missing key"),
+        pytest.param("[[routes]]\nchannel = 'sms'\nproviders = ['x']\n", {}, ["routes[0]", "'x'"], id="dangling route"),
+        pytest.param("[security]\nsecret = {env = 'GONE'}\n", {}, ["heliograph.toml:2", "'GONE'"], id="missing secret"),
+        pytest.param(
+            "", {"HELIOGRAPH_SERVER_PROT": "1"}, ["HELIOGRAPH_SERVER_PROT", "HELIOGRAPH_SERVER_PORT"], id="variable"
+        ),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_key_place_and_fix(
+    tmp_path: Path, text: str, environ: dict[str, str], expected: list[str]
+) -> None:
+    write(tmp_path, text)
+
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings(environ, tmp_path)
+
+    for part in expected:
+        assert part in raised.value.message
+
+
+def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load_settings({"HELIOGRAPH_CONFIG": str(tmp_path / "none.toml")}, tmp_path)

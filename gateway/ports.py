@@ -4,14 +4,14 @@ Each protocol is small and has one owner; `gateway.bootstrap` names the concrete
 inside the stores: callers hand over one thing and await its own answer, which comes when it is durable.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from gateway.domain.ids import DeliveryId, KeyId, MessageId, RecipientId, ServiceId, SuppressionId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
-from gateway.domain.messages import Attempt, Content, Delivery, Envelope, Event, Message, SendResult, Versions
+from gateway.domain.messages import Attempt, Content, Delivery, Envelope, Event, Lane, Message, SendResult, Versions
 from gateway.domain.preferences import Category, Consent, Suppression
 from gateway.domain.recipients import Channel, JsonValue, Recipient
 
@@ -148,6 +148,9 @@ class AcceptStore(Protocol):
         item outcomes are empty.
         """
 
+    async def recall(self, service_id: ServiceId, key: str) -> Idempotency | None:
+        """What a key was used for; so that a repeat is answered although its body would be refused by now."""
+
     async def oldest_due(self, now: datetime) -> datetime | None:
         """When the longest-waiting claimable delivery fell due; None when nothing waits. For load shedding."""
 
@@ -210,8 +213,11 @@ class Step:
 class DispatchStore(Protocol):
     """The queue of record: claims under a lease, fenced writes."""
 
-    async def claim(self, worker: WorkerId, limit: int, now: datetime) -> Sequence[Claim]:
-        """Take up to `limit` due deliveries, most urgent lane first, oldest first; each to exactly one worker."""
+    async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
+        """Take up to `limit` due deliveries, most urgent lane first, oldest first; each to exactly one worker.
+
+        None below the lane `lowest` is taken: so that places kept for urgent work stay theirs.
+        """
 
     async def facts(self, claims: Sequence[Claim], now: datetime) -> Mapping[DeliveryId, StoredFacts]:
         """Recipients, consents and suppressions for all claims, in a few queries."""
@@ -221,6 +227,12 @@ class DispatchStore(Protocol):
 
     async def record(self, step: Step) -> bool:
         """Write a step and give the claim back; False when it is no longer ours (nothing was written)."""
+
+    async def resend_unknown(self, before: datetime, categories: Collection[Category], now: datetime) -> int:
+        """Queue again, due now, what has been `unknown` since before that instant in these categories; how many.
+
+        Expired ones stay `unknown`. Each writes its event.
+        """
 
     async def next_due(self) -> datetime | None:
         """When the next waiting delivery falls due; None when nothing waits."""

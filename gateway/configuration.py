@@ -128,7 +128,7 @@ def _settable(raw: Mapping[str, object]) -> Iterator[str]:
     yield from _section_keys("", Settings)
     providers = raw.get("providers")
     for name, table in providers.items() if isinstance(providers, dict) else ():
-        kind = table.get("kind") if isinstance(table, dict) else None
+        kind = str(table.get("kind")) if isinstance(table, dict) else ""
         if kind in _PROVIDER_MODELS:
             yield from _section_keys(f"providers.{name}.", _PROVIDER_MODELS[kind])
 

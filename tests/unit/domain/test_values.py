@@ -1,0 +1,117 @@
+"""Ids sort by time, addresses are masked, and durations read as people write them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.durations import parse_duration
+from gateway.domain.ids import MESSAGE, SuppressionId, make_id
+from gateway.domain.messages import Lane, Priority, lane_of
+from gateway.domain.preferences import Category, Suppression, SuppressionReason
+from gateway.domain.recipients import Channel, EmailAddress, PhoneNumber, PushDevice, PushPlatform, Recipient, masked
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+instants = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+
+
+@given(first=instants, second=instants, entropy=st.integers(0, 2**80 - 1))
+def test_ids_sort_by_the_millisecond_they_were_made(first: datetime, second: datetime, entropy: int) -> None:
+    earlier, later = sorted((first, second))
+
+    if later - earlier >= timedelta(milliseconds=2):
+        assert make_id(MESSAGE, earlier, entropy) < make_id(MESSAGE, later)
+
+
+def test_an_id_is_its_prefix_and_26_digits_and_never_comes_twice() -> None:
+    made = {make_id(MESSAGE, NOON) for _ in range(1000)}
+
+    assert len(made) == 1000
+    assert all(one.startswith("msg_") and len(one) == 30 for one in made)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("amina@example.org", "a•••@example.org"),
+        ("+33612345678", "+33•••78"),
+        ("dGhpcyBpcyBhIHRva2Vu", "dGhp•••"),
+    ],
+)
+def test_a_masked_address_can_be_recognised_but_not_written_to(address: str, shown: str) -> None:
+    assert masked(address) == shown
+
+
+def test_inline_values_win_and_the_rest_is_taken_from_what_is_stored() -> None:
+    stored = Recipient(email=EmailAddress("a@example.org"), locale="fr", attributes={"plan": "free", "name": "A"})
+    inline = Recipient(phone=PhoneNumber("+33612345678"), locale="de", attributes={"plan": "pro"})
+
+    merged = stored.overlaid(inline)
+
+    assert (merged.email, merged.phone, merged.locale) == ("a@example.org", "+33612345678", "de")
+    assert merged.attributes == {"plan": "pro", "name": "A"}
+
+
+def test_addresses_by_channel() -> None:
+    browser = PushDevice(platform=PushPlatform.WEBPUSH, subscription={"endpoint": "https://push.example/1"})
+    person = Recipient(email=EmailAddress("a@example.org"), push=(browser,))
+
+    assert person.addresses(Channel.EMAIL) == ("a@example.org",)
+    assert person.addresses(Channel.SMS) == ()
+    assert person.addresses(Channel.PUSH) == ("https://push.example/1",)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("500ms", 0.5), ("5s", 5), ("15m", 900), ("2h", 7200), ("3d", 259200), ("1w", 604800)],
+)
+def test_durations_read_as_people_write_them(text: str, expected: float) -> None:
+    assert parse_duration(text).total_seconds() == expected
+
+
+@pytest.mark.parametrize("text", ["", "5", "5 m", "-5s", "1.5h", "s", "5y", "99999999999s"])
+def test_what_is_no_duration_is_refused_with_the_forms(text: str) -> None:
+    with pytest.raises(ValueError, match="5s, 15m"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("category", "priority", "lane"),
+    [
+        (Category.CRITICAL, Priority.LOW, Lane.CRITICAL),
+        (Category.MARKETING, Priority.HIGH, Lane.HIGH),
+        (Category.TRANSACTIONAL, Priority.NORMAL, Lane.NORMAL),
+        (Category.TRANSACTIONAL, Priority.LOW, Lane.LOW),
+    ],
+)
+def test_critical_templates_go_before_all_priorities(category: Category, priority: Priority, lane: Lane) -> None:
+    assert lane_of(category, priority) is lane
+
+
+@pytest.mark.parametrize(
+    ("scope", "expires_in", "forbids"),
+    [
+        ("all", None, True),
+        ("marketing", None, True),
+        ("critical", None, False),
+        ("topic:offers", None, True),
+        ("topic:news", None, False),
+        ("all", 0, False),
+        ("all", 1, True),
+    ],
+)
+def test_a_suppression_speaks_within_its_scope_until_it_expires(
+    scope: str, expires_in: int | None, forbids: bool
+) -> None:
+    suppression = Suppression(
+        id=SuppressionId("sup_1"),
+        channel=Channel.SMS,
+        address="+33612345678",
+        reason=SuppressionReason.STOP,
+        scope=scope,
+        created_at=NOON,
+        expires_at=None if expires_in is None else NOON + timedelta(seconds=expires_in),
+    )
+
+    assert suppression.forbids(Category.MARKETING, "offers", NOON) is forbids

@@ -1,0 +1,76 @@
+"""The HTTP API as commands use it: one address, one key, and problems that read like sentences."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import aiohttp
+import typer
+
+from gateway.cli.output import fail
+
+Url = Annotated[str, typer.Option("--url", envvar="HELIOGRAPH_URL", help="Where the gateway is.", show_default=True)]
+Key = Annotated[str, typer.Option("--key", envvar="HELIOGRAPH_KEY", help="An API key (hg_…).", show_default=False)]
+DEFAULT_URL = "http://127.0.0.1:8080"
+_TIMEOUT = aiohttp.ClientTimeout(total=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+class Client:
+    """Calls to one gateway with one key."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url.rstrip("/")
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Make one call; a problem becomes its sentences on standard error and exit status 1."""
+        try:
+            async with self._session.request(
+                method, self._url + path, json=body, params=params, headers=headers, allow_redirects=False
+            ) as response:
+                document = await response.json(content_type=None)
+                if response.status >= 400:
+                    raise fail(_problem(document, response.status))
+                return Answer(response.status, document, response.headers)
+        except (aiohttp.ClientConnectionError, TimeoutError) as error:
+            raise fail(f"No gateway answers at {self._url}: {error}. Start one with `heliograph serve`.") from error
+
+
+@asynccontextmanager
+async def connect(url: str, key: str) -> AsyncIterator[Client]:
+    """A client for the time of one command."""
+    if not key:
+        raise fail("Which key? Give --key or set HELIOGRAPH_KEY; `heliograph serve` prints one at its first start.", 2)
+    headers = {"Authorization": f"Bearer {key}"}
+    if traceparent := os.environ.get("TRACEPARENT"):
+        headers["traceparent"] = traceparent
+    async with aiohttp.ClientSession(headers=headers, timeout=_TIMEOUT) as session:
+        yield Client(session, url)
+
+
+def _problem(document: object, status: int) -> str:
+    if not isinstance(document, dict):
+        return f"The gateway answered {status}."
+    lines = [str(document.get("detail") or document.get("title") or f"The gateway answered {status}.")]
+    for problem in document.get("errors", []):
+        lines.append(f"  {problem.get('pointer', '')}: {problem.get('message', '')}")
+    return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""`heliograph config`: what the settings are and where each came from."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+
+from gateway.cli.output import Json, fail, print_json, print_table
+from gateway.configuration import load_settings
+from gateway.errors import ConfigurationError
+
+app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
+
+
+@app.command()
+def show(
+    *,
+    sources: Annotated[bool, typer.Option("--sources", help="Say where each value came from.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print every setting as it is in force, secrets masked."""
+    try:
+        loaded = load_settings()
+    except ConfigurationError as error:
+        raise fail(error.message) from error
+    rows = [(key, _shown(value), loaded.sources.get(key, "default")) for key, value in _flatten("", loaded.settings)]
+    if as_json:
+        print_json({key: {"value": value, "source": source} if sources else value for key, value, source in rows})
+    elif sources:
+        print_table("", ("setting", "value", "source"), rows)
+    else:
+        print_table("", ("setting", "value"), [row[:2] for row in rows])
+
+
+def _flatten(prefix: str, value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            yield from _flatten(f"{prefix}.{field.alias or name}" if prefix else name, getattr(value, name))
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _flatten(f"{prefix}.{name}", inner)
+    else:
+        yield prefix, value
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(
+            _shown(item.model_dump(mode="json") if isinstance(item, BaseModel) else item) for item in value
+        )
+    return "" if value is None else str(value)

@@ -1,0 +1,199 @@
+"""`heliograph send`, `explain` and `messages`: the HTTP API from a terminal, as another service would use it."""
+
+import json
+import sys
+import uuid
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.client import DEFAULT_URL, Key, Url, connect
+from gateway.cli.output import Json, command, fail, notes, print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="Look at messages and steer them.")
+
+To = Annotated[str | None, typer.Option("--to", help="Recipient id.", show_default=False)]
+Email = Annotated[str | None, typer.Option("--email", show_default=False)]
+Phone = Annotated[str | None, typer.Option("--phone", help="E.164, such as +33612345678.", show_default=False)]
+LocaleOption = Annotated[str | None, typer.Option("--locale", help="BCP 47, such as fr-CA.", show_default=False)]
+TimeZone = Annotated[str | None, typer.Option("--timezone", help="IANA, such as Europe/Paris.", show_default=False)]
+Channels = Annotated[list[str] | None, typer.Option("--channel", help="Repeat for several.", show_default=False)]
+Data = Annotated[str, typer.Option("--data", help="JSON object, @file, or - for standard input.")]
+SampleName = Annotated[
+    str | None, typer.Option("--sample", help="Use this sample data set of the template.", show_default=False)
+]
+
+
+def _read_data(given: str) -> Any:
+    text = given
+    if given == "-":
+        text = sys.stdin.read()
+    elif given.startswith("@"):
+        try:
+            text = Path(given[1:]).read_text(encoding="utf-8")
+        except OSError as error:
+            raise fail(f"--data: {given[1:]} cannot be read: {error.strerror}", 2) from error
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise fail(f"--data: no JSON: {error}", 2) from error
+
+
+def _request(template: str, recipient: dict[str, str | None], channels: list[str] | None, data: Any) -> dict[str, Any]:
+    body = {"template": template, "to": {k: v for k, v in recipient.items() if v is not None}, "data": data}
+    return body | {"channels": channels} if channels else body
+
+
+@command
+async def send(
+    template: str,
+    *,
+    to: To = None,
+    email: Email = None,
+    phone: Phone = None,
+    locale: LocaleOption = None,
+    timezone: TimeZone = None,
+    channel: Channels = None,
+    data: Data = "{}",
+    sample: SampleName = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", show_default=False)] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="Left out: a new one.", show_default=False)
+    ] = None,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """Send one message of TEMPLATE."""
+    async with connect(url, key) as client:
+        values = _read_data(data)
+        if sample is not None:
+            document = (await client.call("GET", f"/v1/templates/{template}")).body
+            if sample not in document["samples"]:
+                raise fail(f"--sample: {template} has {', '.join(document['samples'])}", 2)
+            values = {**document["samples"][sample], **values}
+        recipient = {"id": to, "email": email, "phone": phone, "locale": locale, "timezone": timezone}
+        body = _request(template, recipient, channel, values)
+        if tag:
+            body["tags"] = tag
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        answer = await client.call("POST", "/v1/messages", body=body, headers=headers)
+    if as_json:
+        print_json(answer.body)
+    else:
+        print_table("", ("id", "status"), [(answer.body["id"], answer.body["status"])])
+
+
+@command
+async def explain(
+    template: str,
+    *,
+    to: To = None,
+    email: Email = None,
+    phone: Phone = None,
+    locale: LocaleOption = None,
+    timezone: TimeZone = None,
+    channel: Channels = None,
+    data: Data = "{}",
+    at: Annotated[
+        str | None, typer.Option("--at", help="Instant, RFC 3339; left out: now.", show_default=False)
+    ] = None,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """Say what would happen to such a message, and why; nothing is sent or stored."""
+    recipient = {"id": to, "email": email, "phone": phone, "locale": locale, "timezone": timezone}
+    body = _request(template, recipient, channel, _read_data(data))
+    if at is not None:
+        body["at"] = at
+    async with connect(url, key) as client:
+        answer = await client.call("POST", "/v1/explain", body=body)
+    if as_json:
+        print_json(answer.body)
+        return
+    for delivery in answer.body["deliveries"]:
+        steps = [
+            (step["rule"], step["verdict"], json.dumps(step["saw"], ensure_ascii=False)) for step in delivery["trace"]
+        ]
+        title = f"{delivery['channel']}: {delivery['decision']} {delivery.get('reason') or ''}".strip()
+        print_table(title, ("rule", "verdict", "saw"), steps)
+
+
+@app.command("list")
+@command
+async def list_messages(
+    *,
+    status: Annotated[str | None, typer.Option(show_default=False)] = None,
+    channel: Annotated[str | None, typer.Option(show_default=False)] = None,
+    template: Annotated[str | None, typer.Option(show_default=False)] = None,
+    recipient: Annotated[str | None, typer.Option(show_default=False)] = None,
+    tag: Annotated[str | None, typer.Option(show_default=False)] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """List messages, newest first."""
+    filters = {"status": status, "channel": channel, "template": template, "recipient": recipient, "tag": tag}
+    params = {name: value for name, value in filters.items() if value is not None} | {"limit": str(limit)}
+    async with connect(url, key) as client:
+        answer = await client.call("GET", "/v1/messages", params=params)
+    if as_json:
+        print_json(answer.body)
+        return
+    rows = [
+        (
+            m["id"],
+            m["status"],
+            m["template"],
+            ",".join(d["channel"] for d in m["deliveries"]),
+            m["locale"],
+            m["created_at"],
+        )
+        for m in answer.body["items"]
+    ]
+    print_table("", ("id", "status", "template", "channels", "locale", "created"), rows)
+
+
+@app.command()
+@command
+async def show(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_json: Json = False) -> None:
+    """Show one message and its timeline."""
+    async with connect(url, key) as client:
+        message = (await client.call("GET", f"/v1/messages/{message_id}")).body
+        events = (await client.call("GET", f"/v1/messages/{message_id}/events")).body
+    if as_json:
+        print_json({**message, "events": events["items"]})
+        return
+    print_table(
+        f"{message['id']} {message['status']}",
+        ("channel", "status", "reason", "provider"),
+        [(d["channel"], d["status"], d["reason"], d["provider"]) for d in message["deliveries"]],
+    )
+    print_table("", ("at", "event"), [(event["at"], event["type"]) for event in events["items"]])
+
+
+@app.command()
+@command
+async def cancel(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "") -> None:
+    """Take a message back, if no provider was called yet."""
+    async with connect(url, key) as client:
+        await client.call("POST", f"/v1/messages/{message_id}/cancel", body={})
+    notes.print(f"{message_id} is cancelled")
+
+
+@app.command()
+@command
+async def retry(
+    message_id: str,
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the timeline.", prompt=True)],
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+) -> None:
+    """Try a failed delivery again, through the whole policy."""
+    async with connect(url, key) as client:
+        await client.call("POST", f"/v1/messages/{message_id}/retry", body={"reason": reason})
+    notes.print(f"{message_id} is on its way again")

@@ -1,0 +1,59 @@
+"""How commands speak: data to standard output, everything else to standard error."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import wraps
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.errors import GatewayError, InvalidRequest
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+
+notes = Console(stderr=True, highlight=False)
+"""For people: progress, warnings, errors."""
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on standard output; plain columns where that is no terminal."""
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console(highlight=False).print(table)
+
+
+def fail(message: str, status: int = 1) -> typer.Exit:
+    """Say what is wrong on standard error; raise what is returned."""
+    notes.print(message, style="red", markup=False)
+    return typer.Exit(status)
+
+
+def command(function: Callable[P, Coroutine[object, object, T]]) -> Callable[P, T]:
+    """Run an async command to its end and turn the gateway's errors into a sentence and exit status 1."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return asyncio.run(function(*args, **kwargs))
+        except InvalidRequest as error:
+            lines = [error.message, *(f"  {problem.pointer}: {problem.message}" for problem in error.problems)]
+            raise fail("\n".join(lines)) from error
+        except GatewayError as error:
+            raise fail(error.message) from error
+
+    return run

@@ -1,0 +1,46 @@
+"""Whether the person agreed: marketing needs a grant for its (channel, topic), the rest needs none."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from gateway.domain.decisions import Facts
+from gateway.domain.preferences import Consent, ConsentState
+from gateway.domain.recipients import JsonValue
+from gateway.policy.rulings import Ruling, instant, passes, suppresses
+
+RULE = "consent"
+
+_STRICTNESS: Final = {ConsentState.GRANTED: 0, ConsentState.PENDING: 1, ConsentState.DENIED: 2}
+"""Of two lines said at one instant the stricter one holds."""
+
+
+def current_consent(history: Iterable[Consent]) -> Consent | None:
+    """The line of one (channel, topic) that holds: the latest `at`, and at one instant the strictest."""
+    return max(history, key=lambda consent: (consent.at, _STRICTNESS[consent.state]), default=None)
+
+
+def check_consent(facts: Facts, _now: datetime) -> Ruling:
+    """Refuse marketing unless the line that holds for this channel and topic is a grant."""
+    saw: dict[str, JsonValue] = {"category": facts.category.value, "topic": facts.topic}
+    if not facts.category.needs_consent:
+        return passes(RULE, {**saw, "needed": False})
+    consent = current_consent(
+        line for line in facts.consents if line.channel is facts.channel and line.topic == facts.topic
+    )
+    saw = {**saw, "needed": True, "channel": facts.channel.value, "consent": _shown(consent)}
+    if consent is None:
+        return suppresses(RULE, "no_consent", saw)
+    match consent.state:
+        case ConsentState.GRANTED:
+            return passes(RULE, saw)
+        case ConsentState.PENDING:
+            return suppresses(RULE, "consent_pending", saw)
+        case ConsentState.DENIED:
+            return suppresses(RULE, "consent_denied", saw)
+
+
+def _shown(consent: Consent | None) -> JsonValue:
+    if consent is None:
+        return None
+    return {"id": consent.id, "state": consent.state.value, "source": consent.source, "at": instant(consent.at)}

@@ -1,0 +1,43 @@
+"""What one rule says of one delivery."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.domain.decisions import TraceStep
+from gateway.domain.recipients import JsonValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """A rule's line in the trace and, where it does not pass, the reason that people and programs are told."""
+
+    step: TraceStep
+    reason: str = ""
+    not_before: datetime | None = None
+    """With the verdict `hold`: the earliest instant at which this rule passes."""
+
+
+def passes(rule: str, saw: Mapping[str, JsonValue]) -> Ruling:
+    """The rule has nothing against it."""
+    return Ruling(step=TraceStep(rule=rule, verdict="pass", saw=saw))
+
+
+def holds(rule: str, reason: str, not_before: datetime, saw: Mapping[str, JsonValue]) -> Ruling:
+    """The rule passes only from an instant on."""
+    return Ruling(step=TraceStep(rule=rule, verdict="hold", saw=saw), reason=reason, not_before=not_before)
+
+
+def suppresses(rule: str, reason: str, saw: Mapping[str, JsonValue]) -> Ruling:
+    """The rule forbids it on this channel for good."""
+    return Ruling(step=TraceStep(rule=rule, verdict="suppress", saw=saw), reason=reason)
+
+
+def expires(rule: str, reason: str, saw: Mapping[str, JsonValue]) -> Ruling:
+    """Its time is over."""
+    return Ruling(step=TraceStep(rule=rule, verdict="expire", saw=saw), reason=reason)
+
+
+def instant(at: datetime) -> str:
+    """An instant as the trace shows it: RFC 3339 in UTC with `Z`."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

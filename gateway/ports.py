@@ -185,6 +185,10 @@ class Reservation:
     content: Content
     """As it will be sent, secret values masked."""
     sender: str
+    addresses: tuple[str, ...]
+    """Where the call will go: one address, or each device's."""
+    suppressions_seen: frozenset[SuppressionId] = frozenset()
+    """Those that the decision was made with; any other that forbids the message refuses the reservation."""
     versions: Versions
     events: tuple[Event, ...]
 

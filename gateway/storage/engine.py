@@ -1,0 +1,224 @@
+"""Connections to one SQLite file: many readers, one writer.
+
+Every write of a process goes through one connection, one transaction at a time, so that writers never fail on
+each other's snapshots; other processes are waited for up to `BUSY_SECONDS`.
+
+    async with database.writer.transaction() as conn:      # BEGIN IMMEDIATE; commits unless the block raises
+        await conn.execute(tables.recipients.insert().values(...))
+    async with database.reader.connect() as conn:          # one consistent snapshot
+        row = (await conn.execute(sa.select(tables.recipients).where(...))).one_or_none()
+
+The hot paths use `run` of either: one call of a plain function on the driver's own connection, in its thread,
+because a hop between loop and thread costs more than most statements.
+Failures of the store come out as `Unavailable`, those of constraints as `sqlalchemy.exc.IntegrityError`.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import aiosqlite
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from gateway.errors import ConfigurationError, Unavailable
+from gateway.storage.documents import dump, load
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+BUSY_SECONDS: Final = 4.0
+"""How long a writer waits for another process; two such waits in a row stay below ten seconds."""
+_READERS: Final = 4
+_CACHE_KIB: Final = 16_384
+_CHECKPOINT_PAGES: Final = 4_000
+_STATEMENTS: Final = 512
+_WAL_RESET_MENDED: Final = (3, 51, 3)
+"""Older libraries may corrupt a file that two connections write and checkpoint at once (sqlite.org/wal.html)."""
+
+
+def database_path(url: str) -> Path:
+    """The file that a `sqlite:///…` URL names. Raises ConfigurationError for anything else."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigurationError(f"store.url must be sqlite:///path/to/file.db, not {parsed.get_backend_name()}://…")
+    if not parsed.database or parsed.database == ":memory:":
+        raise ConfigurationError("store.url must name a file: a store in memory would lose what a 202 promised")
+    return Path(parsed.database)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn failures of the file, the disk or the lock into Unavailable; leave broken constraints as they are."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sqlite3.OperationalError, sa.exc.TimeoutError) as error:
+        raise Unavailable(f"the store cannot be used now: {_reason(error)}") from error
+    except (sa.exc.IntegrityError, sqlite3.IntegrityError):
+        raise
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+        raise Unavailable(f"the store cannot be used now: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "orig", None) or error)
+
+
+def _make_engine(path: Path, pool_size: int, *, begin: str, read_only: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        sa.URL.create("sqlite+aiosqlite", database=str(path)),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"isolation_level": None, "timeout": BUSY_SECONDS, "cached_statements": _STATEMENTS},
+        json_serializer=dump,
+        json_deserializer=load,
+    )
+
+    @sa.event.listens_for(engine.sync_engine, "connect")
+    def set_pragmas(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"cache_size = -{_CACHE_KIB}",
+            f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+            f"query_only = {'ON' if read_only else 'OFF'}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine.sync_engine, "begin")
+    def begin_transaction(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+async def _run_in_thread(connection: AsyncConnection, work: Callable[[sqlite3.Connection], T]) -> T:
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, aiosqlite.Connection)
+    # aiosqlite has no public call for "this function in your thread"; SQLAlchemy's own dialect relies on the
+    # same private pair. A test holds it.
+    result: T = await driver._execute(work, driver._conn)  # type: ignore[no-untyped-call]
+    return result
+
+
+class Reader:
+    """A few connections that only read; each use sees one snapshot."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a read transaction; everything read inside belongs together."""
+        with translated():
+            async with self._engine.connect() as connection:
+                yield connection
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Call `work` in a driver's thread, inside one read transaction."""
+
+        def in_snapshot(connection: sqlite3.Connection) -> T:
+            connection.execute("BEGIN")
+            try:
+                return work(connection)
+            finally:
+                connection.execute("ROLLBACK")
+
+        with translated():
+            async with self._engine.connect() as connection:
+                return await _run_in_thread(connection, in_snapshot)
+
+
+class Writer:
+    """The one connection that writes; transactions stand in line behind each other."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A write transaction: durable when the block has ended, undone when it raises."""
+        with translated():
+            async with self._turn, self._engine.begin() as connection:
+                yield connection
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Call `work` in the driver's thread, inside one write transaction; durable when it returns.
+
+        The transaction is carried through even if the caller is cancelled meanwhile.
+        """
+        with translated():
+            async with self._turn, self._engine.connect() as connection:
+                return await _finish(_run_in_thread(connection, lambda driver: _commit(driver, work)))
+
+
+async def _finish(call: Coroutine[Any, Any, T]) -> T:
+    """Await it to its end even when cancelled, so that the turn passes on only after COMMIT or ROLLBACK."""
+    task = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _commit(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk rolls back by itself; asking again would hide the real error.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+class Database:
+    """One open SQLite file: its reader and its writer."""
+
+    def __init__(self, path: Path, reader: AsyncEngine, writer: AsyncEngine) -> None:
+        self.path = path
+        self.reader = Reader(reader)
+        self.writer = Writer(writer)
+        self._engines = (reader, writer)
+
+    async def aclose(self) -> None:
+        """Close every connection and end their threads; aiosqlite's would else keep the process alive."""
+        for engine in self._engines:
+            await engine.dispose()
+
+
+def open_database(path: Path) -> Database:
+    """Prepare the file (made readable by its owner only) and its engines; connections open at first use."""
+    if sqlite3.sqlite_version_info < _WAL_RESET_MENDED:
+        log.warning(
+            "store.sqlite_has_wal_reset_defect",
+            version=sqlite3.sqlite_version,
+            mended_in=".".join(map(str, _WAL_RESET_MENDED)),
+            advice="let one process only use this file, or upgrade the SQLite library",
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise ConfigurationError(f"store.url: cannot open {path}: {error.strerror}") from error
+    return Database(
+        path,
+        reader=_make_engine(path, _READERS, begin="BEGIN", read_only=True),
+        writer=_make_engine(path, 1, begin="BEGIN IMMEDIATE", read_only=False),
+    )

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Final
 
 from gateway.domain.decisions import Facts
+from gateway.domain.instants import rfc3339
 from gateway.domain.preferences import Consent, ConsentState
 from gateway.domain.recipients import JsonValue
-from gateway.policy.rulings import Ruling, instant, passes, suppresses
+from gateway.policy.rulings import Ruling, passes, suppresses
 
 RULE = "consent"
 
@@ -43,4 +44,4 @@ def check_consent(facts: Facts, _now: datetime) -> Ruling:
 def _shown(consent: Consent | None) -> JsonValue:
     if consent is None:
         return None
-    return {"id": consent.id, "state": consent.state.value, "source": consent.source, "at": instant(consent.at)}
+    return {"id": consent.id, "state": consent.state.value, "source": consent.source, "at": rfc3339(consent.at)}

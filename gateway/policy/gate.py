@@ -5,15 +5,16 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from gateway.domain.decisions import Decision, Expire, Facts, Hold, Send, Suppress, TraceStep
+from gateway.domain.instants import rfc3339
 from gateway.domain.recipients import JsonValue
 from gateway.policy.consent import check_consent
-from gateway.policy.rulings import Ruling, expires, holds, instant, passes, suppresses
+from gateway.policy.rulings import Ruling, expires, holds, passes, suppresses
 from gateway.policy.suppression import check_suppression
 
 
 def check_expiry(facts: Facts, now: datetime) -> Ruling:
     """Expire what has reached its last instant."""
-    saw = {"now": instant(now), "expires_at": instant(facts.expires_at)}
+    saw = {"now": rfc3339(now), "expires_at": rfc3339(facts.expires_at)}
     return expires("expiry", "expired", saw) if now >= facts.expires_at else passes("expiry", saw)
 
 
@@ -21,7 +22,7 @@ def check_schedule(facts: Facts, now: datetime) -> Ruling:
     """Hold until the instant that the caller chose, also when the clock was set back since."""
     if facts.send_at is None:
         return passes("schedule", {"send_at": None})
-    saw = {"now": instant(now), "send_at": instant(facts.send_at)}
+    saw = {"now": rfc3339(now), "send_at": rfc3339(facts.send_at)}
     if now < facts.send_at:
         return holds("schedule", "scheduled", facts.send_at, saw)
     return passes("schedule", saw)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from gateway.domain.decisions import TraceStep
 from gateway.domain.recipients import JsonValue
@@ -36,8 +36,3 @@ def suppresses(rule: str, reason: str, saw: Mapping[str, JsonValue]) -> Ruling:
 def expires(rule: str, reason: str, saw: Mapping[str, JsonValue]) -> Ruling:
     """Its time is over."""
     return Ruling(step=TraceStep(rule=rule, verdict="expire", saw=saw), reason=reason)
-
-
-def instant(at: datetime) -> str:
-    """An instant as the trace shows it: RFC 3339 in UTC with `Z`."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

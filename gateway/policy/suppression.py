@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from gateway.domain.decisions import Facts
+from gateway.domain.instants import rfc3339
 from gateway.domain.preferences import Suppression
 from gateway.domain.recipients import Channel, JsonValue, masked
-from gateway.policy.rulings import Ruling, instant, passes, suppresses
+from gateway.policy.rulings import Ruling, passes, suppresses
 
 RULE = "suppression"
 
@@ -63,6 +64,6 @@ def _shown(suppression: Suppression) -> dict[str, JsonValue]:
         "address": masked(suppression.address),
         "reason": suppression.reason.value,
         "scope": suppression.scope,
-        "created_at": instant(suppression.created_at),
-        "expires_at": None if suppression.expires_at is None else instant(suppression.expires_at),
+        "created_at": rfc3339(suppression.created_at),
+        "expires_at": None if suppression.expires_at is None else rfc3339(suppression.expires_at),
     }

@@ -1,0 +1,70 @@
+"""Building the timeline: one event for each change of status, with what led to it in its data."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from gateway.delivery.presentation import JsonObject, trace_json
+from gateway.domain import ids
+from gateway.domain.decisions import Decision, Expire, Hold, Send, Suppress
+from gateway.domain.ids import DeliveryId, EventId, MessageId
+from gateway.domain.instants import rfc3339
+from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Event, SendResult
+from gateway.domain.recipients import JsonValue
+
+MESSAGE_ACCEPTED = "message.accepted"
+
+
+def message_accepted(message_id: MessageId, at: datetime, data: Mapping[str, JsonValue]) -> Event:
+    """The message is on disk."""
+    return Event(
+        id=EventId(ids.make_id(ids.EVENT, at)),
+        message_id=message_id,
+        delivery_id=None,
+        type=MESSAGE_ACCEPTED,
+        at=at,
+        data=data,
+    )
+
+
+def delivery_became(
+    status: DeliveryStatus,
+    message_id: MessageId,
+    delivery_id: DeliveryId,
+    at: datetime,
+    data: Mapping[str, JsonValue],
+) -> Event:
+    """The delivery has a new status; members of `data` that are null are left out."""
+    return Event(
+        id=EventId(ids.make_id(ids.EVENT, at)),
+        message_id=message_id,
+        delivery_id=delivery_id,
+        type=f"delivery.{status.value}",
+        at=at,
+        data={name: value for name, value in data.items() if value is not None},
+    )
+
+
+def decision_json(decision: Decision) -> JsonObject:
+    """A decision with its trace, as events and `explain` show it."""
+    trace = trace_json(decision.trace)
+    match decision:
+        case Send(route=route):
+            return {"decision": "send", "route": list(route), "trace": trace}
+        case Hold(reason=reason, rule=rule, not_before=not_before):
+            return {
+                "decision": "hold",
+                "reason": reason,
+                "rule": rule,
+                "not_before": rfc3339(not_before),
+                "trace": trace,
+            }
+        case Suppress(reason=reason, rule=rule):
+            return {"decision": "suppress", "reason": reason, "rule": rule, "trace": trace}
+        case Expire(reason=reason, rule=rule):
+            return {"decision": "expire", "reason": reason, "rule": rule, "trace": trace}
+
+
+def result_json(result: SendResult) -> JsonObject:
+    """A provider's classified answer; null members mean that it said nothing of the kind."""
+    return {"outcome": result.outcome.value, "code": result.code, "detail": result.detail}

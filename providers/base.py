@@ -1,0 +1,72 @@
+"""What the author of an adapter needs: the seam, and the few things that every adapter does the same way.
+
+An adapter has a `name` and `capabilities`, and two verbs. `send` makes one call and classifies the answer as a
+`SendResult`: it raises for nothing that a provider or a network does, never retries and never logs. `aclose` closes
+what it opened and may be called twice.
+"""
+
+import re
+from typing import Final
+
+from gateway.domain.ids import AttemptId, DeliveryId
+from gateway.domain.messages import (
+    Content,
+    DeviceResult,
+    EmailContent,
+    Envelope,
+    Outcome,
+    PushContent,
+    SendResult,
+    SmsContent,
+)
+from gateway.domain.recipients import Channel, PushDevice, masked
+from gateway.ports import Capabilities, Clock, Provider
+
+__all__ = [
+    "AttemptId",
+    "Capabilities",
+    "Channel",
+    "Clock",
+    "Content",
+    "DeliveryId",
+    "DeviceResult",
+    "EmailContent",
+    "Envelope",
+    "Outcome",
+    "Provider",
+    "PushContent",
+    "PushDevice",
+    "SendResult",
+    "SmsContent",
+    "masked",
+    "redacted",
+    "wrong_channel",
+]
+
+_DETAIL_LENGTH: Final = 240
+_ADDRESS: Final = re.compile(r"[^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+|\+\d{7,15}")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SHORTEST_TELLING_PART: Final = 3
+
+
+def redacted(words: str, *addresses: str) -> str:
+    """A provider's words, fit for logs and the timeline: one short line in which no address can be read.
+
+    `addresses` are those of the call: providers quote them, and also the part before the @ alone.
+    """
+    text = _UNPRINTABLE.sub(" ", words)
+    text = _ADDRESS.sub(lambda found: masked(found[0]), text)
+    for address in addresses:
+        local = address.partition("@")[0]
+        if len(local) >= _SHORTEST_TELLING_PART:
+            text = re.sub(rf"(?<!\w){re.escape(local)}(?!\w)", "•••", text, flags=re.IGNORECASE)
+    return text.strip()[:_DETAIL_LENGTH]
+
+
+def wrong_channel(envelope: Envelope) -> SendResult:
+    """The answer to an envelope that the adapter cannot carry: the routes name the wrong provider."""
+    return SendResult(
+        outcome=Outcome.MISCONFIGURED,
+        code="wrong_channel",
+        detail=f"This provider does not carry {envelope.channel.value}; correct the routes.",
+    )

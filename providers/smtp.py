@@ -1,0 +1,160 @@
+"""SMTP: hands each e-mail to one relay over kept connections."""
+
+import asyncio
+import re
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from gateway.errors import ConfigurationError
+from providers.base import Capabilities, Channel, Envelope, Outcome, SendResult, redacted, wrong_channel
+from providers.smtp_answers import Answer, Stage, classify
+from providers.smtp_conversation import Conversation, NotConnected, Peer, connect
+from providers.smtp_pool import SmtpPool
+from providers.smtp_transaction import Transaction, return_path, wire_address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpSettings:
+    """One relay and how to treat it."""
+
+    host: str
+    port: int = 25
+    tls: Literal["none", "starttls", "tls"] = "none"
+    """`starttls` and `tls` never go on without a certificate that verifies."""
+    ca_file: Path | None = None
+    """Authorities to trust in place of the system's."""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    timeout_seconds: float = 30.0
+    """For one call in all, a new connection included; the envelope's deadline holds too."""
+    connections: int = 10
+    messages_per_connection: int = 100
+    idle_seconds: float = 60.0
+    """After so long without use a connection is closed; servers hang up after some minutes themselves."""
+    hello: str | None = None
+    """Our name in EHLO; None takes this machine's own."""
+
+
+class SmtpProvider:
+    """One relay. It gives no receipts: `sent` means that the relay has the message."""
+
+    def __init__(self, name: str, settings: SmtpSettings) -> None:
+        """Raises ConfigurationError for a `ca_file` that cannot be read."""
+        self._name = name
+        self._timeout_seconds = settings.timeout_seconds
+        self._peer = Peer(
+            host=settings.host,
+            port=settings.port,
+            tls=settings.tls,
+            tls_context=_tls_context(name, settings),
+            username=settings.username,
+            password=settings.password,
+            hello=settings.hello,
+        )
+        self._pool = SmtpPool(
+            self._connect,
+            connections=settings.connections,
+            messages_per_connection=settings.messages_per_connection,
+            idle_seconds=settings.idle_seconds,
+        )
+        self._capabilities = Capabilities(
+            channels=frozenset({Channel.EMAIL}), receipts=False, concurrency=settings.connections, takes_mime=True
+        )
+
+    @property
+    def name(self) -> str:
+        """The configured name."""
+        return self._name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """E-mail as MIME, as many calls at once as there are connections."""
+        return self._capabilities
+
+    async def send(self, envelope: Envelope) -> SendResult:
+        """Hand one e-mail over and classify the answer."""
+        transaction = _prepare(envelope)
+        if isinstance(transaction, SendResult):
+            return transaction
+        try:
+            async with asyncio.timeout(min(self._timeout_seconds, envelope.deadline_seconds)):
+                answer = await self._converse(transaction)
+        except TimeoutError:
+            return _result(Answer(stage=transaction.stage, reply=None), envelope, "No answer in time.")
+        except NotConnected as error:
+            if error.misconfigured is not None:
+                return _refused(Outcome.MISCONFIGURED, "connect", error.misconfigured)
+            return _result(error.answer, envelope, "No connection.")
+        return _result(answer, envelope, "The connection broke.")
+
+    async def aclose(self) -> None:
+        """Take leave on all kept connections."""
+        await self._pool.aclose()
+
+    async def _converse(self, transaction: Transaction) -> Answer:
+        """Use a kept connection; where it proves dead before the text was sent, the next, and at last a new one."""
+        async with self._pool.place():
+            while True:
+                async with self._pool.kept() as conversation:
+                    if conversation is None:
+                        break
+                    answer = await transaction.run(conversation)
+                if not _was_stale(answer):
+                    return answer
+            transaction.stage = Stage.CONNECT
+            async with self._pool.fresh() as conversation:
+                return await transaction.run(conversation)
+
+    async def _connect(self) -> Conversation:
+        return await connect(self._peer, self._timeout_seconds)
+
+
+def _prepare(envelope: Envelope) -> Transaction | SendResult:
+    """What to say to the server, or the result where there is nothing that could be said."""
+    if envelope.channel is not Channel.EMAIL or envelope.mime is None:
+        return wrong_channel(envelope)
+    sender, recipient = return_path(envelope.sender), wire_address(envelope.to)
+    if sender is None:
+        return _refused(Outcome.MISCONFIGURED, "bad_sender", "The sender is no e-mail address; correct `from`.")
+    if recipient is None:
+        return _refused(Outcome.INVALID_RECIPIENT, "5.1.3", "This is no e-mail address.")
+    return Transaction(sender=sender, recipient=recipient, mime=envelope.mime, stage=Stage.CONNECT)
+
+
+def _was_stale(answer: Answer) -> bool:
+    """The server had left, or took its leave, before it was given any text: nothing can have been taken."""
+    return answer.stage is not Stage.DOT and (answer.reply is None or answer.reply.code == 421)
+
+
+_QUEUE_ID: Final = re.compile(r"(?:queued as|\bid=)\s*<?([\w.\-]{4,64})", re.IGNORECASE)
+"""Where Postfix, Exim and their likes name the message in their own log."""
+
+
+def _result(answer: Answer, envelope: Envelope, without_reply: str) -> SendResult:
+    outcome = classify(answer)
+    if answer.reply is None:
+        return SendResult(outcome=outcome, code=f"lost:{answer.stage.value}", detail=without_reply)
+    queued = _QUEUE_ID.search(answer.reply.text) if outcome is Outcome.SENT else None
+    return SendResult(
+        outcome=outcome,
+        provider_message_id=queued[1] if queued else None,
+        code=answer.reply.label,
+        detail=redacted(answer.reply.text, envelope.to, envelope.sender),
+    )
+
+
+def _refused(outcome: Outcome, code: str, detail: str) -> SendResult:
+    return SendResult(outcome=outcome, code=code, detail=detail)
+
+
+def _tls_context(name: str, settings: SmtpSettings) -> ssl.SSLContext | None:
+    if settings.tls == "none":
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"providers.{name}.ca_file: {settings.ca_file} is no readable file of certificates in PEM ({error})."
+        ) from error

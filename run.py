@@ -210,7 +210,7 @@ def install(group: str) -> None:
     lines = lock_file(group).read_text().splitlines()
     title = f"Installing {sum('==' in line for line in lines)} packages"
     wheels = ("--require-hashes", "--no-deps", "--no-build")
-    target = ("--quiet", "--python", str(PYTHON), "--index-strategy", "unsafe-best-match")
+    target = ("--quiet", "--python", str(PYTHON))
     try:
         with step(title):
             call("uv", "pip", "install", *target, *wheels, "-r", str(lock_file(group)), env=uv_environment())
@@ -277,7 +277,7 @@ def pip_settings(listing: str) -> dict[str, str]:
 
 
 def uv_variables(settings: Mapping[str, str]) -> dict[str, str]:
-    """pip's settings under uv's names; the values are the same but for the commas between links."""
+    """pip's settings under uv's names, so that uv finds what pip would find."""
     names = {
         "index-url": "UV_DEFAULT_INDEX",
         "extra-index-url": "UV_INDEX",
@@ -290,8 +290,13 @@ def uv_variables(settings: Mapping[str, str]) -> dict[str, str]:
         "client-cert": "SSL_CLIENT_CERT",
         "proxy": "ALL_PROXY",
     }
-    separators = {"find-links": ","}
-    return {names[key]: separators.get(key, " ").join(value.split()) for key, value in settings.items() if key in names}
+    found = {names[key]: " ".join(value.split()) for key, value in settings.items() if key in names}
+    if "UV_FIND_LINKS" in found:
+        found["UV_FIND_LINKS"] = found["UV_FIND_LINKS"].replace(" ", ",")
+    if "UV_INDEX" in found:
+        # pip takes the best version of all indexes; uv would look no further than the first that knows the name.
+        found["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    return found
 
 
 @contextlib.contextmanager

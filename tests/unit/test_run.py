@@ -52,6 +52,7 @@ def test_the_machines_pip_settings_reach_uv_under_its_own_names() -> None:
     assert variables == {
         "UV_DEFAULT_INDEX": "https://install.example/simple",
         "UV_INDEX": "https://one.example/simple https://two.example/simple",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
         "UV_FIND_LINKS": "/opt/wheels,/opt/more",
         "SSL_CERT_FILE": "/etc/ssl/company.pem",
     }

@@ -36,7 +36,7 @@ class PoEntry:
     previous: Previous | None = None
     obsolete: bool = False
     """True when no template uses the text any more (`#~`); kept so that the translation is not lost."""
-    line: int = 0
+    line: int = field(default=0, compare=False)
     """First line of the entry's keywords in the file it was read from; 0 for an entry made here."""
     raw: str | None = field(default=None, repr=False, compare=False)
     """The lines as read, written back as they are; None once something changed."""

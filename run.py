@@ -315,11 +315,14 @@ def step(title: str) -> Iterator[None]:
 
 def call(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> str:
     """Run a program of .venv in silence and return what it printed; if it fails, all its output is the error."""
-    done = subprocess.run(
-        [BIN / program, *arguments], cwd=ROOT, env=os.environ | (env or {}), capture_output=True, text=True, check=False
-    )
+    command, environment = shlex.join((program, *arguments)), os.environ | (env or {})
+    try:
+        done = subprocess.run(
+            [BIN / program, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise Failed(f"{command}: {program} is not installed") from error
     if done.returncode:
-        command = shlex.join((program, *arguments))
         raise Failed(f"{command} ended with status {done.returncode}\n{done.stdout}{done.stderr}".rstrip())
     return done.stdout
 

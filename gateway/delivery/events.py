@@ -9,7 +9,7 @@ from gateway.domain.decisions import Decision, Expire, Hold, Send, Suppress
 from gateway.domain.ids import DeliveryId, EventId, MessageId
 from gateway.domain.instants import rfc3339
 from gateway.domain.lifecycle import DeliveryStatus
-from gateway.domain.messages import Event, SendResult
+from gateway.domain.messages import Delivery, Event, SendResult
 from gateway.domain.recipients import JsonValue
 
 MESSAGE_ACCEPTED = "message.accepted"
@@ -24,6 +24,14 @@ def message_accepted(message_id: MessageId, at: datetime, data: Mapping[str, Jso
         type=MESSAGE_ACCEPTED,
         at=at,
         data=data,
+    )
+
+
+def delivery_scheduled(delivery: Delivery) -> Event:
+    """It waits for an instant that the caller chose."""
+    not_before = None if delivery.not_before is None else rfc3339(delivery.not_before)
+    return delivery_became(
+        delivery.status, delivery.message_id, delivery.id, delivery.created_at, {"not_before": not_before}
     )
 
 

@@ -1,0 +1,71 @@
+"""What operators watch: counters of the gateway's own registry, so that two gateways in one process stay apart."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """Every metric of the gateway; labels are words of the contract, never ids, services or addresses."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.accepted = Counter(
+            "heliograph_messages_accepted",
+            "Messages stored and answered with 202.",
+            ["category"],
+            registry=self.registry,
+        )
+        self.statuses = Counter(
+            "heliograph_delivery_statuses",
+            "Deliveries that came to a status.",
+            ["channel", "status"],
+            registry=self.registry,
+        )
+        self.attempts = Counter(
+            "heliograph_attempts",
+            "Calls to providers by their classified answer.",
+            ["provider", "outcome"],
+            registry=self.registry,
+        )
+        self.attempt_seconds = Histogram(
+            "heliograph_attempt_seconds",
+            "How long a call to a provider took.",
+            ["provider"],
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.dispatch_seconds = Histogram(
+            "heliograph_dispatch_seconds",
+            "From acceptance, or the instant that the caller chose, to the first call to a provider.",
+            ["lane"],
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.oldest_due_seconds = Gauge(
+            "heliograph_oldest_due_seconds",
+            "How long the longest-waiting due delivery has been due.",
+            registry=self.registry,
+        )
+        self.in_flight = Gauge(
+            "heliograph_deliveries_in_flight",
+            "Deliveries that this process holds a claim on.",
+            registry=self.registry,
+        )
+        self.fallbacks = Counter(
+            "heliograph_locale_fallbacks",
+            "Texts rendered in another language than the recipient's because a string was missing or bad.",
+            ["template"],
+            registry=self.registry,
+        )
+        self.refresh_failures = Counter(
+            "heliograph_content_refresh_failures",
+            "Changed templates or catalogs that were refused; the last good ones went on serving.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.claims_released = Counter(
+            "heliograph_claims_released",
+            "Claims taken back from workers that died.",
+            registry=self.registry,
+        )

@@ -1,0 +1,121 @@
+"""Which providers serve a channel and a country, in which order, and which of them are left alone for now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.domain.messages import Outcome
+from gateway.domain.recipients import Channel
+from gateway.ports import Clock, Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Providers for a channel, in order, everywhere or in some countries."""
+
+    channel: Channel
+    countries: frozenset[str]
+    """ISO 3166-1 alpha-2; empty: everywhere."""
+    providers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingTable:
+    """All routes, and the mailbox that test keys go to."""
+
+    routes: tuple[Route, ...]
+    mailbox: str
+
+    def providers(self, channel: Channel, country: str | None, live: bool) -> tuple[str, ...]:
+        """The providers of the first route that fits; empty when there is none.
+
+        What a test key sends goes to the mailbox and nowhere else.
+        """
+        if not live:
+            return (self.mailbox,)
+        for route in self.routes:
+            if route.channel is channel and (not route.countries or country in route.countries):
+                return route.providers
+        return ()
+
+    def missing(self) -> tuple[Channel, ...]:
+        """Channels that no route serves in some country."""
+        served = {route.channel for route in self.routes if not route.countries}
+        return tuple(channel for channel in Channel if channel not in served)
+
+
+_ALONE_SECONDS: Final = 15.0
+"""How long a provider that fails is left alone before the next probe."""
+_TRANSIENT_LIMIT: Final = 5
+"""Transient answers in a row after which a provider counts as failing; one alone says nothing (greylisting)."""
+_FAILING: Final = frozenset({Outcome.MISCONFIGURED})
+_DOUBTFUL: Final = frozenset({Outcome.TRANSIENT, Outcome.THROTTLED, Outcome.UNKNOWN})
+
+
+@dataclass(slots=True)
+class _State:
+    doubts: int = 0
+    alone_until: float | None = None
+    probing: bool = False
+
+
+class Health:
+    """Which providers are well: one that fails is left alone for a while, then probed by a single delivery."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._states: dict[str, _State] = {}
+
+    def is_well(self, provider: str) -> bool:
+        """Whether a delivery may go to it now; after a rest one caller at a time is let through as a probe."""
+        state = self._states.get(provider)
+        if state is None or state.alone_until is None:
+            return True
+        return not state.probing and self._clock.monotonic() >= state.alone_until
+
+    def begin(self, provider: str) -> None:
+        """A call starts; if the provider was left alone, this is the probe."""
+        state = self._states.get(provider)
+        if state is not None and state.alone_until is not None:
+            state.probing = True
+
+    def end(self, provider: str, outcome: Outcome) -> None:
+        """Learn from an answer. Refusals of a message or an address say nothing against the provider."""
+        state = self._states.setdefault(provider, _State())
+        was_probing, state.probing = state.probing, False
+        if outcome not in _FAILING | _DOUBTFUL:
+            state.doubts, state.alone_until = 0, None
+            return
+        state.doubts += 1
+        if outcome in _FAILING or was_probing or state.doubts >= _TRANSIENT_LIMIT:
+            state.alone_until = self._clock.monotonic() + _ALONE_SECONDS
+
+    def rest_seconds(self, providers: Sequence[str]) -> float:
+        """How long until one of them may be tried; 0 when one may now."""
+        if not providers or any(self.is_well(provider) for provider in providers):
+            return 0.0
+        now = self._clock.monotonic()
+        rests = [(self._states[provider].alone_until or now) - now for provider in providers]
+        return max(min(rests), 1.0)
+
+
+def choose(route: Sequence[str], last: str | None, health: Health) -> str | None:
+    """The provider for the next try: the first healthy one after the last that was tried, then from the start.
+
+    None when all are left alone.
+    """
+    for provider in (*following(route, last), *route):
+        if health.is_well(provider):
+            return provider
+    return None
+
+
+def following(route: Sequence[str], last: str | None) -> tuple[str, ...]:
+    """Those of the route that come after the one tried last."""
+    if last is None or last not in route:
+        return ()
+    return tuple(route[route.index(last) + 1 :])
+
+
+Providers = Mapping[str, Provider]
+"""Every configured provider by its name."""

@@ -482,4 +482,4 @@ class MailboxStore(Protocol):
         """Raises NotFound."""
 
     async def list_items(self, channel: Channel | None, limit: int, cursor: str | None) -> Page[MailboxItem]:
-        """Newest first."""
+        """Newest first, without `raw`."""

@@ -82,6 +82,7 @@ def parse_email(text: str) -> EmailAddress:
 
 
 _PHONE_SHAPE: Final = re.compile(r"\+[1-9][0-9 ().\-]{5,30}", re.ASCII)
+_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _PREMIUM: Final = frozenset({phonenumbers.PhoneNumberType.PREMIUM_RATE})
 
 
@@ -98,11 +99,12 @@ def parse_phone(text: str) -> PhoneNumber:
         number = phonenumbers.parse(text)
     except phonenumbers.NumberParseException as error:
         raise BadPhone(f"Give the number in international form, such as +33612345678: {error}") from error
-    if not phonenumbers.is_possible_number(number):
+    kept = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if not phonenumbers.is_possible_number(number) or not _E164.fullmatch(kept):
         raise BadPhone("The number is too short or too long for its country.")
     if phonenumbers.number_type(number) in _PREMIUM:
         raise BadPhone("Premium-rate numbers are not written to; give the person's own number.")
-    return PhoneNumber(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return PhoneNumber(kept)
 
 
 def check_timezone(name: str) -> str:

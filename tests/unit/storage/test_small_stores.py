@@ -1,0 +1,288 @@
+"""Services, consents, suppressions and the mailbox on a real file."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.ids import ConsentId, DeliveryId, KeyId, RecipientId, ServiceId, SuppressionId
+from gateway.domain.preferences import ConsentState, SuppressionReason
+from gateway.domain.recipients import Channel
+from gateway.errors import Conflict, InvalidRequest, NotFound
+from gateway.ports import ApiKey, MailboxItem, SenderIdentity, Service
+from gateway.storage.consents import Consents
+from gateway.storage.cursors import make_cursor, read_cursor
+from gateway.storage.engine import Database, open_database
+from gateway.storage.mailbox import Mailbox
+from gateway.storage.services import Services
+from gateway.storage.suppressions import Suppressions
+from gateway.storage.tables import metadata
+from tests.factories import NOW, SERVICE, make_consent, make_suppression
+
+AMINA = RecipientId("user-42")
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = open_database(tmp_path / "store.db")
+    async with database.writer.transaction() as connection:
+        await connection.run_sync(metadata.create_all)
+    yield database
+    await database.aclose()
+
+
+def make_service(name: str = "shop", service_id: str = SERVICE) -> Service:
+    sender = SenderIdentity(channel=Channel.SMS, sender="+33700000000", country="FR")
+    return Service(id=ServiceId(service_id), name=name, senders=(sender,), created_at=NOW)
+
+
+def make_key(key_id: str = "key_1", **changes: object) -> ApiKey:
+    fields = {
+        "id": KeyId(key_id),
+        "service_id": SERVICE,
+        "live": True,
+        "scopes": frozenset({"send", "read"}),
+        "secret_hash": "0" * 64,
+        "rate_per_second": 50.0,
+        "created_at": NOW,
+        "expires_at": None,
+        "revoked_at": None,
+    }
+    return ApiKey(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+async def test_a_service_is_found_by_id_and_by_name_and_its_senders_are_replaced(database: Database) -> None:
+    services = Services(database)
+    await services.add_service(make_service())
+    senders = (SenderIdentity(channel=Channel.EMAIL, sender="Shop <shop@example.org>", locale="fr"),)
+
+    changed = await services.update_senders(SERVICE, senders)
+
+    assert changed.senders == senders
+    assert await services.get_service(SERVICE) == await services.find_service("shop") == changed
+    assert await services.list_services() == [changed]
+
+
+async def test_a_name_belongs_to_one_service(database: Database) -> None:
+    services = Services(database)
+    await services.add_service(make_service())
+
+    with pytest.raises(Conflict) as refused:
+        await services.add_service(make_service(service_id="svc_2"))
+
+    assert refused.value.conflict_code == "name_taken"
+
+
+async def test_what_is_not_there_is_not_found(database: Database) -> None:
+    services = Services(database)
+
+    for absent in (
+        services.get_service(SERVICE),
+        services.find_service("shop"),
+        services.update_senders(SERVICE, ()),
+        services.add_key(make_key()),
+        services.get_key(KeyId("key_1")),
+        services.revoke_key(KeyId("key_1"), NOW),
+        services.expire_key(KeyId("key_1"), NOW),
+        Suppressions(database).remove_suppression(SuppressionId("sup_1"), "ops", NOW),
+        Mailbox(database).get_item(DeliveryId("dlv_1")),
+    ):
+        with pytest.raises(NotFound):
+            await absent
+
+
+async def test_keys_are_listed_newest_first_and_by_service(database: Database) -> None:
+    services = Services(database)
+    await services.add_service(make_service())
+    await services.add_service(make_service("bank", "svc_2"))
+    old, new = make_key("key_1"), make_key("key_2", created_at=NOW + timedelta(hours=1), rate_per_second=None)
+    foreign = make_key("key_3", service_id="svc_2")
+    for key in (old, new, foreign):
+        await services.add_key(key)
+
+    assert await services.get_key(old.id) == old
+    assert await services.list_keys(SERVICE) == [new, old]
+    assert {key.id for key in await services.list_keys(None)} == {"key_1", "key_2", "key_3"}
+
+
+async def test_the_first_revocation_stands(database: Database) -> None:
+    services = Services(database)
+    await services.add_service(make_service())
+    await services.add_key(make_key())
+
+    await services.revoke_key(KeyId("key_1"), NOW)
+    await services.revoke_key(KeyId("key_1"), NOW + timedelta(days=1))
+
+    assert (await services.get_key(KeyId("key_1"))).revoked_at == NOW
+
+
+async def test_a_rotated_key_never_lives_longer_than_it_would_have(database: Database) -> None:
+    services = Services(database)
+    await services.add_service(make_service())
+    await services.add_key(make_key())
+    soon, late = NOW + timedelta(hours=1), NOW + timedelta(days=1)
+
+    await services.expire_key(KeyId("key_1"), soon)
+    await services.expire_key(KeyId("key_1"), late)
+
+    assert (await services.get_key(KeyId("key_1"))).expires_at == soon
+
+
+async def test_the_latest_word_holds_for_each_channel_and_topic(database: Database) -> None:
+    consents = Consents(database)
+    late_told = make_consent(
+        id=ConsentId("cns_3"), state=ConsentState.DENIED, at=NOW - timedelta(days=9), recorded_at=NOW
+    )
+    sms = make_consent(id=ConsentId("cns_4"), channel=Channel.SMS, evidence={"ip": "192.0.2.1"})
+    grant = make_consent(id=ConsentId("cns_2"), at=NOW - timedelta(days=2))
+    denial = make_consent(id=ConsentId("cns_1"), at=NOW - timedelta(days=5), state=ConsentState.DENIED)
+
+    await consents.add_consents([denial, grant, late_told, sms])
+
+    assert await consents.current_consents(SERVICE, AMINA) == [grant, sms]
+
+
+async def test_at_one_instant_a_denial_beats_a_grant_in_whatever_order(database: Database) -> None:
+    consents = Consents(database)
+    denial = make_consent(id=ConsentId("cns_1"), state=ConsentState.DENIED)
+    grant = make_consent(id=ConsentId("cns_2"))
+
+    await consents.add_consents([denial, grant])
+
+    assert await consents.current_consents(SERVICE, AMINA) == [denial]
+
+
+async def test_consents_are_all_recorded_or_none(database: Database) -> None:
+    consents = Consents(database)
+    twice = make_consent(id=ConsentId("cns_1"))
+
+    with pytest.raises(Conflict):
+        await consents.add_consents([twice, twice])
+
+    assert (await consents.consent_history(SERVICE, AMINA, 10, None)).items == ()
+
+
+async def test_the_history_pages_through_every_line_newest_first_and_is_the_services_own(database: Database) -> None:
+    consents = Consents(database)
+    lines = [make_consent(id=ConsentId(f"cns_{number}")) for number in range(5)]
+    await consents.add_consents(lines)
+    await consents.add_consents([make_consent(id=ConsentId("cns_x"), service_id=ServiceId("svc_other"))])
+
+    first = await consents.consent_history(SERVICE, AMINA, 3, None)
+    second = await consents.consent_history(SERVICE, AMINA, 3, first.next_cursor)
+
+    assert [*first.items, *second.items] == lines[::-1]
+    assert second.next_cursor is None
+
+
+async def test_the_same_suppression_is_kept_once(database: Database) -> None:
+    suppressions = Suppressions(database)
+    first = await suppressions.add_suppression(make_suppression())
+
+    again = await suppressions.add_suppression(make_suppression(id=SuppressionId("sup_2"), created_at=NOW))
+
+    assert again == first
+    assert (await suppressions.list_suppressions(None, None, 10, None)).items == (first,)
+
+
+async def test_of_two_suppressions_the_longer_holds(database: Database) -> None:
+    suppressions = Suppressions(database)
+    ends = NOW + timedelta(days=1)
+    short = await suppressions.add_suppression(make_suppression(expires_at=ends))
+
+    longer = await suppressions.add_suppression(make_suppression(id=SuppressionId("sup_2")))
+    shorter = await suppressions.add_suppression(make_suppression(id=SuppressionId("sup_3"), expires_at=ends))
+
+    assert (longer.id, longer.expires_at) == (short.id, None)
+    assert shorter == longer
+
+
+async def test_a_suppression_that_ended_makes_room_for_a_new_one(database: Database) -> None:
+    suppressions = Suppressions(database)
+    await suppressions.add_suppression(make_suppression(expires_at=NOW - timedelta(hours=1)))
+    new = make_suppression(id=SuppressionId("sup_2"), created_at=NOW, evidence={"code": "550 5.1.1"})
+
+    assert await suppressions.add_suppression(new) == new
+
+    assert (await suppressions.list_suppressions(None, None, 10, None)).items == (new,)
+
+
+async def test_suppressions_are_found_by_channel_and_address_and_lifted_by_id(database: Database) -> None:
+    suppressions = Suppressions(database)
+    bounce = await suppressions.add_suppression(make_suppression())
+    stop = await suppressions.add_suppression(
+        make_suppression(
+            id=SuppressionId("sup_2"), channel=Channel.SMS, address="+33612345678", reason=SuppressionReason.STOP
+        )
+    )
+
+    assert (await suppressions.list_suppressions(Channel.SMS, None, 10, None)).items == (stop,)
+    assert (await suppressions.list_suppressions(None, "amina@example.org", 10, None)).items == (bounce,)
+
+    await suppressions.remove_suppression(stop.id, "ops", NOW)
+
+    assert (await suppressions.list_suppressions(None, None, 10, None)).items == (bounce,)
+
+
+def make_item(number: int, channel: Channel = Channel.SMS) -> MailboxItem:
+    return MailboxItem(
+        delivery_id=DeliveryId(f"dlv_{number}"),
+        channel=channel,
+        sender="Shop",
+        to="+33612345678",
+        content={"text": "Grüße 👋", "segments": 1},
+        raw=b"\x00\xff" if channel is Channel.EMAIL else None,
+        received_at=NOW + timedelta(seconds=number // 2),
+    )
+
+
+async def test_the_mailbox_keeps_one_thing_for_a_delivery(database: Database) -> None:
+    mailbox = Mailbox(database)
+    item = make_item(1, Channel.EMAIL)
+
+    assert await mailbox.keep(item)
+    assert not await mailbox.keep(make_item(1, Channel.SMS))
+
+    assert await mailbox.get_item(item.delivery_id) == item
+
+
+async def test_the_mailbox_pages_newest_first_without_losing_or_repeating(database: Database) -> None:
+    mailbox = Mailbox(database)
+    for number in range(7):
+        await mailbox.keep(make_item(number, Channel.EMAIL if number % 2 else Channel.SMS))
+
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await mailbox.list_items(None, 2, cursor)
+        seen += [item.delivery_id for item in page.items]
+        if (cursor := page.next_cursor) is None:
+            break
+
+    assert seen == [f"dlv_{number}" for number in (6, 5, 4, 3, 2, 1, 0)]
+    assert [item.delivery_id for item in (await mailbox.list_items(Channel.EMAIL, 9, None)).items] == [
+        "dlv_5",
+        "dlv_3",
+        "dlv_1",
+    ]
+
+
+@given(st.text(max_size=80))
+def test_a_cursor_that_is_not_ours_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest):
+        read_cursor(text, int, str)
+
+
+@pytest.mark.parametrize("cursor", [make_cursor(1), make_cursor("a", 1), make_cursor(2**80, "a"), "é", "A" * 600])
+def test_a_cursor_of_another_list_is_refused(cursor: str) -> None:
+    with pytest.raises(InvalidRequest):
+        read_cursor(cursor, int, str)
+
+
+async def test_a_forged_cursor_finds_nothing_and_breaks_nothing(database: Database) -> None:
+    page = await Mailbox(database).list_items(None, 5, make_cursor(-(2**62), "dlv_1"))
+
+    assert page.items == ()

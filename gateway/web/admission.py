@@ -1,0 +1,37 @@
+"""Whether this process takes another request: not while it is stopping, and not more at once than it can hold."""
+
+from typing import Final
+
+from gateway.web.problems import RequestRefused
+
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_LIVENESS: Final = "/healthz"
+"""Answered even then: being busy is no reason to be restarted."""
+_DRAINING_RETRY_SECONDS: Final = 5.0
+_BUSY_RETRY_SECONDS: Final = 1.0
+
+
+class Admission:
+    """Counts requests under way; one value for each app."""
+
+    def __init__(self, most_at_once: int) -> None:
+        self._most_at_once = most_at_once
+        self.under_way = 0
+        """Requests whose handler has not answered yet."""
+        self.is_draining = False
+        """The process was told to stop: what is under way finishes, new posts are refused."""
+
+    def drain(self) -> None:
+        """From now on take no new work; reading stays possible until the listener closes."""
+        self.is_draining = True
+
+    def admit(self, method: str, path: str) -> None:
+        """Raises RequestRefused `draining` or `busy`, both with a Retry-After."""
+        if self.is_draining and method not in _SAFE_METHODS:
+            raise RequestRefused(
+                "draining", "This process is stopping; try again.", retry_after_seconds=_DRAINING_RETRY_SECONDS
+            )
+        if self.under_way > self._most_at_once and path != _LIVENESS:
+            raise RequestRefused(
+                "busy", "Too many requests are under way here.", retry_after_seconds=_BUSY_RETRY_SECONDS
+            )

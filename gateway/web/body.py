@@ -1,0 +1,174 @@
+"""Reading a request's JSON strictly: what one parser would take and another refuse is refused here.
+
+Sizes, depth, number of values, duplicate members, NaN and Infinity, lone surrogates, NUL and integers beyond
+64 bits (RFC 8259 §4, §6, §8; RFC 7493). A few scans of the raw bytes show that an ordinary body needs no
+walk over its values.
+"""
+
+import asyncio
+import json
+import re
+from typing import Final, NoReturn
+
+from aiohttp import web
+
+from gateway.domain.recipients import JsonValue
+from gateway.errors import FieldProblem, InvalidRequest
+from gateway.web.pointers import Path, pointer
+from gateway.web.problems import RequestRefused
+
+MAX_DEPTH: Final = 32
+MAX_NODES: Final = 10_000
+_MAX_INTEGER: Final = 2**63 - 1
+_READ_SECONDS: Final = 30.0
+"""How long a caller may take to send its body."""
+_NEEDS_WALK: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)|\d{19}|\d[eE]")
+"""Surrogate escapes, NUL, and integers or exponents that may be too large."""
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """The raw body, at most `limit` bytes, of a request that says that it is JSON.
+
+    Raises RequestRefused `unsupported_media_type`, `too_large` or `body_time_out`.
+    """
+    content_type = request.headers.get("Content-Type", "")
+    if content_type != "application/json" and not _is_json(content_type):
+        raise RequestRefused("unsupported_media_type", "The body must be application/json in UTF-8.")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise RequestRefused("unsupported_media_type", "Compressed bodies are not taken.")
+    if (request.content_length or 0) > limit:
+        _refuse_size(limit)
+    raw = await request.read() if request.content.is_eof() else await _read_slowly(request)
+    if len(raw) > limit:
+        _refuse_size(limit)
+    return raw
+
+
+async def _read_slowly(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_READ_SECONDS):
+            return await request.read()
+    except TimeoutError as error:
+        raise RequestRefused("body_time_out", "The body took too long to arrive.") from error
+    except web.RequestPayloadError as error:
+        raise RequestRefused("bad_request", "The body did not arrive as its headers promised.") from error
+
+
+def _is_json(content_type: str) -> bool:
+    kind, _, parameters = content_type.partition(";")
+    charset = parameters.strip().lower()
+    return kind.strip().lower() == "application/json" and charset in ("", "charset=utf-8", 'charset="utf-8"')
+
+
+def _refuse_size(limit: int) -> NoReturn:
+    raise RequestRefused("too_large", f"The body is larger than {limit} bytes.")
+
+
+def parse_json(raw: bytes, *, max_nodes: int = MAX_NODES) -> JsonValue:
+    """The value that a body holds.
+
+    Raises RequestRefused `malformed_json` for what is no JSON, InvalidRequest for JSON that is too deep, too
+    large in values, or says what we cannot keep exactly.
+    """
+    if (openings := raw.count(b"{") + raw.count(b"[")) > max_nodes:
+        _refuse_nodes(max_nodes)
+    if openings > MAX_DEPTH and _is_too_deep(raw):
+        # Before parsing: the parser recurses.
+        raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels.", (_problem((), "too_deep"),))
+    try:
+        value: JsonValue = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise RequestRefused("malformed_json", f"The body is not UTF-8 at byte {error.start}.") from error
+    except json.JSONDecodeError as error:
+        # The parser's message names a position and what is missing there, never the text.
+        where = f"line {error.lineno}, column {error.colno}"
+        raise RequestRefused("malformed_json", f"The body is no JSON: {error.msg} at {where}.") from error
+    except ValueError as error:
+        # CPython refuses integers of more than 4,300 digits while reading them.
+        raise RequestRefused("malformed_json", "The body holds a number that is too long.") from error
+    if openings + raw.count(b",") > max_nodes or _NEEDS_WALK.search(raw):
+        _walk(value, max_nodes)
+    return value
+
+
+def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise RequestRefused("malformed_json", "An object in the body names the same member twice.")
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise RequestRefused("malformed_json", f"{name} is no JSON number.")
+
+
+_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def _is_too_deep(raw: bytes) -> bool:
+    depth = 0
+    for found in _BRACKETS.finditer(raw):
+        mark = found[0]
+        if mark in (b"{", b"["):
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif mark in (b"}", b"]"):
+            depth -= 1
+    return False
+
+
+def _walk(value: JsonValue, max_nodes: int) -> None:
+    """Look at every value once, without recursion."""
+    problems: list[FieldProblem] = []
+    waiting: list[tuple[Path, JsonValue]] = [((), value)]
+    seen = 0
+    while waiting:
+        path, node = waiting.pop()
+        seen += 1
+        if seen > max_nodes:
+            _refuse_nodes(max_nodes)
+        match node:
+            case dict():
+                for name, member in node.items():
+                    if fault := _text_fault(name):
+                        problems.append(_problem(path, fault))
+                    waiting.append(((*path, name), member))
+            case list():
+                waiting.extend(((*path, index), item) for index, item in enumerate(node))
+            case str():
+                if fault := _text_fault(node):
+                    problems.append(_problem(path, fault))
+            case float() if node in (float("inf"), float("-inf")):
+                problems.append(_problem(path, "number_too_large"))
+            case int() if abs(node) > _MAX_INTEGER:
+                problems.append(_problem(path, "number_too_large"))
+    if problems:
+        raise InvalidRequest("The body holds values that cannot be kept exactly.", problems)
+
+
+def _text_fault(text: str) -> str | None:
+    if "\0" in text:
+        return "nul_character"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "lone_surrogate"
+    return None
+
+
+_MESSAGES: Final = {
+    "too_deep": f"At most {MAX_DEPTH} levels of objects and lists.",
+    "nul_character": "Text may not hold the character U+0000.",
+    "lone_surrogate": "Text may not hold half of a surrogate pair (RFC 8259 §8.2).",
+    "number_too_large": "Numbers must fit into 64 bits; send larger ones as strings.",
+}
+
+
+def _problem(path: Path, code: str) -> FieldProblem:
+    return FieldProblem(pointer=pointer(path), code=code, message=_MESSAGES[code])
+
+
+def _refuse_nodes(max_nodes: int) -> NoReturn:
+    problem = FieldProblem(pointer="", code="too_many_values", message=f"At most {max_nodes} values in one body.")
+    raise InvalidRequest(f"The body holds more than {max_nodes} values.", (problem,))

@@ -1,0 +1,141 @@
+"""What one may send."""
+
+import base64
+import re
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from gateway.domain.lifecycle import Strategy
+from gateway.domain.messages import Attachment, LocalTime, Priority, SendRequest
+from gateway.domain.recipients import Channel
+from gateway.web.pointers import tag
+from gateway.web.schemas.common import (
+    PLAIN_TEXT,
+    ChannelName,
+    Instant,
+    JsonObject,
+    Shape,
+    TemplateName,
+    ZoneName,
+)
+from gateway.web.schemas.recipients import AddresseeShape
+
+_LOCAL: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?", re.ASCII)
+
+
+def _parse_local(given: object) -> datetime:
+    if isinstance(given, str) and _LOCAL.fullmatch(given):
+        try:
+            return datetime.fromisoformat(given)
+        except ValueError:
+            pass
+    raise PydanticCustomError("wrong_format", "Give a wall time without an offset, such as 2026-12-01T09:00")
+
+
+class LocalTimeShape(Shape):
+    """A wall-clock instant; in a daylight-saving overlap the first."""
+
+    local: Annotated[
+        datetime, BeforeValidator(_parse_local), WithJsonSchema({"type": "string", "examples": ["2026-12-01T09:00"]})
+    ]
+    timezone: ZoneName = Field(description="`recipient`, or an IANA zone.", examples=["recipient"])
+
+    def to_domain(self) -> LocalTime:
+        """The wall time."""
+        return LocalTime(local=self.local, timezone=self.timezone)
+
+
+def _kind_of_time(given: object) -> str:
+    return tag("local") if isinstance(given, dict) else tag("instant")
+
+
+_SendAt = Annotated[
+    Annotated[Instant, Tag(tag("instant"))] | Annotated[LocalTimeShape, Tag(tag("local"))],
+    Discriminator(_kind_of_time),
+]
+
+
+def _decode(given: object) -> bytes:
+    try:
+        return base64.b64decode(given if isinstance(given, str) else "=", validate=True)
+    except ValueError as error:
+        raise PydanticCustomError("wrong_format", "Give the file in base64 (RFC 4648 §4)") from error
+
+
+_BASE64_SCHEMA: Final = {"type": "string", "contentEncoding": "base64"}
+
+
+class AttachmentShape(Shape):
+    """A file that goes with the e-mail; its name, kind and size are checked by acceptance."""
+
+    filename: Annotated[str, Field(min_length=1, max_length=255)]
+    content_type: Annotated[str, Field(min_length=3, max_length=255, examples=["application/pdf"])]
+    content: Annotated[bytes, BeforeValidator(_decode), WithJsonSchema(_BASE64_SCHEMA)]
+    inline_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        default=None, description="Content-ID that the HTML names as `cid:…`."
+    )
+
+    def to_domain(self) -> Attachment:
+        """The file."""
+        return Attachment(
+            filename=self.filename, content_type=self.content_type, content=self.content, inline_id=self.inline_id
+        )
+
+
+def _distinct(channels: list[ChannelName]) -> list[ChannelName]:
+    if len(set(channels)) != len(channels):
+        raise PydanticCustomError("repeated", "Name each channel once")
+    return channels
+
+
+_Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)]
+
+
+class SendShape(Shape):
+    """One message to send; content and addresses are checked by acceptance."""
+
+    template: TemplateName = Field(examples=["order-shipped"])
+    to: AddresseeShape
+    remember: bool = Field(default=False, description="Keep the inline values as the recipient's own.")
+    channels: (
+        Annotated[
+            list[ChannelName],
+            Field(min_length=1, max_length=3, json_schema_extra={"uniqueItems": True}),
+            AfterValidator(_distinct),
+        ]
+        | None
+    ) = Field(default=None, description="Left out: the template's own.")
+    strategy: Literal["first", "all"] | None = Field(default=None, description="Left out: the template's own.")
+    data: JsonObject = Field(default={}, description="The template's variables.")
+    send_at: _SendAt | None = None
+    expires_at: Instant | None = None
+    priority: Literal["low", "normal", "high"] = "normal"
+    tags: Annotated[list[_Tag], Field(max_length=20)] = Field(default=[])
+    metadata: Annotated[JsonObject, Field(max_length=50)] = Field(default={})
+    sender: Annotated[str, Field(min_length=1, max_length=320, pattern=PLAIN_TEXT)] | None = Field(
+        default=None, alias="from", description="A sender identity that the service owns."
+    )
+    attachments: Annotated[list[AttachmentShape], Field(max_length=100)] = Field(default=[])
+
+    def to_domain(self, traceparent: str | None) -> SendRequest:
+        """The request as the use cases know it."""
+        send_at = self.send_at.to_domain() if isinstance(self.send_at, LocalTimeShape) else self.send_at
+        return SendRequest(
+            template=self.template,
+            to=self.to.to_domain(self.to.id),
+            remember=self.remember,
+            channels=None if self.channels is None else tuple(map(Channel, self.channels)),
+            strategy=None if self.strategy is None else Strategy(self.strategy),
+            data=self.data,
+            send_at=send_at,
+            expires_at=self.expires_at,
+            priority=Priority(self.priority),
+            tags=tuple(self.tags),
+            metadata=self.metadata,
+            sender=self.sender,
+            attachments=tuple(file.to_domain() for file in self.attachments),
+            traceparent=traceparent,
+        )

@@ -104,7 +104,8 @@ def _make_engine(path: Path, pool_size: int, *, begin: str, read_only: bool) -> 
     return engine
 
 
-async def _run_in_thread(connection: AsyncConnection, work: Callable[[sqlite3.Connection], T]) -> T:
+async def run_on(connection: AsyncConnection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Call `work` on the driver's own connection, in its thread and in whatever transaction it is."""
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, aiosqlite.Connection)
     # aiosqlite has no public call for "this function in your thread"; SQLAlchemy's own dialect relies on the
@@ -138,7 +139,7 @@ class Reader:
 
         with translated():
             async with self._engine.connect() as connection:
-                return await _run_in_thread(connection, in_snapshot)
+                return await run_on(connection, in_snapshot)
 
 
 class Writer:
@@ -162,7 +163,7 @@ class Writer:
         """
         with translated():
             async with self._turn, self._engine.connect() as connection:
-                return await _finish(_run_in_thread(connection, lambda driver: _commit(driver, work)))
+                return await _finish(run_on(connection, lambda driver: _commit(driver, work)))
 
 
 async def _finish(call: Coroutine[Any, Any, T]) -> T:

@@ -185,7 +185,6 @@ deliveries: Final = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("address", sa.Text),
     sa.Column("sender", sa.Text),
-    sa.Column("content", Json),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Index("ix_deliveries_message_id", "message_id"),
@@ -203,6 +202,14 @@ _LEASED = deliveries.c.lease_owner.is_not(None)
 sa.Index("ix_deliveries_lease_owner", deliveries.c.lease_owner, sqlite_where=_LEASED, postgresql_where=_LEASED)
 _ADDRESSED = deliveries.c.address.is_not(None)
 sa.Index("ix_deliveries_address", deliveries.c.address, sqlite_where=_ADDRESSED, postgresql_where=_ADDRESSED)
+
+contents: Final = sa.Table(
+    "contents",
+    metadata,
+    # Apart from the delivery, whose row changes with every step and should stay small.
+    sa.Column("delivery_id", sa.Text, sa.ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("content", Json, nullable=False),
+)
 
 attempts: Final = sa.Table(
     "attempts",

@@ -28,10 +28,12 @@ def upgrade() -> None:
     _create_events()
     _create_message_tags()
     _create_attempts()
+    _create_contents()
 
 
 def downgrade() -> None:
     for table in (
+        "contents",
         "attempts",
         "message_tags",
         "events",
@@ -265,7 +267,6 @@ def _create_deliveries() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("address", sa.Text()),
         sa.Column("sender", sa.Text()),
-        sa.Column("content", _JSON),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -343,4 +344,16 @@ def _create_attempts() -> None:
         ),
         sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f("pk_attempts")),
         sqlite_with_rowid=False,
+    )
+
+
+def _create_contents() -> None:
+    op.create_table(
+        "contents",
+        sa.Column("delivery_id", sa.Text(), nullable=False),
+        sa.Column("content", _JSON, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["deliveries.id"], name=op.f("fk_contents_delivery_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_contents")),
     )

@@ -1,0 +1,232 @@
+"""Where a 202 becomes true: messages, their deliveries and events, in one durable transaction."""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from gateway.domain.ids import MessageId, ServiceId
+from gateway.domain.messages import Lane
+from gateway.domain.recipients import JsonValue, Recipient
+from gateway.ports import AcceptOutcome, Clock, Idempotency, Mismatched, NewMessage, Replayed, Stored
+from gateway.storage import tables
+from gateway.storage.commit import GroupCommit
+from gateway.storage.documents import device_document, dump, load
+from gateway.storage.engine import Database
+from gateway.storage.rows import (
+    attachment_rows,
+    delivery_row,
+    event_row,
+    message_row,
+    names,
+    stored_recipient_of,
+)
+from gateway.storage.statements import Insert, Row, select_in
+from gateway.storage.tables import from_micros, to_micros
+
+IDEMPOTENCY_RETENTION: Final = timedelta(hours=72)
+"""How long a key is kept at least; it outlives this while its message is not final."""
+
+insert_deliveries: Final = Insert(tables.deliveries)
+insert_events: Final = Insert(tables.events, skip=frozenset({"seq"}))
+_insert_messages: Final = Insert(tables.messages)
+_insert_attachments: Final = Insert(tables.attachments)
+_insert_tags: Final = Insert(tables.message_tags, suffix=" ON CONFLICT DO NOTHING")
+_insert_keys: Final = Insert(tables.idempotency_keys, suffix=' ON CONFLICT DO NOTHING RETURNING service_id, "key"')
+_SELECT_KEYS: Final = (
+    'SELECT service_id, "key", fingerprint, answer FROM idempotency_keys WHERE (service_id, "key") IN ({keys})'
+)
+_SELECT_RECIPIENT: Final = f"SELECT {names(tables.recipients)} FROM recipients WHERE service_id = ? AND id = ?"  # noqa: S608
+_upsert_recipients: Final = Insert(
+    tables.recipients,
+    suffix=" ON CONFLICT (service_id, id) DO UPDATE SET email=excluded.email, phone=excluded.phone,"
+    " push=excluded.push, locale=excluded.locale, timezone=excluded.timezone, country=excluded.country,"
+    " region=excluded.region, attributes=excluded.attributes, updated_at=excluded.updated_at",
+)
+_OLDEST_DUE: Final = " UNION ALL ".join(
+    "SELECT * FROM (SELECT due_at FROM deliveries WHERE lane = "  # noqa: S608 - numbers of our own
+    f"{lane.value} AND lease_owner IS NULL AND due_at IS NOT NULL ORDER BY due_at LIMIT 1)"
+    for lane in Lane
+)
+
+
+def first_due(driver: sqlite3.Connection) -> datetime | None:
+    """The earliest due time of all that can be claimed: one look into the index per lane."""
+    due = [micros for (micros,) in driver.execute(_OLDEST_DUE)]
+    return from_micros(min(due)) if due else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """A new message with its rows, made ready outside the transaction."""
+
+    new: NewMessage
+    message: Row
+    deliveries: list[Row]
+    events: list[Row]
+
+
+def _prepare(new: NewMessage) -> _Entry:
+    return _Entry(
+        new=new,
+        message=message_row(new),
+        deliveries=[delivery_row(delivery, new.message) for delivery in new.deliveries],
+        events=[event_row(event) for event in new.events],
+    )
+
+
+class Accepting:
+    """`gateway.ports.AcceptStore` on SQLite."""
+
+    def __init__(self, database: Database, commit: GroupCommit, clock: Clock) -> None:
+        self._database = database
+        self._commit = commit
+        self._clock = clock
+
+    async def accept(self, new: NewMessage) -> AcceptOutcome:
+        """Store one message durably; concurrent calls share a commit. Raises Unavailable when it cannot."""
+        return await self._commit.write(_accept_all, _prepare(new))
+
+    async def accept_batch(
+        self,
+        service_id: ServiceId,
+        items: Sequence[NewMessage],
+        request: Idempotency | None,
+        compose: Callable[[Sequence[AcceptOutcome]], Mapping[str, JsonValue]],
+    ) -> tuple[Sequence[AcceptOutcome], AcceptOutcome]:
+        """Store many in one transaction; `compose` is called in the writer's thread and must only compute."""
+        batch = _Batch(
+            service_id=service_id,
+            entries=[_prepare(new) for new in items],
+            request=request,
+            compose=compose,
+            now=self._clock.now(),
+        )
+        return await self._commit.write(_accept_batches, batch)
+
+    async def oldest_due(self, now: datetime) -> datetime | None:
+        """When the longest-waiting claimable delivery fell due; None when nothing waits."""
+        due = await self._database.reader.run(first_due)
+        return due if due is not None and due <= now else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    service_id: ServiceId
+    entries: list[_Entry]
+    request: Idempotency | None
+    compose: Callable[[Sequence[AcceptOutcome]], Mapping[str, JsonValue]]
+    now: datetime
+
+
+def _accept_batches(
+    driver: sqlite3.Connection, batches: Sequence[_Batch]
+) -> Sequence[tuple[Sequence[AcceptOutcome], AcceptOutcome]]:
+    return [_accept_batch(driver, batch) for batch in batches]
+
+
+def _accept_batch(driver: sqlite3.Connection, batch: _Batch) -> tuple[Sequence[AcceptOutcome], AcceptOutcome]:
+    request = batch.request
+    if request is None:
+        return _accept_all(driver, batch.entries), Stored()
+    earlier = select_in(driver, _SELECT_KEYS, [(batch.service_id, request.key)])
+    if earlier:
+        return (), _repeated(request, earlier[0][2], load(earlier[0][3]))
+    outcomes = _accept_all(driver, batch.entries)
+    answer = Idempotency(key=request.key, fingerprint=request.fingerprint, answer=batch.compose(outcomes))
+    _insert_keys(driver, [_key_row(batch.service_id, answer, None, batch.now)])
+    return outcomes, Stored()
+
+
+def _accept_all(driver: sqlite3.Connection, entries: Sequence[_Entry]) -> Sequence[AcceptOutcome]:
+    outcomes = _take_keys(driver, entries)
+    fresh = [entry for entry, outcome in zip(entries, outcomes, strict=True) if isinstance(outcome, Stored)]
+    _insert_messages(driver, [entry.message for entry in fresh])
+    insert_deliveries(driver, [row for entry in fresh for row in entry.deliveries])
+    insert_events(driver, [row for entry in fresh for row in entry.events])
+    _insert_tags(driver, [(entry.new.message.id, tag) for entry in fresh for tag in entry.new.message.tags])
+    _insert_attachments(driver, [row for entry in fresh for row in attachment_rows(entry.new.message)])
+    for entry in fresh:
+        if entry.new.remember is not None:
+            _remember(driver, entry.new.message.service_id, entry.new.remember, entry.new.message.created_at)
+    return outcomes
+
+
+def _take_keys(driver: sqlite3.Connection, entries: Sequence[_Entry]) -> list[AcceptOutcome]:
+    """Which entries are new: the first one with its key, here or in the table, and every one without a key."""
+    first: dict[tuple[str, str], _Entry] = {}
+    for entry in entries:
+        if entry.new.idempotency is not None:
+            first.setdefault(_key_of(entry, entry.new.idempotency), entry)
+    taken = {(row[0], row[1]) for row in _insert_keys(driver, [_entry_key_row(entry) for entry in first.values()])}
+    earlier = {
+        (service_id, key): (fingerprint, load(answer))
+        for service_id, key, fingerprint, answer in select_in(
+            driver, _SELECT_KEYS, [key for key in first if key not in taken]
+        )
+    }
+    for key in taken:
+        holder = first[key].new.idempotency
+        assert holder is not None
+        earlier[key] = (holder.fingerprint, holder.answer)
+    outcomes: list[AcceptOutcome] = []
+    for entry in entries:
+        idempotency = entry.new.idempotency
+        if idempotency is None:
+            outcomes.append(Stored())
+            continue
+        key = _key_of(entry, idempotency)
+        is_new = key in taken and first[key] is entry
+        outcomes.append(Stored() if is_new else _repeated(idempotency, *earlier[key]))
+    return outcomes
+
+
+def _key_of(entry: _Entry, idempotency: Idempotency) -> tuple[str, str]:
+    return (entry.new.message.service_id, idempotency.key)
+
+
+def _repeated(idempotency: Idempotency, fingerprint: str, answer: Mapping[str, JsonValue]) -> AcceptOutcome:
+    return Replayed(answer=answer) if fingerprint == idempotency.fingerprint else Mismatched()
+
+
+def _entry_key_row(entry: _Entry) -> Row:
+    message, idempotency = entry.new.message, entry.new.idempotency
+    assert idempotency is not None
+    return _key_row(message.service_id, idempotency, message.id, message.created_at)
+
+
+def _key_row(service_id: ServiceId, idempotency: Idempotency, message_id: MessageId | None, now: datetime) -> Row:
+    return (
+        service_id,
+        idempotency.key,
+        idempotency.fingerprint,
+        message_id,
+        dump(idempotency.answer),
+        to_micros(now),
+        to_micros(now + IDEMPOTENCY_RETENTION),
+    )
+
+
+def _remember(driver: sqlite3.Connection, service_id: ServiceId, inline: Recipient, now: datetime) -> None:
+    """Lay the inline values over what is kept of the recipient."""
+    row = driver.execute(_SELECT_RECIPIENT, (service_id, inline.id)).fetchone()
+    kept = inline if row is None else stored_recipient_of(row).overlaid(inline)
+    _upsert_recipients(driver, [_recipient_row(service_id, kept, now)])
+
+
+def _recipient_row(service_id: ServiceId, recipient: Recipient, now: datetime) -> Row:
+    return (
+        service_id,
+        recipient.id,
+        recipient.email,
+        recipient.phone,
+        dump([device_document(device) for device in recipient.push]),
+        recipient.locale,
+        recipient.timezone,
+        recipient.country,
+        recipient.region,
+        dump(recipient.attributes),
+        to_micros(now),
+        to_micros(now),
+    )

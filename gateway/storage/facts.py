@@ -1,0 +1,83 @@
+"""What policy asks of the store, for a whole batch of claims in three queries."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from gateway.domain.ids import DeliveryId, RecipientId, ServiceId
+from gateway.domain.preferences import Consent, Suppression
+from gateway.domain.recipients import Recipient
+from gateway.ports import Claim, StoredFacts
+from gateway.storage import tables
+from gateway.storage.rows import consent_of, names, stored_recipient_of, suppression_of
+from gateway.storage.statements import select_in
+
+_RECIPIENTS: Final = f"SELECT {names(tables.recipients)} FROM recipients WHERE (service_id, id) IN ({{keys}})"  # noqa: S608 - our own
+_CONSENTS: Final = (
+    f"SELECT {names(tables.consents)} FROM consents"  # noqa: S608 - our own names
+    " WHERE (service_id, recipient_id, topic) IN ({keys})"
+)
+_SUPPRESSIONS: Final = f"SELECT {names(tables.suppressions)} FROM suppressions WHERE (channel, address) IN ({{keys}})"  # noqa: S608
+
+_Person = tuple[ServiceId, RecipientId]
+
+
+def read_facts(driver: sqlite3.Connection, claims: Sequence[Claim]) -> Mapping[DeliveryId, StoredFacts]:
+    """The stored recipient, the consents for the topic and the suppressions of the addresses, for each claim."""
+    people = _recipients(driver, claims)
+    consents = _consents(driver, claims)
+    addresses = {claim.delivery.id: _addresses(claim, people) for claim in claims}
+    suppressions = _suppressions(driver, claims, addresses)
+    return {
+        claim.delivery.id: StoredFacts(
+            recipient=people.get(person) if (person := _person(claim)) else None,
+            consents=tuple(consents.get((*person, claim.message.topic or ""), ()) if person else ()),
+            suppressions=tuple(
+                suppression
+                for address in addresses[claim.delivery.id]
+                for suppression in suppressions.get((claim.delivery.channel, address), ())
+            ),
+        )
+        for claim in claims
+    }
+
+
+def _person(claim: Claim) -> _Person | None:
+    recipient_id = claim.message.to.id
+    return None if recipient_id is None else (claim.message.service_id, recipient_id)
+
+
+def _addresses(claim: Claim, people: Mapping[_Person, Recipient]) -> tuple[str, ...]:
+    person = _person(claim)
+    stored = people.get(person) if person else None
+    whole = claim.message.to if stored is None else stored.overlaid(claim.message.to)
+    return whole.addresses(claim.delivery.channel)
+
+
+def _recipients(driver: sqlite3.Connection, claims: Sequence[Claim]) -> Mapping[_Person, Recipient]:
+    keys = {person for claim in claims if (person := _person(claim))}
+    return {(row[0], row[1]): stored_recipient_of(row) for row in select_in(driver, _RECIPIENTS, list(keys))}
+
+
+def _consents(driver: sqlite3.Connection, claims: Sequence[Claim]) -> Mapping[tuple[str, ...], list[Consent]]:
+    keys = {
+        (*person, claim.message.topic)
+        for claim in claims
+        if (person := _person(claim)) and claim.message.topic is not None
+    }
+    history: dict[tuple[str, ...], list[Consent]] = {}
+    for row in select_in(driver, _CONSENTS, list(keys)):
+        consent = consent_of(row)
+        history.setdefault((consent.service_id, consent.recipient_id, consent.topic), []).append(consent)
+    return history
+
+
+def _suppressions(
+    driver: sqlite3.Connection, claims: Sequence[Claim], addresses: Mapping[DeliveryId, tuple[str, ...]]
+) -> Mapping[tuple[str, str], list[Suppression]]:
+    keys = {(claim.delivery.channel.value, address) for claim in claims for address in addresses[claim.delivery.id]}
+    found: dict[tuple[str, str], list[Suppression]] = {}
+    for row in select_in(driver, _SUPPRESSIONS, list(keys)):
+        suppression = suppression_of(row)
+        found.setdefault((suppression.channel, suppression.address), []).append(suppression)
+    return found

@@ -1,0 +1,143 @@
+"""Who is alive, without trusting a clock: a worker that stops beating loses its claims."""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from gateway.domain.ids import EVENT, DeliveryId, EventId, MessageId, WorkerId, make_id
+from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Event
+from gateway.ports import Clock
+from gateway.storage.accept import insert_events
+from gateway.storage.engine import Database
+from gateway.storage.locks import WorkerLocks
+from gateway.storage.rows import event_row
+from gateway.storage.standing import refresh_status
+from gateway.storage.tables import to_micros
+
+SILENCE_SECONDS: Final = 30.0
+"""How long the sweeper's own clock lets a worker be silent."""
+LOST: Final = "worker_lost"
+"""The reason on a delivery whose worker died during the call."""
+
+_LOST_CLAIMS: Final = (
+    "SELECT id, message_id, status, provider FROM deliveries"
+    " WHERE lease_owner IS NOT NULL AND lease_owner NOT IN (SELECT id FROM workers)"
+)
+_RELEASE: Final = "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1 WHERE id = ?"
+_SETTLE: Final = (
+    "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1, status = ?, reason = ?, due_at = ?, not_before = ?,"
+    " updated_at = ? WHERE id = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    beat: int
+    at: float
+
+
+class Leases:
+    """`gateway.ports.LeaseStore` on SQLite.
+
+    `idempotent_providers` names those whose repeated call sends nothing twice: what was under way at one of them
+    is queued again; elsewhere it becomes `unknown`, and is due again after `unknown_after` for its settlement.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        locks: WorkerLocks,
+        clock: Clock,
+        *,
+        idempotent_providers: Collection[str],
+        unknown_after: timedelta,
+    ) -> None:
+        self._writer = database.writer
+        self._reader = database.reader
+        self._locks = locks
+        self._clock = clock
+        self._idempotent = frozenset(idempotent_providers)
+        self._unknown_after = unknown_after
+        self._seen: dict[WorkerId, _Seen] = {}
+
+    async def join(self, worker: WorkerId) -> None:
+        """Enter the book of workers."""
+        self._locks.hold(worker)
+        row = (worker, 0, to_micros(self._clock.now()))
+        await self._writer.run(
+            lambda driver: driver.execute("INSERT INTO workers (id, beat, joined_at) VALUES (?, ?, ?)", row)
+        )
+
+    async def beat(self, worker: WorkerId) -> bool:
+        """Say that it lives; False when it was struck off meanwhile and must stop and join anew."""
+        statement = "UPDATE workers SET beat = beat + 1 WHERE id = ?"
+        return await self._writer.run(lambda driver: driver.execute(statement, (worker,)).rowcount == 1)
+
+    async def leave(self, worker: WorkerId) -> None:
+        """Give back every claim that is not `sending` and strike it off."""
+        await self._writer.run(lambda driver: _leave(driver, worker))
+        self._locks.remove(worker)
+
+    async def release_dead(self, worker: WorkerId, now: datetime) -> int:
+        """Strike off workers that died, as `worker` sees them; how many claims were released."""
+        book = await self._reader.run(lambda driver: driver.execute("SELECT id, beat FROM workers").fetchall())
+        dead = [(other, beat) for other, beat in book if other != worker and self._is_dead(WorkerId(other), beat)]
+        self._seen = {other: seen for other, seen in self._seen.items() if any(other == row[0] for row in book)}
+        released, struck = await self._writer.run(lambda driver: self._strike(driver, dead, now))
+        for other in struck:
+            self._locks.remove(other)
+        return released
+
+    def _is_dead(self, other: WorkerId, beat: int) -> bool:
+        monotonic = self._clock.monotonic()
+        seen = self._seen.get(other)
+        if seen is None or seen.beat != beat:
+            seen = self._seen[other] = _Seen(beat, monotonic)
+        return self._locks.is_free(other) or monotonic - seen.at >= SILENCE_SECONDS
+
+    def _strike(
+        self, driver: sqlite3.Connection, dead: Sequence[tuple[WorkerId, int]], now: datetime
+    ) -> tuple[int, list[WorkerId]]:
+        struck = [
+            other
+            for other, beat in dead
+            # One that beat since we looked is alive after all.
+            if driver.execute("DELETE FROM workers WHERE id = ? AND beat = ?", (other, beat)).rowcount
+        ]
+        lost = driver.execute(_LOST_CLAIMS).fetchall()
+        for delivery_id, message_id, status, provider in lost:
+            if status == DeliveryStatus.SENDING:
+                self._settle(driver, delivery_id, message_id, provider, now)
+            else:
+                driver.execute(_RELEASE, (delivery_id,))
+        refresh_status(driver, [row[1] for row in lost])
+        return len(lost), struck
+
+    def _settle(
+        self, driver: sqlite3.Connection, delivery_id: DeliveryId, message_id: MessageId, provider: str, now: datetime
+    ) -> None:
+        if provider in self._idempotent:
+            status, due, not_before = DeliveryStatus.QUEUED, now, to_micros(now)
+        else:
+            status, due, not_before = DeliveryStatus.UNKNOWN, now + self._unknown_after, None
+        driver.execute(_SETTLE, (status.value, LOST, to_micros(due), not_before, to_micros(now), delivery_id))
+        event = Event(
+            id=EventId(make_id(EVENT, now)),
+            message_id=message_id,
+            delivery_id=delivery_id,
+            type=f"delivery.{status.value}",
+            at=now,
+            data={"reason": LOST, "provider": provider},
+        )
+        insert_events(driver, [event_row(event)])
+
+
+def _leave(driver: sqlite3.Connection, worker: WorkerId) -> None:
+    driver.execute(
+        "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1 WHERE lease_owner = ? AND status <> 'sending'",
+        (worker,),
+    )
+    driver.execute("DELETE FROM workers WHERE id = ?", (worker,))

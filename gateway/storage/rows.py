@@ -1,0 +1,312 @@
+"""Rows of the driver to and from domain values, column for column in the order of `tables`."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from gateway.domain.ids import (
+    AttemptId,
+    ConsentId,
+    DeliveryId,
+    EventId,
+    MessageId,
+    RecipientId,
+    ServiceId,
+    SuppressionId,
+)
+from gateway.domain.lifecycle import DeliveryStatus, Strategy, message_status
+from gateway.domain.messages import Attachment, Attempt, Delivery, Event, Message, Priority
+from gateway.domain.preferences import Category, Consent, ConsentState, Suppression, SuppressionReason
+from gateway.domain.recipients import Channel, Recipient
+from gateway.ports import NewDelivery, NewMessage
+from gateway.storage import tables
+from gateway.storage.documents import (
+    dump,
+    load,
+    recipient_document,
+    recipient_of,
+    result_document,
+    result_of,
+)
+from gateway.storage.statements import Row
+from gateway.storage.tables import from_micros, to_micros
+
+_SEARCH_LENGTH: Final = 2_000
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def names(table: Any, prefix: str = "") -> str:
+    """The table's columns for a SELECT, in the order that the functions here expect."""
+    return ",".join(f'{prefix}"{column.name}"' for column in table.columns)
+
+
+MESSAGE_WIDTH: Final = len(tables.messages.columns)
+DELIVERY_WIDTH: Final = len(tables.deliveries.columns)
+
+
+def _micros(instant: datetime | None) -> int | None:
+    return None if instant is None else to_micros(instant)
+
+
+def _instant(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)
+
+
+# One empty text per shape, so that the common case is not encoded again and again.
+def _dump(value: Any, empty: str) -> str:
+    return dump(value) if value else empty
+
+
+def searchable(new: NewMessage) -> str:
+    """The words that the log's free-text filter finds a message by."""
+    message = new.message
+    words = [message.id, *(delivery.delivery.id for delivery in new.deliveries), message.template]
+    words += [word for word in (message.to.id, message.to.email, message.to.phone) if word]
+    words += message.tags
+    if message.metadata:
+        words.append(dump(message.metadata))
+    return " ".join(words).lower()[:_SEARCH_LENGTH]
+
+
+def message_row(new: NewMessage) -> Row:
+    """The row of a message that is being accepted."""
+    message = new.message
+    status = message_status(message.strategy, [delivery.delivery.status for delivery in new.deliveries])
+    return (
+        message.id,
+        message.service_id,
+        message.live,
+        message.template,
+        message.category,
+        message.topic,
+        message.strategy,
+        dump(message.channels),
+        message.to.id,
+        dump(recipient_document(message.to)),
+        _dump(message.data, "{}"),
+        dump(message.secrets) if message.secrets else None,
+        False,
+        message.priority,
+        _dump(message.tags, "[]"),
+        _dump(message.metadata, "{}"),
+        message.sender,
+        len(message.attachments),
+        None if message.fallback_after is None else message.fallback_after // _MICROSECOND,
+        to_micros(message.created_at),
+        _micros(message.send_at),
+        to_micros(message.expires_at),
+        message.locale,
+        message.traceparent,
+        status,
+        None,
+        searchable(new),
+    )
+
+
+def message_of(row: Row, attachments: Sequence[Attachment]) -> Message:
+    """The message of a row."""
+    (
+        message_id, service_id, live, template, category, topic, strategy, channels, _recipient_id, recipient, data,
+        secrets, _dropped, priority, tags, metadata, sender, _attachments, fallback_after, created_at, send_at,
+        expires_at, locale, traceparent, _status, _versions, _search,
+    ) = row  # fmt: skip
+    return Message(
+        id=MessageId(message_id),
+        service_id=ServiceId(service_id),
+        live=bool(live),
+        template=template,
+        category=Category(category),
+        topic=topic,
+        strategy=Strategy(strategy),
+        channels=tuple(Channel(channel) for channel in load(channels)),
+        to=recipient_of(load(recipient)),
+        data=load(data),
+        secrets={} if secrets is None else load(secrets),
+        priority=Priority(priority),
+        tags=tuple(load(tags)),
+        metadata=load(metadata),
+        sender=sender,
+        attachments=tuple(attachments),
+        fallback_after=None if fallback_after is None else timedelta(microseconds=fallback_after),
+        created_at=from_micros(created_at),
+        send_at=_instant(send_at),
+        expires_at=from_micros(expires_at),
+        locale=locale,
+        traceparent=traceparent,
+    )
+
+
+def delivery_row(new: NewDelivery, message: Message) -> Row:
+    """The row of a delivery that nobody has claimed yet."""
+    delivery = new.delivery
+    addresses = () if delivery.channel is Channel.PUSH else message.to.addresses(delivery.channel)
+    return (
+        delivery.id,
+        delivery.message_id,
+        delivery.channel,
+        delivery.status,
+        delivery.reason,
+        _micros(delivery.not_before),
+        int(message.lane),
+        to_micros(new.due_at),
+        None,
+        0,
+        delivery.provider,
+        delivery.provider_message_id,
+        delivery.attempts,
+        addresses[0] if addresses else None,
+        None,
+        to_micros(delivery.created_at),
+        to_micros(delivery.updated_at),
+    )
+
+
+def delivery_of(row: Row) -> Delivery:
+    """The delivery of a row."""
+    (
+        delivery_id, message_id, channel, status, reason, not_before, _lane, _due_at, _lease_owner, _fence, provider,
+        provider_message_id, attempts, _address, _sender, created_at, updated_at,
+    ) = row  # fmt: skip
+    return Delivery(
+        id=DeliveryId(delivery_id),
+        message_id=MessageId(message_id),
+        channel=Channel(channel),
+        status=DeliveryStatus(status),
+        reason=reason,
+        not_before=_instant(not_before),
+        provider=provider,
+        provider_message_id=provider_message_id,
+        attempts=attempts,
+        created_at=from_micros(created_at),
+        updated_at=from_micros(updated_at),
+    )
+
+
+def event_row(event: Event) -> Row:
+    """The row of an event, without the number that its table gives it."""
+    return (event.id, event.message_id, event.delivery_id, event.type, to_micros(event.at), _dump(event.data, "{}"))
+
+
+def event_of(row: Row) -> Event:
+    """The event of a row that starts with its number."""
+    _seq, event_id, message_id, delivery_id, kind, at, data = row
+    return Event(
+        id=EventId(event_id),
+        message_id=MessageId(message_id),
+        delivery_id=None if delivery_id is None else DeliveryId(delivery_id),
+        type=kind,
+        at=from_micros(at),
+        data=load(data),
+    )
+
+
+def attempt_row(attempt: Attempt) -> Row:
+    """The row of an attempt, under way or finished."""
+    result = attempt.result
+    return (
+        attempt.delivery_id,
+        attempt.number,
+        attempt.id,
+        attempt.provider,
+        to_micros(attempt.started_at),
+        _micros(attempt.finished_at),
+        None if result is None else result.outcome,
+        None if result is None else dump(result_document(result)),
+    )
+
+
+def attempt_of(row: Row) -> Attempt:
+    """The attempt of a row."""
+    delivery_id, number, attempt_id, provider, started_at, finished_at, _outcome, result = row
+    return Attempt(
+        id=AttemptId(attempt_id),
+        delivery_id=DeliveryId(delivery_id),
+        number=number,
+        provider=provider,
+        started_at=from_micros(started_at),
+        finished_at=_instant(finished_at),
+        result=None if result is None else result_of(load(result)),
+    )
+
+
+def attachment_rows(message: Message) -> list[Row]:
+    """The rows of a message's attachments, in their order."""
+    return [
+        (message.id, position, part.filename, part.content_type, part.inline_id, part.content)
+        for position, part in enumerate(message.attachments)
+    ]
+
+
+def attachment_of(row: Row) -> Attachment:
+    """The attachment of a row."""
+    _message_id, _position, filename, content_type, inline_id, content = row
+    return Attachment(filename=filename, content_type=content_type, content=content, inline_id=inline_id)
+
+
+def stored_recipient_of(row: Row) -> Recipient:
+    """The person of a row of `recipients`."""
+    _service_id, recipient_id, email, phone, push, locale, timezone, country, region, attributes, *_times = row
+    return recipient_of(
+        {
+            "id": recipient_id,
+            "email": email,
+            "phone": phone,
+            "push": load(push),
+            "locale": locale,
+            "timezone": timezone,
+            "country": country,
+            "region": region,
+            "attributes": load(attributes),
+        }
+    )
+
+
+def consent_of(row: Row) -> Consent:
+    """The line of the consent history of a row."""
+    (
+        _seq, consent_id, service_id, recipient_id, channel, topic, state, source, wording, locale, evidence, at,
+        recorded_at,
+    ) = row  # fmt: skip
+    return Consent(
+        id=ConsentId(consent_id),
+        service_id=ServiceId(service_id),
+        recipient_id=RecipientId(recipient_id),
+        channel=Channel(channel),
+        topic=topic,
+        state=ConsentState(state),
+        source=source,
+        wording=wording,
+        locale=locale,
+        evidence=None if evidence is None else load(evidence),
+        at=from_micros(at),
+        recorded_at=from_micros(recorded_at),
+    )
+
+
+def suppression_row(suppression: Suppression) -> Row:
+    """The row of a suppression."""
+    return (
+        suppression.id,
+        suppression.channel,
+        suppression.address,
+        suppression.reason,
+        suppression.scope,
+        None if suppression.evidence is None else dump(suppression.evidence),
+        to_micros(suppression.created_at),
+        _micros(suppression.expires_at),
+    )
+
+
+def suppression_of(row: Row) -> Suppression:
+    """The suppression of a row."""
+    suppression_id, channel, address, reason, scope, evidence, created_at, expires_at = row
+    return Suppression(
+        id=SuppressionId(suppression_id),
+        channel=Channel(channel),
+        address=address,
+        reason=SuppressionReason(reason),
+        scope=scope,
+        evidence=None if evidence is None else load(evidence),
+        created_at=from_micros(created_at),
+        expires_at=_instant(expires_at),
+    )

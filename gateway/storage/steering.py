@@ -1,0 +1,88 @@
+"""What people do to a message by hand, decided and written in one transaction."""
+
+import sqlite3
+from dataclasses import replace
+from typing import Final
+
+from gateway.domain.ids import EVENT, EventId, MessageId, ServiceId, make_id
+from gateway.domain.lifecycle import DeliveryStatus, can_advance
+from gateway.domain.messages import Event
+from gateway.errors import Conflict
+from gateway.ports import MessageRecord, NewDelivery
+from gateway.storage.accept import insert_deliveries, insert_events
+from gateway.storage.engine import Database
+from gateway.storage.log import own_record
+from gateway.storage.records import load_records
+from gateway.storage.rows import delivery_row, event_row
+from gateway.storage.standing import refresh_status
+from gateway.storage.tables import to_micros
+
+_CANCEL: Final = (
+    "UPDATE deliveries SET status = 'cancelled', reason = ?, due_at = NULL, not_before = NULL, lease_owner = NULL,"
+    " fence = fence + 1, updated_at = ? WHERE id = ?"
+)
+_FORGET: Final = "UPDATE messages SET secrets = NULL, secrets_dropped = 1 WHERE id = ? AND secrets IS NOT NULL"
+_MAY_HAVE_GONE: Final = frozenset(
+    {
+        DeliveryStatus.SENDING,
+        DeliveryStatus.SENT,
+        DeliveryStatus.DELIVERED,
+        DeliveryStatus.UNDELIVERED,
+        DeliveryStatus.UNKNOWN,
+    }
+)
+_FAILED: Final = frozenset({DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED})
+
+
+class Steering:
+    """`gateway.ports.SteeringStore` on SQLite."""
+
+    def __init__(self, database: Database) -> None:
+        self._writer = database.writer
+
+    async def cancel(self, message_id: MessageId, service_id: ServiceId | None, event: Event) -> MessageRecord:
+        """Cancel every delivery of the message; the event is written for each of them.
+
+        A message all of whose deliveries ended without a provider's help is answered as it stands. Raises
+        NotFound, and Conflict `too_late` when a provider was or may be called.
+        """
+        return await self._writer.run(lambda driver: _cancel(driver, message_id, service_id, event))
+
+    async def retry(self, message_id: MessageId, service_id: ServiceId | None, new: NewDelivery, event: Event) -> None:
+        """Add a delivery for another try. Raises NotFound, and Conflict `not_failed` unless the last one on that
+        channel failed for good, `secrets_gone` when the message cannot be rendered again."""
+        await self._writer.run(lambda driver: _retry(driver, message_id, service_id, new, event))
+
+
+def _cancel(
+    driver: sqlite3.Connection, message_id: MessageId, service_id: ServiceId | None, event: Event
+) -> MessageRecord:
+    record = own_record(load_records(driver, [message_id]), service_id)
+    deliveries = [held.delivery for held in record.deliveries]
+    if any(delivery.attempts or delivery.status in _MAY_HAVE_GONE for delivery in deliveries):
+        raise Conflict("a provider was or may be called already", "too_late")
+    waiting = [delivery for delivery in deliveries if can_advance(delivery.status, DeliveryStatus.CANCELLED)]
+    at = to_micros(event.at)
+    for number, delivery in enumerate(waiting):
+        driver.execute(_CANCEL, (event.data.get("reason"), at, delivery.id))
+        event_id = event.id if number == 0 else EventId(make_id(EVENT, event.at))
+        insert_events(driver, [event_row(replace(event, id=event_id, delivery_id=delivery.id))])
+    if waiting:
+        driver.execute(_FORGET, (message_id,))
+        refresh_status(driver, [message_id])
+    return own_record(load_records(driver, [message_id]), service_id)
+
+
+def _retry(
+    driver: sqlite3.Connection, message_id: MessageId, service_id: ServiceId | None, new: NewDelivery, event: Event
+) -> None:
+    record = own_record(load_records(driver, [message_id]), service_id)
+    before = [held.delivery for held in record.deliveries if held.delivery.channel is new.delivery.channel]
+    if not before or before[-1].status not in _FAILED:
+        raise Conflict("only a delivery that failed can be tried again", "not_failed")
+    dropped = driver.execute("SELECT secrets_dropped FROM messages WHERE id = ?", (message_id,)).fetchone()[0]
+    if dropped:
+        raise Conflict("its secret values were dropped, so it cannot be rendered again", "secrets_gone")
+    insert_deliveries(driver, [delivery_row(new, record.message)])
+    insert_events(driver, [event_row(event)])
+    refresh_status(driver, [message_id])

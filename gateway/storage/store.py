@@ -1,0 +1,81 @@
+"""The whole store, assembled: `open_store` is what the composition root calls."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from gateway.ports import Clock
+from gateway.storage import migrations
+from gateway.storage.accept import Accepting
+from gateway.storage.commit import GroupCommit
+from gateway.storage.consents import Consents
+from gateway.storage.dispatch import Dispatch, make_facts_batcher
+from gateway.storage.engine import Database, database_path, open_database
+from gateway.storage.leases import Leases
+from gateway.storage.locks import WorkerLocks
+from gateway.storage.log import MessageLog
+from gateway.storage.mailbox import Mailbox
+from gateway.storage.services import Services
+from gateway.storage.steering import Steering
+from gateway.storage.suppressions import Suppressions
+
+UNKNOWN_AFTER: Final = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqliteStore:
+    """One open store; each part fulfils one protocol of `gateway.ports`."""
+
+    database: Database
+    accepting: Accepting
+    dispatch: Dispatch
+    leases: Leases
+    log: MessageLog
+    steering: Steering
+    consents: Consents
+    suppressions: Suppressions
+    services: Services
+    mailbox: Mailbox
+
+
+@asynccontextmanager
+async def open_store(
+    url: str,
+    clock: Clock,
+    *,
+    idempotent_providers: Collection[str] = (),
+    unknown_after: timedelta = UNKNOWN_AFTER,
+) -> AsyncIterator[SqliteStore]:
+    """Open the store at a `sqlite:///…` URL, bring its tables up to date, and close it at the end.
+
+    Raises ConfigurationError for a URL that names no file and for a store that is newer than this code.
+    """
+    database = open_database(database_path(url))
+    locks = WorkerLocks(database.path)
+    try:
+        async with database.writer.transaction() as connection:
+            await connection.run_sync(migrations.upgrade)
+        async with GroupCommit(database.writer) as commit, make_facts_batcher(database) as facts:
+            yield SqliteStore(
+                database=database,
+                accepting=Accepting(database, commit, clock),
+                dispatch=Dispatch(database, commit, facts, clock),
+                leases=Leases(
+                    database,
+                    locks,
+                    clock,
+                    idempotent_providers=idempotent_providers,
+                    unknown_after=unknown_after,
+                ),
+                log=MessageLog(database),
+                steering=Steering(database),
+                consents=Consents(database),
+                suppressions=Suppressions(database),
+                services=Services(database),
+                mailbox=Mailbox(database),
+            )
+    finally:
+        locks.close()
+        await database.aclose()

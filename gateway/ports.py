@@ -325,6 +325,9 @@ class LogStore(Protocol):
     async def read(self, message_id: MessageId, service_id: ServiceId | None) -> MessageRecord:
         """One message with all that is known of it. Raises NotFound, also for another service's."""
 
+    async def read_delivery(self, delivery_id: DeliveryId) -> MessageRecord:
+        """The message that a delivery belongs to, whoever's it is; for links that name a delivery. Raises NotFound."""
+
     async def search(self, query: MessageQuery) -> Page[MessageRecord]:
         """Messages that match, newest first. Raises InvalidRequest for a cursor that is not ours."""
 

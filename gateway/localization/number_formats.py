@@ -35,7 +35,13 @@ class NumberFormat:
     """One number pattern of one locale, taken apart once."""
 
     def __init__(self, locale: Locale, pattern: NumberPattern) -> None:
-        symbols = locale.number_symbols["latn"]
+        symbols = dict(locale.number_symbols["latn"])
+        if "¤" in pattern.pattern:  # two locales write money with other separators
+            symbols["decimal"] = symbols.get("currencyDecimal", symbols["decimal"])
+            symbols["group"] = symbols.get("currencyGroup", symbols["group"])
+        elif "currencyGroup" in symbols:
+            # Babel takes the group of money for that of numbers as well; CLDR 47 has a no-break space for de-AT.
+            symbols["group"] = _NO_BREAK_SPACE
         self._decimal, self._group = str(symbols["decimal"]), str(symbols["group"])
         self._primary, self._secondary = pattern.grouping
         self._minimum_grouping = _minimum_grouping(locale)
@@ -79,7 +85,7 @@ def _minimum_grouping(locale: Locale) -> int:
 
 
 def _put_symbol(before: str, after: str, symbol: str) -> tuple[str, str]:
-    """Put the symbol in; a letter right beside a digit gets a no-break space (CLDR currencySpacing, alike everywhere)."""
+    """Put the symbol in; a letter beside a digit gets a no-break space (currencySpacing of CLDR, alike everywhere)."""
     if before.endswith("¤") and _needs_space(symbol[-1]):
         symbol += _NO_BREAK_SPACE
     elif after.startswith("¤") and _needs_space(symbol[0]):

@@ -35,7 +35,8 @@ _insert_attachments: Final = Insert(tables.attachments)
 _insert_tags: Final = Insert(tables.message_tags, suffix=" ON CONFLICT DO NOTHING")
 _insert_keys: Final = Insert(tables.idempotency_keys, suffix=' ON CONFLICT DO NOTHING RETURNING service_id, "key"')
 _SELECT_KEYS: Final = (
-    'SELECT service_id, "key", fingerprint, answer FROM idempotency_keys WHERE (service_id, "key") IN ({keys})'
+    'WITH k AS ({keys}) SELECT t.service_id, t."key", t.fingerprint, t.answer FROM k CROSS JOIN idempotency_keys t'
+    ' ON t.service_id = k.column1 AND t."key" = k.column2'
 )
 _SELECT_RECIPIENT: Final = f"SELECT {names(tables.recipients)} FROM recipients WHERE service_id = ? AND id = ?"  # noqa: S608
 _upsert_recipients: Final = Insert(

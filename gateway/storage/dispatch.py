@@ -17,7 +17,7 @@ from gateway.storage.batcher import Batcher
 from gateway.storage.commit import GroupCommit
 from gateway.storage.documents import content_document, dump, result_document, versions_document
 from gateway.storage.engine import Database
-from gateway.storage.facts import read_facts
+from gateway.storage.facts import SUPPRESSIONS, read_facts
 from gateway.storage.lanes import share
 from gateway.storage.rows import (
     MESSAGE_WIDTH,
@@ -44,7 +44,6 @@ _CLAIMED: Final = (
     " FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE d.id IN ({keys})"
 )
 _HELD: Final = "SELECT id, fence, status FROM deliveries WHERE lease_owner IS NOT NULL AND id IN ({keys})"
-_SUPPRESSED: Final = f"SELECT {names(tables.suppressions)} FROM suppressions WHERE (channel, address) IN ({{keys}})"  # noqa: S608
 _RESERVE: Final = (
     "UPDATE deliveries SET status = 'sending', reason = NULL, not_before = NULL, provider = ?, attempts = ?,"
     " address = ?, sender = ?, updated_at = ? WHERE id = ?"
@@ -214,7 +213,7 @@ def _newly_suppressed(driver: sqlite3.Connection, reservations: Sequence[Reserva
         for address in reservation.addresses
     }
     by_address: dict[tuple[str, str], list[Row]] = {}
-    for row in select_in(driver, _SUPPRESSED, list(keys)):
+    for row in select_in(driver, SUPPRESSIONS, list(keys)):
         by_address.setdefault((row[1], row[2]), []).append(row)
     if not by_address:
         return set()
@@ -284,7 +283,7 @@ def _record_row(item: _Stamped, current: DeliveryStatus) -> Row:
     status = advance(current, step.status)
     due_at = None if step.due_at is None else to_micros(step.due_at)
     return (
-        status,
+        status.value,
         step.reason,
         due_at,
         due_at if status in _WAITING else None,
@@ -302,7 +301,7 @@ def _finish_rows(step: Step) -> list[Row]:
     return [
         (
             to_micros(attempt.finished_at),
-            None if result is None else result.outcome,
+            None if result is None else result.outcome.value,
             None if result is None else dump(result_document(result)),
             attempt.delivery_id,
             attempt.number,

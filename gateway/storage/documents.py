@@ -1,8 +1,9 @@
 """JSON as the store keeps it: compact text, and the domain values that live inside a JSON column."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from gateway.domain.ids import RecipientId
 from gateway.domain.messages import (
@@ -16,19 +17,25 @@ from gateway.domain.messages import (
     Versions,
 )
 from gateway.domain.recipients import EmailAddress, JsonValue, PhoneNumber, PushDevice, PushPlatform, Recipient
+from gateway.errors import InvalidRequest
 
-_encoder: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 Document = dict[str, Any]
 
 
 def dump(value: Any) -> str:
-    """The column's text. Raises ValueError for NaN and infinities, which JSON cannot say."""
-    return _encoder.encode(value)
+    """The column's text; NaN and infinities, which JSON cannot say, become null.
+
+    Raises InvalidRequest for lone surrogates and for values that are not JSON's.
+    """
+    try:
+        return to_json(value, inf_nan_mode="null").decode()
+    except (PydanticSerializationError, UnicodeEncodeError) as error:
+        raise InvalidRequest(f"a value cannot be kept as JSON: {error}") from error
 
 
 def load(text: str | bytes) -> Any:
     """What `dump` was given."""
-    return json.loads(text)
+    return from_json(text)
 
 
 def _fields(value: object, names: tuple[str, ...]) -> Document:

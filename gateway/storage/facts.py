@@ -12,12 +12,19 @@ from gateway.storage import tables
 from gateway.storage.rows import consent_of, names, stored_recipient_of, suppression_of
 from gateway.storage.statements import select_in
 
-_RECIPIENTS: Final = f"SELECT {names(tables.recipients)} FROM recipients WHERE (service_id, id) IN ({{keys}})"  # noqa: S608 - our own
-_CONSENTS: Final = (
-    f"SELECT {names(tables.consents)} FROM consents"  # noqa: S608 - our own names
-    " WHERE (service_id, recipient_id, topic) IN ({keys})"
+# CROSS JOIN keeps the keys outside, so that each is looked up in the index; a row value IN (…) would scan the table.
+_RECIPIENTS: Final = (
+    f"WITH k AS ({{keys}}) SELECT {names(tables.recipients, 't.')} FROM k CROSS JOIN recipients t"  # noqa: S608
+    " ON t.service_id = k.column1 AND t.id = k.column2"
 )
-_SUPPRESSIONS: Final = f"SELECT {names(tables.suppressions)} FROM suppressions WHERE (channel, address) IN ({{keys}})"  # noqa: S608
+_CONSENTS: Final = (
+    f"WITH k AS ({{keys}}) SELECT {names(tables.consents, 't.')} FROM k CROSS JOIN consents t"  # noqa: S608
+    " ON t.service_id = k.column1 AND t.recipient_id = k.column2 AND t.topic = k.column3"
+)
+SUPPRESSIONS: Final = (
+    f"WITH k AS ({{keys}}) SELECT {names(tables.suppressions, 't.')} FROM k CROSS JOIN suppressions t"  # noqa: S608
+    " ON t.channel = k.column1 AND t.address = k.column2"
+)
 
 _Person = tuple[ServiceId, RecipientId]
 
@@ -77,7 +84,7 @@ def _suppressions(
 ) -> Mapping[tuple[str, str], list[Suppression]]:
     keys = {(claim.delivery.channel.value, address) for claim in claims for address in addresses[claim.delivery.id]}
     found: dict[tuple[str, str], list[Suppression]] = {}
-    for row in select_in(driver, _SUPPRESSIONS, list(keys)):
+    for row in select_in(driver, SUPPRESSIONS, list(keys)):
         suppression = suppression_of(row)
         found.setdefault((suppression.channel, suppression.address), []).append(suppression)
     return found

@@ -52,19 +52,17 @@ def _instant(micros: int | None) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
-# One empty text per shape, so that the common case is not encoded again and again.
 def _dump(value: Any, empty: str) -> str:
     return dump(value) if value else empty
 
 
-def searchable(new: NewMessage) -> str:
-    """The words that the log's free-text filter finds a message by."""
+def searchable(new: NewMessage, metadata: str) -> str:
+    """The words that the log's free-text filter finds a message by; `metadata` is its JSON text."""
     message = new.message
     words = [message.id, *(delivery.delivery.id for delivery in new.deliveries), message.template]
     words += [word for word in (message.to.id, message.to.email, message.to.phone) if word]
     words += message.tags
-    if message.metadata:
-        words.append(dump(message.metadata))
+    words += [metadata] if message.metadata else []
     return " ".join(words).lower()[:_SEARCH_LENGTH]
 
 
@@ -72,23 +70,24 @@ def message_row(new: NewMessage) -> Row:
     """The row of a message that is being accepted."""
     message = new.message
     status = message_status(message.strategy, [delivery.delivery.status for delivery in new.deliveries])
+    metadata = _dump(message.metadata, "{}")
     return (
         message.id,
         message.service_id,
-        message.live,
+        int(message.live),
         message.template,
-        message.category,
+        message.category.value,
         message.topic,
-        message.strategy,
+        message.strategy.value,
         dump(message.channels),
         message.to.id,
         dump(recipient_document(message.to)),
         _dump(message.data, "{}"),
         dump(message.secrets) if message.secrets else None,
-        False,
-        message.priority,
+        0,
+        message.priority.value,
         _dump(message.tags, "[]"),
-        _dump(message.metadata, "{}"),
+        metadata,
         message.sender,
         len(message.attachments),
         None if message.fallback_after is None else message.fallback_after // _MICROSECOND,
@@ -97,9 +96,9 @@ def message_row(new: NewMessage) -> Row:
         to_micros(message.expires_at),
         message.locale,
         message.traceparent,
-        status,
+        status.value,
         None,
-        searchable(new),
+        searchable(new, metadata),
     )
 
 
@@ -143,11 +142,11 @@ def delivery_row(new: NewDelivery, message: Message) -> Row:
     return (
         delivery.id,
         delivery.message_id,
-        delivery.channel,
-        delivery.status,
+        delivery.channel.value,
+        delivery.status.value,
         delivery.reason,
         _micros(delivery.not_before),
-        int(message.lane),
+        message.lane.value,
         to_micros(new.due_at),
         None,
         0,
@@ -210,7 +209,7 @@ def attempt_row(attempt: Attempt) -> Row:
         attempt.provider,
         to_micros(attempt.started_at),
         _micros(attempt.finished_at),
-        None if result is None else result.outcome,
+        None if result is None else result.outcome.value,
         None if result is None else dump(result_document(result)),
     )
 
@@ -287,9 +286,9 @@ def suppression_row(suppression: Suppression) -> Row:
     """The row of a suppression."""
     return (
         suppression.id,
-        suppression.channel,
+        suppression.channel.value,
         suppression.address,
-        suppression.reason,
+        suppression.reason.value,
         suppression.scope,
         None if suppression.evidence is None else dump(suppression.evidence),
         to_micros(suppression.created_at),

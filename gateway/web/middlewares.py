@@ -3,9 +3,6 @@
 One layer, not five: on the way of an accepted message each costs as much as reading its body.
 """
 
-import itertools
-import re
-import secrets
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -18,12 +15,8 @@ from gateway.errors import GatewayError
 from gateway.web.admission import Admission
 from gateway.web.metrics import HttpMetrics
 from gateway.web.problems import RequestRefused, internal_problem, problem_of, problem_of_http
+from gateway.web.requests import REQUEST_ID, RequestIds, trace_context
 
-REQUEST_ID: Final = web.RequestKey("request_id", str)
-"""Names the request in every answer and log line."""
-
-_GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
-_TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -34,27 +27,6 @@ _SECURITY_HEADERS: Final[Mapping[str, str]] = {
 
 
 log: Final = structlog.get_logger(__name__)
-
-
-def trace_context(request: web.Request) -> str | None:
-    """The caller's W3C `traceparent`, if it is a sound one of version 00; passed on as it is."""
-    given = request.headers.get("traceparent", "")
-    return given if _TRACEPARENT.fullmatch(given) else None
-
-
-class RequestIds:
-    """Ids that no other process or start makes: a random prefix and a count."""
-
-    def __init__(self) -> None:
-        self._prefix = f"req_{secrets.token_hex(6)}"
-        self._count = itertools.count(1)
-
-    def of(self, request: web.Request) -> str:
-        """The caller's own `X-Request-Id` if it is harmless, else a new one."""
-        given = request.headers.get("X-Request-Id")
-        if given is not None and _GIVEN_ID.fullmatch(given):
-            return given
-        return f"{self._prefix}-{next(self._count)}"
 
 
 def make_guard(admission: Admission, metrics: HttpMetrics, *, is_https: bool) -> Middleware:

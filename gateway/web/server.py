@@ -1,0 +1,86 @@
+"""Listening: a bounded number of connections, problems even for what is no HTTP, and an orderly end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.web.problems import Problem
+from gateway.web.requests import RequestIds
+
+_MOST_CONNECTIONS: Final = 4_096
+_SERVER_OPTIONS: Final[dict[str, Any]] = {
+    "keepalive_timeout": 30.0,
+    "access_log": None,
+    # Compressed bodies are refused; whatever else comes compressed is not unpacked either.
+    "auto_decompress": False,
+}
+_SHUTDOWN_SECONDS: Final = 10.0
+"""How long requests under way may take once the listener is closed."""
+_TURNED_AWAY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
+
+
+class Connection(RequestHandler):
+    """One connection; what cannot be read as HTTP is answered in the same shape as every other refusal."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """A problem instead of plain text; the connection is closed."""
+        # Logs what is worth it, and raises where a part of another answer is out already.
+        super().handle_error(request, status, exc, message)
+        code = "bad_request" if status < 500 else "internal"
+        problem = Problem(status=status, code=code, detail="This could not be read as an HTTP request.")
+        request_id = RequestIds().new()
+        response = problem.answer(request_id)
+        response.headers["X-Request-Id"] = request_id
+        response.force_close()
+        return response
+
+
+class _TurnedAway(asyncio.Protocol):
+    """Answers that there is no room, and hangs up."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.write(_TURNED_AWAY)
+            transport.close()
+
+
+@asynccontextmanager
+async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve the app while the context lasts; gives the port, which matters where 0 was asked for.
+
+    On the way out the listener closes, requests under way finish, and then the app is cleaned up. Raises OSError
+    when the address cannot be had.
+    """
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS, **_SERVER_OPTIONS)
+    await runner.setup()
+    server = runner.server
+    assert server is not None
+    loop = asyncio.get_running_loop()
+
+    def connect() -> asyncio.Protocol:
+        if len(server.connections) >= _MOST_CONNECTIONS:
+            return _TurnedAway()
+        return Connection(server, loop=loop, **_SERVER_OPTIONS)
+
+    try:
+        listener = await loop.create_server(connect, host, port, backlog=1024)
+        try:
+            yield listener.sockets[0].getsockname()[1]
+        finally:
+            listener.close()
+    finally:
+        await runner.cleanup()

@@ -14,3 +14,13 @@ def parse_duration(text: str) -> timedelta:
     if match is None:
         raise ValueError(f"{text!r} is no duration: write a whole number and a unit, such as 5s, 15m, 2h, 3d or 1w")
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def format_duration(duration: timedelta) -> str:
+    """The same spelling, in the largest unit that divides it: `90s`, `2h`, `3d`."""
+    milliseconds = round(duration / timedelta(milliseconds=1))
+    for unit in ("w", "d", "h", "m", "s"):
+        size = round(_UNITS[unit] * 1000)
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"

@@ -1,0 +1,101 @@
+"""A part in one language as code that runs: compiled once, rendered for every message under a budget."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from jinja2 import Template, TemplateError, nodes
+
+from gateway.errors import RenderFailed, TemplateBroken
+from gateway.localization.formats import Formats
+from gateway.rendering.budget import MAX_OUTPUT, Budget
+from gateway.rendering.environment import RenderContext, Sandbox
+from gateway.rendering.inlining import inline
+from gateway.rendering.localizing import Chooser, Language, localize
+from gateway.rendering.parts import Part
+
+# What a template can raise over data that it does not expect: all of them mean that this text cannot be rendered.
+_FAILURES = (TemplateError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError)
+
+
+class CompiledPart:
+    """The code of one part in one language."""
+
+    __slots__ = ("_choosers", "_environment", "_render", "path")
+
+    def __init__(
+        self, environment: Sandbox, body: Sequence[nodes.Node], choosers: Sequence[Chooser], path: str
+    ) -> None:
+        self._environment = environment
+        self._choosers = tuple(choosers)
+        self.path = path
+        self._render = _compile(environment, _merged(body), path)
+
+    def form(self, number: int, count: int) -> int:
+        """Which form of plural string `number` a count takes."""
+        return self._choosers[number](count)
+
+    def render(self, values: dict[str, Any], formats: Formats) -> str:
+        """The text for these values. Raises RenderFailed, whatever goes wrong with it."""
+        context = RenderContext(self._environment, values, self.path, {})
+        context.formats = formats
+        context.budget = Budget()
+        context.plurals = self
+        left = MAX_OUTPUT
+        chunks: list[str] = []
+        try:
+            for chunk in self._render(context):
+                left -= len(chunk) + 1
+                if left < 0:
+                    raise RenderFailed(f"{self.path}: comes out longer than {MAX_OUTPUT} characters")
+                chunks.append(chunk)
+        except _FAILURES as error:
+            raise RenderFailed(f"{self.path}: {error}") from error
+        return "".join(chunks)
+
+
+def _compile(environment: Sandbox, body: list[nodes.Node], path: str) -> Callable[[RenderContext], Iterator[str]]:
+    tree = nodes.Template(body, lineno=1)
+    tree.set_environment(environment)
+    try:
+        code = environment.compile(tree, path, path)
+    except (SyntaxError, RecursionError, MemoryError) as error:  # what CPython's compiler has limits for
+        raise TemplateBroken(f"{path}: nests too deeply to be compiled", part=path) from error
+    return Template.from_code(environment, code, {}).root_render_func
+
+
+def _merged(body: Sequence[nodes.Node]) -> list[nodes.Node]:
+    """The same tree with neighbouring outputs in one, and neighbouring texts in one piece: fewer, larger chunks."""
+    merged: list[nodes.Node] = []
+    for node in body:
+        match node:
+            case nodes.Output() if merged and isinstance(merged[-1], nodes.Output):
+                last = merged[-1]
+                merged[-1] = nodes.Output(_joined([*last.nodes, *node.nodes]), lineno=last.lineno)
+            case nodes.If():
+                elifs = [nodes.If(arm.test, _merged(arm.body), [], [], lineno=arm.lineno) for arm in node.elif_]
+                merged.append(nodes.If(node.test, _merged(node.body), elifs, _merged(node.else_), lineno=node.lineno))
+            case nodes.For():
+                body, else_ = _merged(node.body), _merged(node.else_)
+                merged.append(nodes.For(node.target, node.iter, body, else_, node.test, False, lineno=node.lineno))
+            case _:
+                merged.append(node)
+    return merged
+
+
+def _joined(children: Sequence[nodes.Expr]) -> list[nodes.Expr]:
+    joined: list[nodes.Expr] = []
+    for child in children:
+        if isinstance(child, nodes.TemplateData) and joined and isinstance(joined[-1], nodes.TemplateData):
+            joined[-1] = nodes.TemplateData(joined[-1].data + child.data)
+        else:
+            joined.append(child)
+    return joined
+
+
+def compile_part(part: Part, language: Language, environment: Sandbox) -> CompiledPart:
+    """A part in one language. Raises Missing for a string that it lacks, TemplateBroken for what cannot be placed."""
+    localized = localize(part.body, language, part.path, html=part.html, isolates=part.isolates, urls=part.urls)
+    body = localized.body
+    if part.html:
+        body = inline(body, part.path, tag=language.tag, direction=language.direction)
+    return CompiledPart(environment, body, localized.choosers, part.path)

@@ -1,0 +1,171 @@
+"""The renderer: one snapshot, one language and plain values in, a channel's content out."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from babel import Locale
+
+from gateway.domain.messages import Content
+from gateway.domain.recipients import Channel
+from gateway.errors import ContentError, NotFound, RenderFailed
+from gateway.localization import catalogs as localized
+from gateway.localization.catalogs import Catalog, CatalogLibrary
+from gateway.localization.locales import match, parents, to_tag
+from gateway.rendering.localizing import Language, Missing, translate
+from gateway.rendering.registry import TemplateLibrary
+from gateway.rendering.templates import Snapshot, Template
+from gateway.rendering.typesetting import RenderInput, Typesetter
+
+__all__ = ["Fallback", "LocaleResolution", "Pin", "RenderInput", "Renderer"]
+
+_MOST_REMEMBERED: Final = 10_000
+_MOST_MISSING: Final = 50
+"""Missing strings that are named; the first says enough, the rest helps translators."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """The templates and catalogs that one message is rendered from, whatever is published meanwhile."""
+
+    templates: Snapshot
+    catalogs: localized.Snapshot
+
+    @property
+    def version(self) -> str:
+        """The catalogs' version; a template has its own."""
+        return self.catalogs.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocaleResolution:
+    """Which language a message is in, and why not a better one."""
+
+    requested: str | None
+    resolved: str
+    missing: tuple[str, ...] = ()
+    """Strings that better languages lacked, as `locale: msgid`."""
+    languages: tuple[Language, ...] = field(default=(), repr=False, compare=False)
+    """The resolved one, and those that follow should it fail for the data at hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """A language that was given up for the next one, to be counted."""
+
+    template: str
+    channel: Channel | None
+    """None when a string was missing before any channel was rendered."""
+    locale: str
+    reason: str
+
+
+class Renderer:
+    """Renders messages in one language each; never raises for a bad translation while the default can be rendered."""
+
+    def __init__(
+        self,
+        templates: TemplateLibrary,
+        catalogs: CatalogLibrary,
+        on_fallback: Callable[[Fallback], None] = lambda _: None,
+    ) -> None:
+        self._templates = templates
+        self._catalogs = catalogs
+        self._on_fallback = on_fallback
+        self._typesetter = Typesetter()
+        self._missing: dict[tuple[str, str, tuple[Channel, ...], str, str], tuple[str, ...]] = {}
+
+    def pin(self) -> Pin:
+        """What serves now, to be held for one message."""
+        return Pin(templates=self._templates.snapshot, catalogs=self._catalogs.snapshot)
+
+    def resolve(
+        self, pin: Pin, template: Template, channels: Sequence[Channel], requested: str | None
+    ) -> LocaleResolution:
+        """The best language that has every string of all these channels, down to the default, which has them all."""
+        default = pin.catalogs.default
+        offered = tuple(dict.fromkeys((*pin.catalogs.offered, *template.variants)))
+        candidates = match(requested, offered, default) if requested else (default,)
+        missing: list[str] = []
+        for position, locale in enumerate(candidates):
+            language = _language(pin.catalogs, locale)
+            lacking = () if locale == default else self._lacking(template, tuple(channels), language)
+            if not lacking:
+                rest = tuple(_language(pin.catalogs, later) for later in candidates[position + 1 :])
+                return LocaleResolution(
+                    requested=requested, resolved=language.tag, missing=tuple(missing), languages=(language, *rest)
+                )
+            missing += [f"{language.tag}: {msgid}" for msgid in lacking]
+            self._count(Fallback(template=template.name, channel=None, locale=language.tag, reason=lacking[0]))
+        raise RenderFailed("no language is left")  # match() ends with the default, which lacks nothing
+
+    def _lacking(self, template: Template, channels: tuple[Channel, ...], language: Language) -> tuple[str, ...]:
+        """The strings that the language lacks for these channels, remembered per version."""
+        key = template.name, template.version, channels, language.tag, language.catalog.version
+        found = self._missing.get(key)
+        if found is None:
+            found = tuple(_find_missing(template, channels, language))[:_MOST_MISSING]
+            found = found or self._compile(template, channels, language)
+            if len(self._missing) >= _MOST_REMEMBERED:
+                self._missing.clear()
+            self._missing[key] = found
+        return found
+
+    def _compile(self, template: Template, channels: Iterable[Channel], language: Language) -> tuple[str, ...]:
+        """Compile all parts now: a translation that breaks the layout is as good as missing."""
+        try:
+            for channel in channels:
+                self._typesetter.compiled(template, channel, language)
+        except ContentError as error:
+            return (error.message,)
+        return ()
+
+    def render(
+        self, pin: Pin, template: Template, channel: Channel, resolution: LocaleResolution, given: RenderInput
+    ) -> Content:
+        """The channel's content in the resolved language, or whole in the next one when that fails for this data.
+
+        Raises RenderFailed when not even the default language can be rendered.
+        """
+        for language in resolution.languages:
+            try:
+                return self._typesetter.typeset(template, channel, language, given)
+            except ContentError as error:
+                if language.locale == pin.catalogs.default:
+                    raise RenderFailed(error.message) from error
+                self._count(
+                    Fallback(template=template.name, channel=channel, locale=language.tag, reason=error.message)
+                )
+        raise RenderFailed("the resolution has no language; make it with resolve()")
+
+    def may_be_empty(self, template: Template, channel: Channel) -> bool:
+        """Whether only a trial tells that this data makes a text; False when every checked data does."""
+        return template.may_be_empty(channel)
+
+    def _count(self, fallback: Fallback) -> None:
+        self._on_fallback(fallback)
+
+
+def _find_missing(template: Template, channels: Iterable[Channel], language: Language) -> Iterable[str]:
+    seen: set[tuple[object, ...]] = set()
+    for channel in channels:
+        for part in template.parts_in(channel, language.locale).values():
+            for marked in part.strings:
+                if (*marked.key, marked.names) in seen:
+                    continue
+                seen.add((*marked.key, marked.names))
+                try:
+                    translate(marked, language)
+                except Missing as error:
+                    yield error.message
+
+
+def _language(catalogs: localized.Snapshot, locale: Locale) -> Language:
+    """A locale with the catalog that it reads: its own, or its nearest parent's where only the template names it."""
+    for member in (locale, *parents(locale)):
+        try:
+            return Language(catalog=catalogs.catalog(member), locale=locale)
+        except NotFound:
+            continue
+    empty = Catalog(locale=locale, tag=to_tag(locale), version="", is_source=False, texts={})
+    return Language(catalog=empty, locale=locale)

@@ -1,0 +1,188 @@
+"""From compiled parts to the content of a channel: subject lines in one line, bodies trimmed, payloads fitted."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, assert_never
+
+from inscriptis import get_text
+from inscriptis.css_profiles import STRICT_CSS_PROFILE
+from inscriptis.model.config import ParserConfig
+from markupsafe import escape
+
+from gateway.domain.messages import Content, EmailContent, PushContent
+from gateway.domain.preferences import Category
+from gateway.domain.recipients import Channel, JsonValue
+from gateway.errors import RenderFailed
+from gateway.localization.formats import Formats
+from gateway.rendering import bidi, push, sms
+from gateway.rendering.compiling import CompiledPart, compile_part
+from gateway.rendering.environment import make_environment
+from gateway.rendering.localizing import Language
+from gateway.rendering.templates import Template
+from gateway.rendering.variables import is_web_url
+
+_MOST_COMPILED: Final = 2_000
+"""Compiled sets of parts that are kept: (template, channel, language) in their latest versions."""
+
+# All that a mail program, a phone or a careless library might take for the end of a line.
+_BREAKS: Final = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029]+")
+_BLANK_LINES: Final = re.compile(r"\n{3,}")
+_TRAILING: Final = re.compile(r"[ \t]+$", re.MULTILINE)
+_ACTION: Final = re.compile(r"(?!javascript:|data:|vbscript:)[a-z][a-z0-9+.-]{0,40}://?[^\s\x00-\x20]+", re.IGNORECASE)
+
+PartSet = Mapping[str, CompiledPart]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderInput:
+    """What one render brings beside template and language."""
+
+    data: Mapping[str, JsonValue]
+    recipient: Mapping[str, JsonValue]
+    """What templates may know of the person, as `recipient.<attribute>`."""
+    timezone: str
+    """IANA zone of the reader."""
+    now: datetime
+    """The instant from which relative times count."""
+    unsubscribe_url: str
+    preferences_url: str
+
+
+def one_line(text: str) -> str:
+    """The text without anything that ends a line; what stood apart is still apart."""
+    return _BREAKS.sub(" ", text).strip()
+
+
+def tidy(text: str) -> str:
+    """Plain text without blank edges, trailing blanks and runs of empty lines."""
+    return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text.replace("\r\n", "\n"))).strip()
+
+
+class Typesetter:
+    """Compiles parts once for each language and puts a channel's content together from them."""
+
+    def __init__(self) -> None:
+        self._environments = {escapes: make_environment(escapes=escapes) for escapes in (False, True)}
+        self._compiled: dict[tuple[str, str, Channel, str, str], PartSet] = {}
+
+    def compiled(self, template: Template, channel: Channel, language: Language) -> PartSet:
+        """The channel's parts in a language, compiled at the first call. Raises Missing, TemplateBroken."""
+        key = template.name, template.version, channel, language.tag, language.catalog.version
+        found = self._compiled.get(key)
+        if found is None:
+            parts = template.parts_in(channel, language.locale)
+            found = {name: compile_part(part, language, self._environments[part.html]) for name, part in parts.items()}
+            if len(self._compiled) >= _MOST_COMPILED:
+                self._compiled.pop(next(iter(self._compiled)))
+            self._compiled[key] = found
+        return found
+
+    def typeset(self, template: Template, channel: Channel, language: Language, given: RenderInput) -> Content:
+        """The content of one channel. Raises RenderFailed, Missing and TemplateBroken."""
+        parts = self.compiled(template, channel, language)
+        try:
+            formats = Formats(language.locale, given.timezone, given.now, plain_spaces=channel is Channel.SMS)
+        except ValueError as error:
+            raise RenderFailed(str(error)) from error
+        values = _values(given)
+        match channel:
+            case Channel.EMAIL:
+                return _email(parts, language, values, formats, _headers(template, given))
+            case Channel.SMS:
+                text = _plain(parts["body"], values, formats, language)
+                return sms.compose(text, language.tag, substitute=template.sms_substitute)
+            case Channel.PUSH:
+                return _push(template, parts, language, values, formats)
+            case _:
+                assert_never(channel)
+
+
+def _values(given: RenderInput) -> dict[str, Any]:
+    values: dict[str, Any] = {name: value for name, value in given.data.items() if value is not None}
+    values["recipient"] = dict(given.recipient)
+    values["unsubscribe_url"] = given.unsubscribe_url
+    values["preferences_url"] = given.preferences_url
+    return values
+
+
+def _filled(text: str, part: CompiledPart) -> str:
+    if not text:
+        raise RenderFailed(f"{part.path}: comes out empty")
+    return text
+
+
+def _plain(part: CompiledPart, values: dict[str, Any], formats: Formats, language: Language) -> str:
+    """A body of plain text, which may not be empty."""
+    text = _filled(tidy(part.render(values, formats)), part)
+    return bidi.free_lone_links(text) if language.direction == "rtl" else text
+
+
+def _line(part: CompiledPart | None, values: dict[str, Any], formats: Formats) -> str:
+    return one_line(part.render(values, formats)) if part else ""
+
+
+def _email(
+    parts: PartSet,
+    language: Language,
+    values: dict[str, Any],
+    formats: Formats,
+    headers: tuple[tuple[str, str], ...],
+) -> EmailContent:
+    subject = _filled(_line(parts["subject"], values, formats), parts["subject"])
+    preheader = _line(parts.get("preheader"), values, formats)
+    html = ""
+    if "html" in parts:
+        # Escaped already, so that the isolates in them are not stripped as they are from values.
+        whole = {"subject": escape(subject), "preheader": escape(preheader)}
+        html = _filled(parts["html"].render({**values, **whole}, formats).strip(), parts["html"])
+    authored = parts.get("text")
+    text = _plain(authored, values, formats, language) if authored else tidy(get_text(html, _INSCRIPTIS))
+    return EmailContent(
+        subject=subject,
+        preheader=preheader,
+        html=html,
+        text=text,
+        locale=language.tag,
+        headers=headers,
+    )
+
+
+_INSCRIPTIS: Final = ParserConfig(css=STRICT_CSS_PROFILE, display_links=True, display_anchors=True)
+
+
+def _headers(template: Template, given: RenderInput) -> tuple[tuple[str, str], ...]:
+    """One-click unsubscription where people subscribe (RFC 8058); elsewhere, that a machine wrote (RFC 3834)."""
+    if template.category is Category.MARKETING:
+        return (
+            ("List-Unsubscribe", f"<{given.unsubscribe_url}>"),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        )
+    return (("Auto-Submitted", "auto-generated"),)
+
+
+def _push(
+    template: Template, parts: PartSet, language: Language, values: dict[str, Any], formats: Formats
+) -> PushContent:
+    line = partial(_line, values=values, formats=formats)
+    action, image = line(parts.get("action")), line(parts.get("image"))
+    if action and not _ACTION.fullmatch(action):
+        raise RenderFailed(f"{parts['action'].path}: is no address to open")
+    if image and not is_web_url(image):
+        raise RenderFailed(f"{parts['image'].path}: is no http or https address")
+    settings = template.push
+    return push.fit(
+        PushContent(
+            title=_filled(line(parts["title"]), parts["title"]),
+            body=_plain(parts["body"], values, formats, language),
+            locale=language.tag,
+            bytes=0,
+            action=action or None,
+            image=image or None,
+            badge=settings.badge,
+            collapse_key=line(parts.get("collapse_key")) or None,
+            ttl_seconds=int(settings.ttl.total_seconds()) if settings.ttl else None,
+        )
+    )

@@ -30,6 +30,8 @@ def wire_address(address: str) -> str | None:
 @lru_cache(maxsize=256)
 def return_path(sender: str) -> str | None:
     """The bare address in a sender such as `Name <a@b>`, as it stands in MAIL; None where there is none."""
+    if not sender.isprintable():
+        return None
     bare = sender.rpartition("<")[2].removesuffix(">") if sender.endswith(">") else sender
     return wire_address(bare.strip())
 

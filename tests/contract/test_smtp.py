@@ -1,0 +1,457 @@
+"""What SMTP alone has: kept connections, TLS, extensions, and the instant of the final dot."""
+
+import asyncio
+import ipaddress
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.messages import Outcome
+from gateway.errors import ConfigurationError
+from providers.smtp import SmtpProvider, SmtpSettings
+from providers.smtp_answers import Answer, Stage, classify, read_reply
+from providers.smtp_transaction import prepare_text, return_path, wire_address
+from tests.contract.provider_suite import make_envelope, make_mime
+from tests.contract.smtp_peer import CUT, HANG, bare_peer, read_commands, smtp_peer
+
+
+@asynccontextmanager
+async def relay(port: int, **settings: object) -> AsyncIterator[SmtpProvider]:
+    provider = SmtpProvider(
+        "smtp-main", SmtpSettings(host="127.0.0.1", port=port, **{"hello": "test.localhost", **settings})
+    )
+    yield provider
+    await provider.aclose()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what is bound to happen within five seconds."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - what is waited for rings no bell
+            await asyncio.sleep(0.005)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    file: Path
+    context: ssl.SSLContext
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A self-signed certificate for 127.0.0.1, and a server context that shows it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "peer.test")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "peer.pem"
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return Certificate(file=file, context=context)
+
+
+async def test_messages_share_a_kept_connection() -> None:
+    async with smtp_peer() as peer, relay(peer.port) as provider:
+        results = [await provider.send(make_envelope()) for _ in range(5)]
+
+        assert {result.outcome for result in results} == {Outcome.SENT}
+        assert (len(peer.sessions), len(peer.mails)) == (1, 5)
+        assert results[0].provider_message_id == "4XyZ12"
+
+
+async def test_a_connection_is_left_after_so_many_messages() -> None:
+    async with smtp_peer() as peer, relay(peer.port, messages_per_connection=2) as provider:
+        for _ in range(5):
+            await provider.send(make_envelope())
+
+        assert len(peer.sessions) == 3
+
+
+async def test_never_more_connections_than_allowed_are_open() -> None:
+    async with smtp_peer() as peer, relay(peer.port, connections=3) as provider:
+        results = await asyncio.gather(*(provider.send(make_envelope()) for _ in range(30)))
+
+        assert {result.outcome for result in results} == {Outcome.SENT}
+        assert peer.most_open == 3
+
+
+async def test_an_idle_connection_is_closed() -> None:
+    async with smtp_peer() as peer, relay(peer.port, idle_seconds=0.01) as provider:
+        await provider.send(make_envelope())
+
+        await until(lambda: not peer.open)
+
+
+async def test_a_kept_connection_that_died_is_replaced_unnoticed() -> None:
+    async with smtp_peer() as peer, relay(peer.port) as provider:
+        await asyncio.gather(*(provider.send(make_envelope()) for _ in range(4)))
+        peer.hang_up()
+
+        result = await provider.send(make_envelope())
+
+        assert result.outcome is Outcome.SENT
+        assert len(peer.mails) == 5
+
+
+async def test_a_farewell_on_a_kept_connection_is_no_throttling() -> None:
+    served = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        served += 1
+        writer.write(b"220 peer\r\n")
+        await read_commands(reader, b"EHLO")
+        writer.write(b"250 peer\r\n")
+        for command in (b"MAIL", b"RCPT"):
+            await read_commands(reader, command)
+            writer.write(b"250 Ok\r\n")
+        await read_commands(reader, b"DATA")
+        writer.write(b"354 Go on\r\n")
+        await read_commands(reader, b".\r\n")
+        writer.write(b"250 Ok\r\n")
+        await read_commands(reader, b"MAIL")
+        writer.write(b"421 4.4.2 You were idle for too long\r\n")
+
+    async with bare_peer(talk) as port, relay(port) as provider:
+        results = [await provider.send(make_envelope()) for _ in range(2)]
+
+        assert [result.outcome for result in results] == [Outcome.SENT, Outcome.SENT]
+        assert served == 2
+
+
+async def test_after_a_refusal_the_connection_serves_on() -> None:
+    async with smtp_peer(RCPT="550 5.1.1 No such user") as peer, relay(peer.port) as provider:
+        refused = await provider.send(make_envelope())
+        del peer.answers["RCPT"]
+        taken = await provider.send(make_envelope())
+
+        assert (refused.outcome, taken.outcome) == (Outcome.INVALID_RECIPIENT, Outcome.SENT)
+        assert len(peer.sessions) == 1
+        assert [mail.rcpt_tos for mail in peer.mails] == [["amina.benali@example.org"]]
+
+
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "step-by-step"])
+async def test_with_or_without_pipelining_the_server_gets_the_same(pipelining: bool) -> None:
+    async with smtp_peer() as peer, relay(peer.port) as provider:
+        peer.pipelining = pipelining
+        envelope = make_envelope()
+
+        for _ in range(2):
+            await provider.send(envelope)
+
+        assert [mail.original_content for mail in peer.mails] == [envelope.mime] * 2
+        assert {mail.mail_from for mail in peer.mails} == {"shop@example.com"}
+
+
+async def test_a_server_that_invites_the_text_for_nobody_gets_none() -> None:
+    heard = bytearray()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 peer\r\n")
+        await read_commands(reader, b"EHLO")
+        writer.write(b"250-peer\r\n250 PIPELINING\r\n")
+        await read_commands(reader, b"DATA")
+        writer.write(b"250 Ok\r\n550 5.1.1 Unknown\r\n354 Go on\r\n")
+        heard.extend(await reader.read())
+
+    async with bare_peer(talk) as port, relay(port) as provider:
+        result = await provider.send(make_envelope())
+
+        assert result.outcome is Outcome.INVALID_RECIPIENT
+        assert heard == b""
+
+
+@pytest.mark.parametrize("mode", ["starttls", "tls"])
+async def test_a_verified_certificate_secures_the_connection(mode: str, certificate: Certificate) -> None:
+    async with (
+        smtp_peer(**{mode: certificate.context}, password=b"right") as peer,
+        relay(peer.port, tls=mode, ca_file=certificate.file, username="shop", password="right") as provider,
+    ):
+        results = [await provider.send(make_envelope()) for _ in range(2)]
+
+        assert {result.outcome for result in results} == {Outcome.SENT}
+        assert len(peer.mails) == 2
+
+
+@pytest.mark.parametrize("mode", ["starttls", "tls"])
+async def test_an_untrusted_certificate_stops_the_conversation(mode: str, certificate: Certificate) -> None:
+    async with (
+        smtp_peer(**{mode: certificate.context}, password=b"right") as peer,
+        relay(peer.port, tls=mode, username="shop", password="right") as provider,
+    ):
+        result = await provider.send(make_envelope())
+
+        assert result.outcome is Outcome.MISCONFIGURED
+        assert "certificate" in (result.detail or "")
+        assert not any(session.authenticated for session in peer.sessions)
+
+
+async def test_starttls_that_is_not_offered_is_not_done_without() -> None:
+    async with smtp_peer() as peer, relay(peer.port, tls="starttls") as provider:
+        result = await provider.send(make_envelope())
+
+        assert (result.outcome, peer.mails) == (Outcome.MISCONFIGURED, [])
+
+
+async def test_credentials_that_cannot_be_used_are_a_wrong_setting() -> None:
+    async with smtp_peer() as peer, relay(peer.port, username="shop", password="right") as provider:
+        result = await provider.send(make_envelope())
+
+        assert (result.outcome, peer.mails) == (Outcome.MISCONFIGURED, [])
+
+
+async def test_a_busy_authentication_server_is_throttling() -> None:
+    async with (
+        smtp_peer(password=b"right", AUTH="454 4.7.0 Try again later") as peer,
+        relay(peer.port, username="shop", password="right") as provider,
+    ):
+        assert (await provider.send(make_envelope())).outcome is Outcome.THROTTLED
+
+
+def test_a_ca_file_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
+    nonsense = tmp_path / "ca.pem"
+    nonsense.write_text("not a certificate")
+
+    for file in (nonsense, tmp_path / "absent.pem"):
+        with pytest.raises(ConfigurationError, match="ca_file"):
+            SmtpProvider("smtp-main", SmtpSettings(host="relay.test", tls="tls", ca_file=file))
+
+
+@pytest.mark.parametrize(
+    ("greeting", "outcome"),
+    [
+        (b"421 4.3.2 Too many connections\r\n", Outcome.THROTTLED),
+        (b"450 4.3.2 Come back later\r\n", Outcome.TRANSIENT),
+        (b"554 No service for you\r\n", Outcome.MISCONFIGURED),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", Outcome.MISCONFIGURED),
+        (b"", Outcome.TRANSIENT),
+    ],
+    ids=["too-many", "later", "barred", "no-smtp", "silence"],
+)
+async def test_a_greeting_that_does_not_welcome_is_classified(greeting: bytes, outcome: Outcome) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+
+    async with bare_peer(talk) as port, relay(port) as provider:
+        assert (await provider.send(make_envelope())).outcome is outcome
+
+
+async def test_a_host_that_does_not_answer_in_time_took_nothing() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with bare_peer(talk) as port, relay(port) as provider:
+        result = await provider.send(make_envelope(deadline_seconds=0.1))
+
+        assert (result.outcome, result.code) == (Outcome.TRANSIENT, "lost:connect")
+
+
+@pytest.mark.parametrize("command", ["MAIL", "RCPT"])
+@pytest.mark.parametrize("silence", [CUT, HANG])
+async def test_silence_before_the_text_is_known_not_taken(command: str, silence: str) -> None:
+    async with smtp_peer(**{command: silence}) as peer, relay(peer.port) as provider:
+        result = await provider.send(make_envelope(deadline_seconds=0.2))
+
+        assert (result.outcome, peer.mails) == (Outcome.TRANSIENT, [])
+
+
+async def test_a_long_text_cut_before_its_end_is_known_not_taken() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 peer\r\n")
+        await read_commands(reader, b"EHLO")
+        writer.write(b"250-peer\r\n250 PIPELINING\r\n")
+        await read_commands(reader, b"DATA")
+        writer.write(b"250 Ok\r\n250 Ok\r\n354 Go on\r\n")
+        await reader.readexactly(100_000)
+        writer.transport.abort()
+
+    body = b"0123456789" * 7 + b"\r\n"
+    async with bare_peer(talk) as port, relay(port) as provider:
+        result = await provider.send(make_envelope(mime=make_mime("dlv_1", body * 500_000)))
+
+        assert (result.outcome, result.code) == (Outcome.TRANSIENT, "lost:data")
+
+
+async def test_a_message_beyond_the_servers_size_is_not_even_offered() -> None:
+    async with smtp_peer() as peer, relay(peer.port) as provider:
+        body = b"0123456789" * 7 + b"\r\n"
+        result = await provider.send(make_envelope(mime=make_mime("dlv_1", body * 500_000)))
+
+        assert (result.outcome, result.code) == (Outcome.REJECTED, "552 5.3.4")
+        assert peer.mails == []
+
+
+async def test_a_local_part_beyond_ascii_goes_where_smtputf8_is_offered() -> None:
+    async with smtp_peer() as peer, relay(peer.port) as provider:
+        result = await provider.send(make_envelope(to="用户@例子.广告"))
+
+        assert result.outcome is Outcome.SENT
+        assert peer.mails[0].rcpt_tos == ["用户@xn--fsqu00a.xn--4rr70v"]
+        assert peer.mails[0].smtp_utf8
+
+
+async def test_without_smtputf8_such_an_address_is_rejected_and_not_condemned() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 peer\r\n")
+        await read_commands(reader, b"EHLO")
+        writer.write(b"250-peer\r\n250 PIPELINING\r\n")
+        await reader.read()
+
+    async with bare_peer(talk) as port, relay(port) as provider:
+        beyond_ascii = await provider.send(make_envelope(to="用户@example.org"))
+        eight_bit = await provider.send(make_envelope(mime=make_mime("dlv_1", "Grüße\r\n".encode())))
+
+        assert (beyond_ascii.outcome, beyond_ascii.code) == (Outcome.REJECTED, "553 5.6.7")
+        assert (eight_bit.outcome, eight_bit.code) == (Outcome.REJECTED, "554 5.6.3")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@example.org>\r\nRCPT TO:<b@example.org",
+        "a@example.org\r\nDATA",
+        "a b@example.org",
+        "",
+        "a",
+        "<a@example.org>",
+    ],
+)
+async def test_an_address_cannot_smuggle_a_command(address: str) -> None:
+    async with smtp_peer() as peer, relay(peer.port) as provider:
+        to_it = await provider.send(make_envelope(to=address))
+        from_it = await provider.send(make_envelope(sender=f"Shop <{address}>"))
+
+        assert to_it.outcome is Outcome.INVALID_RECIPIENT
+        assert from_it.outcome is Outcome.MISCONFIGURED
+        assert peer.sessions == []
+
+
+def test_the_return_path_is_the_bare_address_of_the_sender() -> None:
+    assert return_path("Shop <shop@example.com>") == "shop@example.com"
+    assert return_path("shop@example.com") == "shop@example.com"
+    assert return_path('"Shop, <evil@example.org>" <shop@bücher.example>') == "shop@xn--bcher-kva.example"
+    assert return_path("Shop") is None
+
+
+@given(st.text(max_size=40))
+def test_whatever_the_address_no_command_can_be_read_into_it(text: str) -> None:
+    wire = wire_address(text)
+
+    assert wire is None or not any(character in wire for character in "\r\n\0 <>")
+
+
+@given(st.lists(st.sampled_from([b".", b"..", b"a", b"\r", b"\n", b"\r\n", b"\r\n.\r\n", b" "]), max_size=30))
+def test_any_text_arrives_line_by_line_and_cannot_end_early(pieces: list[bytes]) -> None:
+    mime = b"".join(pieces)
+
+    text = prepare_text(mime)
+
+    lines = text.split(b"\r\n")
+    assert lines.pop() == b""
+    assert b"\r" not in b"".join(lines)
+    assert b"\n" not in b"".join(lines)
+    assert b"." not in lines
+    meant = re.split(rb"\r\n|\r|\n", mime)
+    if meant[-1] == b"" and len(meant) > 1:
+        meant.pop()
+    assert [line.removeprefix(b".") for line in lines] == meant
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "outcome"),
+    [
+        ("dot", "250 2.0.0 Ok", Outcome.SENT),
+        ("rcpt", "550 5.1.1 No such user", Outcome.INVALID_RECIPIENT),
+        ("dot", "550 5.1.1 No such user", Outcome.INVALID_RECIPIENT),
+        ("rcpt", "550 5.1.10 Null MX", Outcome.INVALID_RECIPIENT),
+        ("mail", "550 5.1.8 Your domain does not exist", Outcome.MISCONFIGURED),
+        ("rcpt", "553 5.1.7 Sender malformed", Outcome.MISCONFIGURED),
+        ("mail", "550 5.1.0 Sender denied", Outcome.MISCONFIGURED),
+        ("rcpt", "550 User unknown, perhaps", Outcome.REJECTED),
+        ("rcpt", "550 5.7.1 Blocked", Outcome.REJECTED),
+        ("dot", "554 5.7.1 Spam", Outcome.REJECTED),
+        ("dot", "552 5.3.4 Too big", Outcome.REJECTED),
+        ("dot", "552 Too big", Outcome.REJECTED),
+        ("rcpt", "550 5.2.1 Disabled", Outcome.REJECTED),
+        ("rcpt", "552 5.2.2 Mailbox full", Outcome.TRANSIENT),
+        ("rcpt", "452 4.2.2 Mailbox full", Outcome.TRANSIENT),
+        ("rcpt", "450 4.7.1 Greylisted", Outcome.TRANSIENT),
+        ("dot", "451 Local error", Outcome.TRANSIENT),
+        ("mail", "421 4.7.0 Too fast", Outcome.THROTTLED),
+        ("auth", "454 4.7.0 Busy", Outcome.THROTTLED),
+        ("auth", "535 5.7.8 Wrong", Outcome.MISCONFIGURED),
+        ("auth", "550 5.7.1 Account closed", Outcome.MISCONFIGURED),
+        ("mail", "530 5.7.0 Authenticate first", Outcome.MISCONFIGURED),
+        ("connect", "554 Barred", Outcome.MISCONFIGURED),
+        ("connect", "450 Later", Outcome.TRANSIENT),
+        ("mail", "503 Bad sequence", Outcome.MISCONFIGURED),
+        ("dot", "550 4.2.1 A contradiction", Outcome.REJECTED),
+    ],
+)
+def test_every_answer_has_one_meaning(stage: str, reply: str, outcome: Outcome) -> None:
+    code, _, text = reply.partition(" ")
+
+    assert classify(Answer(stage=Stage(stage), reply=read_reply(int(code), [text]))) is outcome
+
+
+@given(
+    st.sampled_from(Stage),
+    st.integers(min_value=-1, max_value=999),
+    st.from_regex(r"([245]\.\d{1,3}\.\d{1,3})? .*", fullmatch=True),
+)
+def test_whatever_is_answered_only_silence_after_the_dot_is_unknown(stage: Stage, code: int, text: str) -> None:
+    answered = classify(Answer(stage=stage, reply=read_reply(code, [text])))
+    silent = classify(Answer(stage=stage, reply=None))
+
+    assert answered is not Outcome.UNKNOWN
+    assert (silent is Outcome.UNKNOWN) == (stage is Stage.DOT)
+
+
+def test_the_enhanced_code_is_taken_off_every_line() -> None:
+    reply = read_reply(550, ["5.1.1 No such user", "5.1.1 here"])
+
+    assert (reply.label, reply.text) == ("550 5.1.1", "No such user here")
+
+
+async def test_a_peer_that_babbles_is_left() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 peer\r\n")
+        await read_commands(reader, b"EHLO")
+        writer.write(b"250 peer\r\n")
+        await read_commands(reader, b"MAIL")
+        writer.write(b"250-and so on\r\n" * 600)
+        await reader.read()
+
+    async with bare_peer(talk) as port, relay(port) as provider:
+        assert (await provider.send(make_envelope())).outcome is Outcome.TRANSIENT
+
+
+def test_the_password_shows_nowhere() -> None:
+    assert "hunter2" not in repr(SmtpSettings(host="relay.test", username="shop", password="hunter2"))

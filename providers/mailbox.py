@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final, assert_never
 
 from gateway.domain.recipients import JsonValue
-from gateway.errors import Unavailable
+from gateway.errors import Overloaded, Unavailable
 from gateway.ports import MailboxItem, MailboxStore
 from providers.base import (
     Capabilities,
@@ -113,7 +113,7 @@ class MailboxProvider:
         )
         try:
             await self._store.keep(item)
-        except Unavailable as error:
+        except (Unavailable, Overloaded) as error:
             return SendResult(outcome=Outcome.TRANSIENT, code="store", detail=error.message)
         return _arrived(envelope)
 

@@ -93,16 +93,21 @@ def _decoded(value: str) -> str:
     """A header's words, unfolded, with encoded-words read; those that cannot be read stay as they are."""
     unfolded = re.sub(r"\r?\n[ \t]*", " ", value)
     try:
-        return str(make_header(decode_header(unfolded)))
+        return whole(str(make_header(decode_header(unfolded))))
     except (HeaderParseError, LookupError, ValueError):
-        return unfolded
+        return whole(unfolded)
+
+
+def whole(text: str) -> str:
+    """The text with raw octets that no character set explained shown as such: a lone surrogate cannot be kept."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _text(part: Message) -> str:
     payload = part.get_payload(decode=True)
     octets = payload if isinstance(payload, bytes) else b""
     try:
-        return octets.decode(part.get_content_charset() or "utf-8", "replace")
+        return whole(octets.decode(part.get_content_charset() or "utf-8", "replace"))
     except LookupError:
         return octets.decode("utf-8", "replace")
 
@@ -117,5 +122,5 @@ def _attachment_json(part: Message) -> JsonValue:
         "filename": _decoded(part.get_filename() or ""),
         "content_type": part.get_content_type(),
         "bytes": len(payload) if isinstance(payload, bytes) else 0,
-        "inline_id": str(part.get("Content-ID", "")).strip("<> ") or None,
+        "inline_id": _decoded(str(part.get("Content-ID", ""))).strip("<> ") or None,
     }

@@ -8,10 +8,10 @@ from aiosmtpd.smtp import SMTP, Session
 from aiosmtpd.smtp import Envelope as ReceivedEnvelope
 
 from gateway.domain.ids import DELIVERY, make_id
-from gateway.errors import Unavailable
+from gateway.errors import Overloaded, Unavailable
 from gateway.ports import MailboxItem, MailboxStore
 from providers.base import Channel, Clock, DeliveryId
-from providers.mailbox_content import ReceivedMail
+from providers.mailbox_content import ReceivedMail, whole
 
 _SIZE_LIMIT: Final = 64 * 1024 * 1024
 _IDLE_SECONDS: Final = 300.0
@@ -39,15 +39,15 @@ class _Handler:
         item = MailboxItem(
             delivery_id=mail.delivery_id or DeliveryId(make_id(DELIVERY, now)),
             channel=Channel.EMAIL,
-            sender=mail.header("From") or envelope.mail_from or "",
-            to=", ".join(envelope.rcpt_tos),
+            sender=mail.header("From") or whole(envelope.mail_from or ""),
+            to=whole(", ".join(envelope.rcpt_tos)),
             content=mail.as_json(),
             raw=raw,
             received_at=now,
         )
         try:
             await self._store.keep(item)
-        except Unavailable:
+        except (Unavailable, Overloaded):
             return "451 4.3.0 The store cannot keep it now"
         return f"250 2.0.0 Ok: queued as {item.delivery_id}"
 

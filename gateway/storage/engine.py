@@ -27,7 +27,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from gateway.errors import ConfigurationError, Unavailable
+from gateway.errors import ConfigurationError, InvalidRequest, Unavailable
 from gateway.storage.documents import dump, load
 
 log = structlog.get_logger()
@@ -65,6 +65,15 @@ def translated() -> Iterator[None]:
         raise
     except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
         raise Unavailable(f"the store cannot be used now: {_reason(error)}") from error
+
+
+@contextmanager
+def _with_whole_texts() -> Iterator[None]:
+    """Refuse lone surrogates, which JSON can spell and UTF-8 cannot."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("a text holds lone surrogates, which are no characters") from error
 
 
 def _reason(error: BaseException) -> str:
@@ -123,7 +132,7 @@ class Reader:
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a read transaction; everything read inside belongs together."""
-        with translated():
+        with translated(), _with_whole_texts():
             async with self._engine.connect() as connection:
                 yield connection
 
@@ -152,7 +161,7 @@ class Writer:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A write transaction: durable when the block has ended, undone when it raises."""
-        with translated():
+        with translated(), _with_whole_texts():
             async with self._turn, self._engine.begin() as connection:
                 yield connection
 

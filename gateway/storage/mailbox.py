@@ -1,6 +1,8 @@
 """What the mailbox provider keeps for people to look at."""
 
-from typing import Any
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -8,23 +10,24 @@ from gateway.domain.ids import DeliveryId
 from gateway.domain.recipients import Channel
 from gateway.errors import NotFound
 from gateway.ports import MailboxItem, Page
+from gateway.storage.commit import GroupCommit
 from gateway.storage.cursors import cursor_at, older_than
+from gateway.storage.documents import dump
 from gateway.storage.engine import Database
-from gateway.storage.tables import mailbox
+from gateway.storage.statements import Insert, Row
+from gateway.storage.tables import mailbox, to_micros
 
 
 class Mailbox:
     """Implements ports.MailboxStore."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, commit: GroupCommit) -> None:
         self._reader = database.reader
-        self._writer = database.writer
+        self._commit = commit
 
     async def keep(self, item: MailboxItem) -> bool:
         """Keep it unless this delivery is there already; True when it is new. Durable on return."""
-        async with self._writer.transaction() as connection:
-            written = await connection.execute(mailbox.insert().prefix_with("OR IGNORE").values(_row(item)))
-        return written.rowcount == 1
+        return await self._commit.write(_keep, item)
 
     async def get_item(self, delivery_id: DeliveryId) -> MailboxItem:
         """Raises NotFound."""
@@ -53,16 +56,26 @@ class Mailbox:
         )
 
 
-def _row(item: MailboxItem) -> dict[str, Any]:
-    return {
-        "delivery_id": item.delivery_id,
-        "channel": item.channel.value,
-        "sender": item.sender,
-        "to": item.to,
-        "content": dict(item.content),
-        "raw": item.raw,
-        "received_at": item.received_at,
-    }
+_insert: Final = Insert(mailbox, suffix=" ON CONFLICT DO NOTHING RETURNING delivery_id")
+
+
+def _keep(driver: sqlite3.Connection, items: Sequence[MailboxItem]) -> Sequence[bool]:
+    """Insert all; of two with one delivery id in one batch the first is the new one."""
+    first = {item.delivery_id: item for item in reversed(items)}
+    new = {row[0] for row in _insert(driver, [_row(item) for item in first.values()])}
+    return [item.delivery_id in new and first[item.delivery_id] is item for item in items]
+
+
+def _row(item: MailboxItem) -> Row:
+    return (
+        item.delivery_id,
+        item.channel.value,
+        item.sender,
+        item.to,
+        dump(item.content),
+        item.raw,
+        to_micros(item.received_at),
+    )
 
 
 def _item(row: "sa.Row[Any]", raw: bytes | None) -> MailboxItem:

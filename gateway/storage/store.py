@@ -17,6 +17,7 @@ from gateway.storage.leases import Leases
 from gateway.storage.locks import WorkerLocks
 from gateway.storage.log import MessageLog
 from gateway.storage.mailbox import Mailbox
+from gateway.storage.recipients import Recipients
 from gateway.storage.services import Services
 from gateway.storage.steering import Steering
 from gateway.storage.suppressions import Suppressions
@@ -34,6 +35,7 @@ class SqliteStore:
     leases: Leases
     log: MessageLog
     steering: Steering
+    recipients: Recipients
     consents: Consents
     suppressions: Suppressions
     services: Services
@@ -71,10 +73,11 @@ async def open_store(
                 ),
                 log=MessageLog(database),
                 steering=Steering(database),
+                recipients=Recipients(database),
                 consents=Consents(database),
                 suppressions=Suppressions(database),
                 services=Services(database),
-                mailbox=Mailbox(database),
+                mailbox=Mailbox(database, commit),
             )
     finally:
         locks.close()

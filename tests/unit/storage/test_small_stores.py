@@ -1,7 +1,8 @@
-"""Services, consents, suppressions and the mailbox on a real file."""
+"""Services, recipients, consents, suppressions and the mailbox on a real file."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,28 +11,28 @@ from hypothesis import strategies as st
 
 from gateway.domain.ids import ConsentId, DeliveryId, KeyId, RecipientId, ServiceId, SuppressionId
 from gateway.domain.preferences import ConsentState, SuppressionReason
-from gateway.domain.recipients import Channel
+from gateway.domain.recipients import Channel, PushDevice, PushPlatform, Recipient
 from gateway.errors import Conflict, InvalidRequest, NotFound
 from gateway.ports import ApiKey, MailboxItem, SenderIdentity, Service
-from gateway.storage.consents import Consents
 from gateway.storage.cursors import make_cursor, read_cursor
-from gateway.storage.engine import Database, open_database
-from gateway.storage.mailbox import Mailbox
-from gateway.storage.services import Services
-from gateway.storage.suppressions import Suppressions
-from gateway.storage.tables import metadata
-from tests.factories import NOW, SERVICE, make_consent, make_suppression
+from gateway.storage.store import SqliteStore, open_store
+from tests.factories import NOW, SERVICE, make_consent, make_recipient, make_suppression
 
 AMINA = RecipientId("user-42")
 
 
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = open_database(tmp_path / "store.db")
-    async with database.writer.transaction() as connection:
-        await connection.run_sync(metadata.create_all)
-    yield database
-    await database.aclose()
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    async with open_store(f"sqlite:///{tmp_path / 'store.db'}", SystemClock()) as store:
+        yield store
 
 
 def make_service(name: str = "shop", service_id: str = SERVICE) -> Service:
@@ -54,8 +55,8 @@ def make_key(key_id: str = "key_1", **changes: object) -> ApiKey:
     return ApiKey(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-async def test_a_service_is_found_by_id_and_by_name_and_its_senders_are_replaced(database: Database) -> None:
-    services = Services(database)
+async def test_a_service_is_found_by_id_and_by_name_and_its_senders_are_replaced(store: SqliteStore) -> None:
+    services = store.services
     await services.add_service(make_service())
     senders = (SenderIdentity(channel=Channel.EMAIL, sender="Shop <shop@example.org>", locale="fr"),)
 
@@ -66,8 +67,8 @@ async def test_a_service_is_found_by_id_and_by_name_and_its_senders_are_replaced
     assert await services.list_services() == [changed]
 
 
-async def test_a_name_belongs_to_one_service(database: Database) -> None:
-    services = Services(database)
+async def test_a_name_belongs_to_one_service(store: SqliteStore) -> None:
+    services = store.services
     await services.add_service(make_service())
 
     with pytest.raises(Conflict) as refused:
@@ -76,8 +77,8 @@ async def test_a_name_belongs_to_one_service(database: Database) -> None:
     assert refused.value.conflict_code == "name_taken"
 
 
-async def test_what_is_not_there_is_not_found(database: Database) -> None:
-    services = Services(database)
+async def test_what_is_not_there_is_not_found(store: SqliteStore) -> None:
+    services = store.services
 
     for absent in (
         services.get_service(SERVICE),
@@ -87,15 +88,15 @@ async def test_what_is_not_there_is_not_found(database: Database) -> None:
         services.get_key(KeyId("key_1")),
         services.revoke_key(KeyId("key_1"), NOW),
         services.expire_key(KeyId("key_1"), NOW),
-        Suppressions(database).remove_suppression(SuppressionId("sup_1"), "ops", NOW),
-        Mailbox(database).get_item(DeliveryId("dlv_1")),
+        store.suppressions.remove_suppression(SuppressionId("sup_1"), "ops", NOW),
+        store.mailbox.get_item(DeliveryId("dlv_1")),
     ):
         with pytest.raises(NotFound):
             await absent
 
 
-async def test_keys_are_listed_newest_first_and_by_service(database: Database) -> None:
-    services = Services(database)
+async def test_keys_are_listed_newest_first_and_by_service(store: SqliteStore) -> None:
+    services = store.services
     await services.add_service(make_service())
     await services.add_service(make_service("bank", "svc_2"))
     old, new = make_key("key_1"), make_key("key_2", created_at=NOW + timedelta(hours=1), rate_per_second=None)
@@ -108,8 +109,8 @@ async def test_keys_are_listed_newest_first_and_by_service(database: Database) -
     assert {key.id for key in await services.list_keys(None)} == {"key_1", "key_2", "key_3"}
 
 
-async def test_the_first_revocation_stands(database: Database) -> None:
-    services = Services(database)
+async def test_the_first_revocation_stands(store: SqliteStore) -> None:
+    services = store.services
     await services.add_service(make_service())
     await services.add_key(make_key())
 
@@ -119,8 +120,8 @@ async def test_the_first_revocation_stands(database: Database) -> None:
     assert (await services.get_key(KeyId("key_1"))).revoked_at == NOW
 
 
-async def test_a_rotated_key_never_lives_longer_than_it_would_have(database: Database) -> None:
-    services = Services(database)
+async def test_a_rotated_key_never_lives_longer_than_it_would_have(store: SqliteStore) -> None:
+    services = store.services
     await services.add_service(make_service())
     await services.add_key(make_key())
     soon, late = NOW + timedelta(hours=1), NOW + timedelta(days=1)
@@ -131,8 +132,8 @@ async def test_a_rotated_key_never_lives_longer_than_it_would_have(database: Dat
     assert (await services.get_key(KeyId("key_1"))).expires_at == soon
 
 
-async def test_the_latest_word_holds_for_each_channel_and_topic(database: Database) -> None:
-    consents = Consents(database)
+async def test_the_latest_word_holds_for_each_channel_and_topic(store: SqliteStore) -> None:
+    consents = store.consents
     late_told = make_consent(
         id=ConsentId("cns_3"), state=ConsentState.DENIED, at=NOW - timedelta(days=9), recorded_at=NOW
     )
@@ -145,8 +146,8 @@ async def test_the_latest_word_holds_for_each_channel_and_topic(database: Databa
     assert await consents.current_consents(SERVICE, AMINA) == [grant, sms]
 
 
-async def test_at_one_instant_a_denial_beats_a_grant_in_whatever_order(database: Database) -> None:
-    consents = Consents(database)
+async def test_at_one_instant_a_denial_beats_a_grant_in_whatever_order(store: SqliteStore) -> None:
+    consents = store.consents
     denial = make_consent(id=ConsentId("cns_1"), state=ConsentState.DENIED)
     grant = make_consent(id=ConsentId("cns_2"))
 
@@ -155,8 +156,8 @@ async def test_at_one_instant_a_denial_beats_a_grant_in_whatever_order(database:
     assert await consents.current_consents(SERVICE, AMINA) == [denial]
 
 
-async def test_consents_are_all_recorded_or_none(database: Database) -> None:
-    consents = Consents(database)
+async def test_consents_are_all_recorded_or_none(store: SqliteStore) -> None:
+    consents = store.consents
     twice = make_consent(id=ConsentId("cns_1"))
 
     with pytest.raises(Conflict):
@@ -165,8 +166,8 @@ async def test_consents_are_all_recorded_or_none(database: Database) -> None:
     assert (await consents.consent_history(SERVICE, AMINA, 10, None)).items == ()
 
 
-async def test_the_history_pages_through_every_line_newest_first_and_is_the_services_own(database: Database) -> None:
-    consents = Consents(database)
+async def test_the_history_pages_through_every_line_newest_first_and_is_the_services_own(store: SqliteStore) -> None:
+    consents = store.consents
     lines = [make_consent(id=ConsentId(f"cns_{number}")) for number in range(5)]
     await consents.add_consents(lines)
     await consents.add_consents([make_consent(id=ConsentId("cns_x"), service_id=ServiceId("svc_other"))])
@@ -178,8 +179,8 @@ async def test_the_history_pages_through_every_line_newest_first_and_is_the_serv
     assert second.next_cursor is None
 
 
-async def test_the_same_suppression_is_kept_once(database: Database) -> None:
-    suppressions = Suppressions(database)
+async def test_the_same_suppression_is_kept_once(store: SqliteStore) -> None:
+    suppressions = store.suppressions
     first = await suppressions.add_suppression(make_suppression())
 
     again = await suppressions.add_suppression(make_suppression(id=SuppressionId("sup_2"), created_at=NOW))
@@ -188,8 +189,8 @@ async def test_the_same_suppression_is_kept_once(database: Database) -> None:
     assert (await suppressions.list_suppressions(None, None, 10, None)).items == (first,)
 
 
-async def test_of_two_suppressions_the_longer_holds(database: Database) -> None:
-    suppressions = Suppressions(database)
+async def test_of_two_suppressions_the_longer_holds(store: SqliteStore) -> None:
+    suppressions = store.suppressions
     ends = NOW + timedelta(days=1)
     short = await suppressions.add_suppression(make_suppression(expires_at=ends))
 
@@ -200,8 +201,8 @@ async def test_of_two_suppressions_the_longer_holds(database: Database) -> None:
     assert shorter == longer
 
 
-async def test_a_suppression_that_ended_makes_room_for_a_new_one(database: Database) -> None:
-    suppressions = Suppressions(database)
+async def test_a_suppression_that_ended_makes_room_for_a_new_one(store: SqliteStore) -> None:
+    suppressions = store.suppressions
     await suppressions.add_suppression(make_suppression(expires_at=NOW - timedelta(hours=1)))
     new = make_suppression(id=SuppressionId("sup_2"), created_at=NOW, evidence={"code": "550 5.1.1"})
 
@@ -210,8 +211,8 @@ async def test_a_suppression_that_ended_makes_room_for_a_new_one(database: Datab
     assert (await suppressions.list_suppressions(None, None, 10, None)).items == (new,)
 
 
-async def test_suppressions_are_found_by_channel_and_address_and_lifted_by_id(database: Database) -> None:
-    suppressions = Suppressions(database)
+async def test_suppressions_are_found_by_channel_and_address_and_lifted_by_id(store: SqliteStore) -> None:
+    suppressions = store.suppressions
     bounce = await suppressions.add_suppression(make_suppression())
     stop = await suppressions.add_suppression(
         make_suppression(
@@ -239,8 +240,8 @@ def make_item(number: int, channel: Channel = Channel.SMS) -> MailboxItem:
     )
 
 
-async def test_the_mailbox_keeps_one_thing_for_a_delivery(database: Database) -> None:
-    mailbox = Mailbox(database)
+async def test_the_mailbox_keeps_one_thing_for_a_delivery(store: SqliteStore) -> None:
+    mailbox = store.mailbox
     item = make_item(1, Channel.EMAIL)
 
     assert await mailbox.keep(item)
@@ -249,8 +250,8 @@ async def test_the_mailbox_keeps_one_thing_for_a_delivery(database: Database) ->
     assert await mailbox.get_item(item.delivery_id) == item
 
 
-async def test_the_mailbox_pages_newest_first_without_losing_or_repeating(database: Database) -> None:
-    mailbox = Mailbox(database)
+async def test_the_mailbox_pages_newest_first_without_losing_or_repeating(store: SqliteStore) -> None:
+    mailbox = store.mailbox
     for number in range(7):
         await mailbox.keep(make_item(number, Channel.EMAIL if number % 2 else Channel.SMS))
 
@@ -282,7 +283,42 @@ def test_a_cursor_of_another_list_is_refused(cursor: str) -> None:
         read_cursor(cursor, int, str)
 
 
-async def test_a_forged_cursor_finds_nothing_and_breaks_nothing(database: Database) -> None:
-    page = await Mailbox(database).list_items(None, 5, make_cursor(-(2**62), "dlv_1"))
+async def test_a_forged_cursor_finds_nothing_and_breaks_nothing(store: SqliteStore) -> None:
+    page = await store.mailbox.list_items(None, 5, make_cursor(-(2**62), "dlv_1"))
 
     assert page.items == ()
+
+
+async def test_a_recipient_is_kept_whole_and_replaced_whole(store: SqliteStore) -> None:
+    browser = PushDevice(platform=PushPlatform.WEBPUSH, subscription={"endpoint": "https://push.example.org/1"})
+    amina = make_recipient(region="CA-QC", attributes={"name": "أمينة", "visits": 3, "vip": None})
+
+    assert await store.recipients.put_recipient(SERVICE, amina, NOW)
+    assert await store.recipients.get_recipient(SERVICE, AMINA) == amina
+
+    moved = Recipient(id=AMINA, push=(browser,))
+    assert not await store.recipients.put_recipient(SERVICE, moved, NOW)
+    assert await store.recipients.get_recipient(SERVICE, AMINA) == moved
+
+
+async def test_one_id_means_another_person_for_another_service(store: SqliteStore) -> None:
+    await store.recipients.put_recipient(SERVICE, make_recipient(), NOW)
+
+    with pytest.raises(NotFound):
+        await store.recipients.get_recipient(ServiceId("svc_other"), AMINA)
+
+
+async def test_a_text_that_is_none_is_refused_and_not_an_accident(store: SqliteStore) -> None:
+    with pytest.raises(InvalidRequest):
+        await store.recipients.put_recipient(SERVICE, make_recipient(attributes={"name": "\ud800"}), NOW)
+    with pytest.raises(InvalidRequest):
+        await store.recipients.get_recipient(SERVICE, RecipientId("\ud800"))
+
+
+async def test_of_many_at_once_the_mailbox_keeps_each_delivery_once(store: SqliteStore) -> None:
+    items = [make_item(number % 5) for number in range(40)]
+
+    new = await asyncio.gather(*map(store.mailbox.keep, items))
+
+    assert sum(new) == 5
+    assert len((await store.mailbox.list_items(None, 50, None)).items) == 5

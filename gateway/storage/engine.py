@@ -87,6 +87,8 @@ def _make_engine(path: Path, pool_size: int, *, begin: str, read_only: bool) -> 
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
+        # Every transaction here ends where it began, so a rollback on return would only cost a hop.
+        pool_reset_on_return=None,
         connect_args={"isolation_level": None, "timeout": BUSY_SECONDS, "cached_statements": _STATEMENTS},
         json_serializer=dump,
         json_deserializer=load,
@@ -157,13 +159,17 @@ class Writer:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._turn = asyncio.Lock()
+        # Kept out of the pool: going there and back costs as much as a small transaction.
+        self._connection: AsyncConnection | None = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A write transaction: durable when the block has ended, undone when it raises."""
         with translated(), _with_whole_texts():
-            async with self._turn, self._engine.begin() as connection:
-                yield connection
+            async with self._turn:
+                connection = await self._open()
+                async with connection.begin():
+                    yield connection
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Call `work` in the driver's thread, inside one write transaction; durable when it returns.
@@ -171,8 +177,21 @@ class Writer:
         The transaction is carried through even if the caller is cancelled meanwhile.
         """
         with translated():
-            async with self._turn, self._engine.connect() as connection:
+            async with self._turn:
+                connection = await self._open()
                 return await _finish(run_on(connection, lambda driver: _commit(driver, work)))
+
+    async def _open(self) -> AsyncConnection:
+        if self._connection is None or self._connection.invalidated:
+            self._connection = await self._engine.connect()
+        return self._connection
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        async with self._turn:
+            if self._connection is not None:
+                await self._connection.close()
+                self._connection = None
 
 
 async def _finish(call: Coroutine[Any, Any, T]) -> T:
@@ -209,6 +228,7 @@ class Database:
 
     async def aclose(self) -> None:
         """Close every connection and end their threads; aiosqlite's would else keep the process alive."""
+        await self.writer.aclose()
         for engine in self._engines:
             await engine.dispose()
 

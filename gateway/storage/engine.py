@@ -74,6 +74,11 @@ def _with_whole_texts() -> Iterator[None]:
         yield
     except UnicodeEncodeError as error:
         raise InvalidRequest("a text holds lone surrogates, which are no characters") from error
+    except sa.exc.StatementError as error:
+        # SQLAlchemy wraps what `dump` raises.
+        if isinstance(error.orig, InvalidRequest):
+            raise error.orig from error
+        raise
 
 
 def _reason(error: BaseException) -> str:

@@ -1,0 +1,99 @@
+"""The docs say what the code says: links lead somewhere, and what is listed is complete."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from gateway import errors
+from gateway.domain.lifecycle import DeliveryStatus
+from gateway.settings import MailboxProviderSettings, RouteSettings, Section, Settings, SmtpProviderSettings
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_into_a_page_leads_to_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if link[1] not in anchors(page.parent / link[0] if link[0] else page)] == []
+
+
+def test_every_decision_is_in_the_list() -> None:
+    index = (DOCS / "decisions" / "index.md").read_text(encoding="utf-8")
+
+    assert [record.name for record in DOCS.glob("decisions/0*.md") if f"({record.name})" not in index] == []
+
+
+def test_every_status_is_explained() -> None:
+    assert listed("statuses.md") == set(DeliveryStatus)
+
+
+def test_every_error_code_is_explained() -> None:
+    assert set(error_codes(errors.GatewayError)) - {errors.GatewayError.code} == listed("errors.md")
+
+
+def test_every_setting_is_explained() -> None:
+    sections = {
+        name: model.annotation
+        for name, model in Settings.model_fields.items()
+        if isinstance(model.annotation, type) and issubclass(model.annotation, Section)
+    }
+    expected = {f"[{name}].{key}" for name, section in sections.items() for key in keys(section)}
+    expected |= {f"[[routes]].{key}" for key in keys(RouteSettings)}
+    expected |= {f"[providers.<name>].{key}" for key in {*keys(SmtpProviderSettings), *keys(MailboxProviderSettings)}}
+
+    assert listed_settings() == expected - {"[providers.<name>].kind"}
+
+
+def test_every_check_of_catalogs_is_explained() -> None:
+    sources = [*(ROOT / "gateway" / "localization").glob("*.py")]
+    calls = re.compile(r'(?:_error|_warning)\(\s*"([a-z-]+)"|check="([a-z-]+)"|_file_finding\([^"]*"([a-z-]+)"')
+    raised = {name for path in sources for names in calls.findall(path.read_text(encoding="utf-8")) for name in names}
+
+    assert raised - {""} <= listed("catalog-checks.md")
+
+
+def listed(page: str) -> set[str]:
+    """The words in the first column of the tables of a reference page."""
+    rows = re.findall(r"^\| (`[^|]+`) \|", (DOCS / "reference" / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {word for row in rows for word in re.findall(r"`([^`]+)`", row)}
+
+
+def listed_settings() -> set[str]:
+    """`[section].key` for each key in the first column of the tables."""
+    section, found = "", set()
+    for line in (DOCS / "reference" / "settings.md").read_text(encoding="utf-8").splitlines():
+        if header := re.match(r"## `(.+)`", line):
+            section = header[1]
+        elif row := re.match(r"\| (`[^|]+`) \|", line):
+            found |= {f"{section}.{key}" for key in re.findall(r"`([^`]+)`", row[1])}
+    return found
+
+
+def keys(section: type[BaseModel]) -> Iterator[str]:
+    for name, model in section.model_fields.items():
+        yield model.alias or name
+
+
+def error_codes(root: type[errors.GatewayError]) -> Iterator[str]:
+    yield root.code
+    for child in root.__subclasses__():
+        yield from error_codes(child)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -20,6 +20,7 @@ from gateway.localization.formats import Formats
 from gateway.rendering import bidi, push, sms
 from gateway.rendering.compiling import CompiledPart, compile_part
 from gateway.rendering.environment import make_environment
+from gateway.rendering.lines import one_line, tidy
 from gateway.rendering.localizing import Language
 from gateway.rendering.templates import Template
 from gateway.rendering.variables import is_web_url
@@ -27,10 +28,6 @@ from gateway.rendering.variables import is_web_url
 _MOST_COMPILED: Final = 2_000
 """Compiled sets of parts that are kept: (template, channel, language) in their latest versions."""
 
-# All that a mail program, a phone or a careless library might take for the end of a line.
-_BREAKS: Final = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029]+")
-_BLANK_LINES: Final = re.compile(r"\n{3,}")
-_TRAILING: Final = re.compile(r"[ \t]+$", re.MULTILINE)
 _ACTION: Final = re.compile(r"(?!javascript:|data:|vbscript:)[a-z][a-z0-9+.-]{0,40}://?[^\s\x00-\x20]+", re.IGNORECASE)
 
 PartSet = Mapping[str, CompiledPart]
@@ -49,16 +46,6 @@ class RenderInput:
     """The instant from which relative times count."""
     unsubscribe_url: str
     preferences_url: str
-
-
-def one_line(text: str) -> str:
-    """The text without anything that ends a line; what stood apart is still apart."""
-    return _BREAKS.sub(" ", text).strip()
-
-
-def tidy(text: str) -> str:
-    """Plain text without blank edges, trailing blanks and runs of empty lines."""
-    return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text.replace("\r\n", "\n"))).strip()
 
 
 class Typesetter:

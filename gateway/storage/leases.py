@@ -22,6 +22,10 @@ SILENCE_SECONDS: Final = 30.0
 LOST: Final = "worker_lost"
 """The reason on a delivery whose worker died during the call."""
 
+_JOIN: Final = (
+    "INSERT INTO workers (id, beat, joined_at) VALUES (?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET beat = beat + 1, joined_at = excluded.joined_at"
+)
 _LOST_CLAIMS: Final = (
     "SELECT id, message_id, status, provider FROM deliveries"
     " WHERE lease_owner IS NOT NULL AND lease_owner NOT IN (SELECT id FROM workers)"
@@ -67,9 +71,7 @@ class Leases:
         """Enter the book of workers."""
         self._locks.hold(worker)
         row = (worker, 0, to_micros(self._clock.now()))
-        await self._writer.run(
-            lambda driver: driver.execute("INSERT INTO workers (id, beat, joined_at) VALUES (?, ?, ?)", row)
-        )
+        await self._writer.run(lambda driver: driver.execute(_JOIN, row))
 
     async def beat(self, worker: WorkerId) -> bool:
         """Say that it lives; False when it was struck off meanwhile and must stop and join anew."""

@@ -21,11 +21,11 @@ class WorkerLocks:
         return self._database.with_name(f"{self._database.name}.worker-{worker}.lock")
 
     def hold(self, worker: WorkerId) -> None:
-        """Take the worker's lock for as long as this process lives."""
-        if worker not in self._held:
-            descriptor = os.open(self._path(worker), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._held[worker] = descriptor
+        """Take the worker's lock for as long as this process lives; anew if others took its file away."""
+        self._let_go(worker)
+        descriptor = os.open(self._path(worker), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._held[worker] = descriptor
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def is_free(self, worker: WorkerId) -> bool:
         """Whether its process has surely ended; False also where there is no lock to ask."""
@@ -44,11 +44,14 @@ class WorkerLocks:
     def remove(self, worker: WorkerId) -> None:
         """Let go of the lock and take its file away."""
         self._path(worker).unlink(missing_ok=True)
+        self._let_go(worker)
+
+    def close(self) -> None:
+        """Let go of every lock held here; the files stay, so that others see at once that their workers ended."""
+        for worker in tuple(self._held):
+            self._let_go(worker)
+
+    def _let_go(self, worker: WorkerId) -> None:
         descriptor = self._held.pop(worker, None)
         if descriptor is not None:
             os.close(descriptor)
-
-    def close(self) -> None:
-        """Let go of every lock that is still held here."""
-        for worker in tuple(self._held):
-            self.remove(worker)

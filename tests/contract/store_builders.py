@@ -1,0 +1,103 @@
+"""Whole messages for the suite of stores, told apart by a number."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, WorkerId
+from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Attempt, Delivery, EmailContent, Event, Message, Outcome, SendResult, Versions
+from gateway.domain.recipients import Channel
+from gateway.ports import Claim, Idempotency, NewDelivery, NewMessage, Reservation, Step
+from tests.factories import NOW, make_message
+
+WORKER = WorkerId("wrk_1")
+OTHER = WorkerId("wrk_2")
+CONTENT = EmailContent(
+    subject="Your Parcel", preheader="soon", html="<p>é</p>", text="é", locale="fr-CA", headers=(("X-A", "b"),)
+)
+VERSIONS = Versions(
+    template="t1", catalogs="c1", requested_locale="fr-CA", resolved_locale="fr", missing=("fr-CA: Hello",)
+)
+
+
+def new_delivery(
+    number: int, message: Message, *, due_at: datetime = NOW, suffix: str = "", **changes: Any
+) -> NewDelivery:
+    """The delivery of message `number` on its first channel, due at NOW."""
+    delivery = Delivery(
+        id=DeliveryId(f"dlv_{number:06}{suffix}"),
+        message_id=message.id,
+        channel=message.channels[0],
+        status=DeliveryStatus.ACCEPTED,
+        created_at=message.created_at,
+        updated_at=message.created_at,
+    )
+    return NewDelivery(delivery=replace(delivery, **changes), due_at=due_at)
+
+
+def new_event(message: Message, kind: str = "message.accepted", **changes: Any) -> Event:
+    """An event of the message."""
+    event = Event(
+        id=EventId(f"evt_{message.id}_{kind}"),
+        message_id=message.id,
+        delivery_id=None,
+        type=kind,
+        at=message.created_at,
+        data={},
+    )
+    return replace(event, **changes)
+
+
+def new_message(
+    number: int = 1, *, due_at: datetime = NOW, key: str | None = None, body: str = "a", **changes: Any
+) -> NewMessage:
+    """Message `number`, created that many seconds after NOW, with one delivery and one event."""
+    created = {"id": MessageId(f"msg_{number:06}"), "created_at": NOW + timedelta(seconds=number)}
+    message = make_message(**{**created, **changes})
+    idempotency = Idempotency(key=key, fingerprint=body * 64, answer={"id": message.id}) if key else None
+    return NewMessage(
+        message=message,
+        deliveries=(new_delivery(number, message, due_at=due_at),),
+        events=(new_event(message),),
+        idempotency=idempotency,
+    )
+
+
+def attempt_for(claim: Claim, number: int = 1, provider: str = "smtp-main", at: datetime = NOW) -> Attempt:
+    """The attempt of that number for the claim."""
+    return Attempt(
+        id=AttemptId(f"att_{claim.delivery.id}_{number}"),
+        delivery_id=claim.delivery.id,
+        number=number,
+        provider=provider,
+        started_at=at,
+    )
+
+
+def reservation_for(claim: Claim, **changes: Any) -> Reservation:
+    """The intent to send CONTENT to the message's own address."""
+    channel: Channel = claim.delivery.channel
+    reservation = Reservation(
+        claim=claim,
+        attempt=attempt_for(claim),
+        content=CONTENT,
+        sender="shop@example.org",
+        addresses=claim.message.to.addresses(channel),
+        versions=VERSIONS,
+        events=(new_event(claim.message, "delivery.sending", delivery_id=claim.delivery.id),),
+    )
+    return replace(reservation, **changes)
+
+
+def step_for(claim: Claim, status: DeliveryStatus = DeliveryStatus.SENT, **changes: Any) -> Step:
+    """What the claim came to, with its event."""
+    event = new_event(claim.message, f"delivery.{status}", delivery_id=claim.delivery.id)
+    return replace(Step(claim=claim, status=status, events=(event,)), **changes)
+
+
+def sent_step(claim: Claim) -> Step:
+    """The provider took it."""
+    result = SendResult(outcome=Outcome.SENT, provider_message_id="p-1", code="250 2.0.0")
+    finished = replace(attempt_for(claim), finished_at=NOW, result=result)
+    return step_for(claim, attempt=finished, provider_message_id="p-1")

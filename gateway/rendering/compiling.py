@@ -1,14 +1,13 @@
 """A part in one language as code that runs: compiled once, rendered for every message under a budget."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Template, TemplateError, nodes
 
 from gateway.errors import RenderFailed, TemplateBroken
-from gateway.localization.formats import Formats
 from gateway.rendering.budget import MAX_OUTPUT, Budget
-from gateway.rendering.environment import RenderContext, Sandbox
+from gateway.rendering.environment import MessageFormats, RenderContext, Sandbox
 from gateway.rendering.inlining import inline
 from gateway.rendering.localizing import Chooser, Language, localize
 from gateway.rendering.parts import Part
@@ -16,25 +15,35 @@ from gateway.rendering.parts import Part
 # What a template can raise over data that it does not expect: all of them mean that this text cannot be rendered.
 _FAILURES = (TemplateError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError)
 
+_MOST_FORMS: Final = 1_000
+"""Counts whose plural forms are remembered, for one part."""
+
 
 class CompiledPart:
     """The code of one part in one language."""
 
-    __slots__ = ("_choosers", "_environment", "_render", "path")
+    __slots__ = ("_choosers", "_environment", "_forms", "_render", "path")
 
     def __init__(
         self, environment: Sandbox, body: Sequence[nodes.Node], choosers: Sequence[Chooser], path: str
     ) -> None:
         self._environment = environment
         self._choosers = tuple(choosers)
+        self._forms: dict[tuple[int, int], int] = {}
         self.path = path
         self._render = _compile(environment, _merged(body), path)
 
     def form(self, number: int, count: int) -> int:
         """Which form of plural string `number` a count takes."""
-        return self._choosers[number](count)
+        key = number, count
+        found = self._forms.get(key)
+        if found is None:
+            if len(self._forms) >= _MOST_FORMS:
+                self._forms.clear()
+            found = self._forms[key] = self._choosers[number](count)
+        return found
 
-    def render(self, values: dict[str, Any], formats: Formats) -> str:
+    def render(self, values: dict[str, Any], formats: MessageFormats) -> str:
         """The text for these values. Raises RenderFailed, whatever goes wrong with it."""
         context = RenderContext(self._environment, values, self.path, {})
         context.formats = formats

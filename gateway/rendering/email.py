@@ -23,7 +23,6 @@ from gateway.rendering.lines import one_line
 
 _ASCII: Final = bytes(range(128))
 _LONG_LINE: Final = re.compile(rb"[^\n]{990}")
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}", re.ASCII)
 _CONTENT_ID: Final = re.compile(r"[A-Za-z0-9._@+-]{1,200}", re.ASCII)
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9-]{1,35}", re.ASCII)
@@ -49,7 +48,9 @@ def _base64(data: bytes) -> bytes:
 
 
 def _text_part(subtype: str, text: str) -> bytes:
-    data = _LINE_END.sub("\r\n", text).encode()
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    data = text.replace("\n", "\r\n").encode()
     encoding, encoded = _encoded(data)
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
     return head.encode("ascii") + encoded

@@ -35,10 +35,28 @@ class Plurals(Protocol):
         """Which form of string `number` a count takes."""
 
 
+class MessageFormats:
+    """The formats of one message, which shows most of its values in more than one part."""
+
+    __slots__ = ("_formats", "written")
+
+    def __init__(self, formats: Formats) -> None:
+        self._formats = formats
+        self.written: dict[tuple[object, ...], str] = {}
+        """What was formatted already."""
+
+    def write(self, name: str, value: object, arguments: tuple[str, ...]) -> str:
+        """Format a value by a filter's name. Raises ValueError (BadValue) or UndefinedError."""
+        if isinstance(value, Undefined):
+            str(value)  # raises, with the variable's name
+        formatted: str = getattr(self._formats, name)(value, *arguments)
+        return formatted
+
+
 class RenderContext(Context):
     """A template's context with what this one render needs beside its variables."""
 
-    formats: Formats
+    formats: MessageFormats
     budget: Budget
     plurals: Plurals
 
@@ -123,11 +141,20 @@ def _form(context: RenderContext, count: object, number: int) -> int:
 
 def _formatting(name: str) -> Callable[..., str]:
     @pass_context
-    def apply(context: RenderContext, value: object, *arguments: str) -> str:
-        if isinstance(value, Undefined):
-            str(value)  # raises, with the variable's name
-        formatted: str = getattr(context.formats, name)(value, *arguments)
-        return formatted
+    def apply(context: RenderContext, value: Any, *arguments: str) -> str:
+        formats = context.formats
+        kind = type(value)
+        key: tuple[object, ...]
+        if kind is dict and name == "money":
+            key = (name, kind, value.get("amount"), value.get("currency"))
+        elif kind is str or kind is int or kind is float:
+            key = (name, kind, value, arguments)
+        else:
+            return formats.write(name, value, arguments)
+        found = formats.written.get(key)
+        if found is None:
+            found = formats.written[key] = formats.write(name, value, arguments)
+        return found
 
     return apply
 

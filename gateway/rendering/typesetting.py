@@ -19,7 +19,7 @@ from gateway.errors import RenderFailed
 from gateway.localization.formats import Formats
 from gateway.rendering import bidi, push, sms
 from gateway.rendering.compiling import CompiledPart, compile_part
-from gateway.rendering.environment import make_environment
+from gateway.rendering.environment import MessageFormats, make_environment
 from gateway.rendering.lines import one_line, tidy
 from gateway.rendering.localizing import Language
 from gateway.rendering.templates import Template
@@ -71,7 +71,8 @@ class Typesetter:
         """The content of one channel. Raises RenderFailed, Missing and TemplateBroken."""
         parts = self.compiled(template, channel, language)
         try:
-            formats = Formats(language.locale, given.timezone, given.now, plain_spaces=channel is Channel.SMS)
+            plain_spaces = channel is Channel.SMS
+            formats = MessageFormats(Formats(language.locale, given.timezone, given.now, plain_spaces=plain_spaces))
         except ValueError as error:
             raise RenderFailed(str(error)) from error
         values = _values(given)
@@ -101,13 +102,13 @@ def _filled(text: str, part: CompiledPart) -> str:
     return text
 
 
-def _plain(part: CompiledPart, values: dict[str, Any], formats: Formats, language: Language) -> str:
+def _plain(part: CompiledPart, values: dict[str, Any], formats: MessageFormats, language: Language) -> str:
     """A body of plain text, which may not be empty."""
     text = _filled(tidy(part.render(values, formats)), part)
     return bidi.free_lone_links(text) if language.direction == "rtl" else text
 
 
-def _line(part: CompiledPart | None, values: dict[str, Any], formats: Formats) -> str:
+def _line(part: CompiledPart | None, values: dict[str, Any], formats: MessageFormats) -> str:
     return one_line(part.render(values, formats)) if part else ""
 
 
@@ -115,7 +116,7 @@ def _email(
     parts: PartSet,
     language: Language,
     values: dict[str, Any],
-    formats: Formats,
+    formats: MessageFormats,
     headers: tuple[tuple[str, str], ...],
 ) -> EmailContent:
     subject = _filled(_line(parts["subject"], values, formats), parts["subject"])
@@ -151,7 +152,7 @@ def _headers(template: Template, given: RenderInput) -> tuple[tuple[str, str], .
 
 
 def _push(
-    template: Template, parts: PartSet, language: Language, values: dict[str, Any], formats: Formats
+    template: Template, parts: PartSet, language: Language, values: dict[str, Any], formats: MessageFormats
 ) -> PushContent:
     line = partial(_line, values=values, formats=formats)
     action, image = line(parts.get("action")), line(parts.get("image"))

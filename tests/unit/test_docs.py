@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from gateway import errors
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.settings import MailboxProviderSettings, RouteSettings, Section, Settings, SmtpProviderSettings
+from gateway.web.problems import STATUSES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -40,8 +41,16 @@ def test_every_status_is_explained() -> None:
     assert listed("statuses.md") == set(DeliveryStatus)
 
 
-def test_every_error_code_is_explained() -> None:
-    assert set(error_codes(errors.GatewayError)) - {errors.GatewayError.code} == listed("errors.md")
+def test_every_error_code_is_explained_with_its_status() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", page_text("errors.md"), flags=re.MULTILINE)
+    ours = {
+        found.code
+        for found in vars(errors).values()
+        if isinstance(found, type) and issubclass(found, errors.GatewayError)
+    }
+
+    assert {code: int(status) for code, status in rows} == dict(STATUSES)
+    assert ours - {errors.GatewayError.code} <= listed("errors.md")
 
 
 def test_every_setting_is_explained() -> None:
@@ -67,14 +76,18 @@ def test_every_check_of_catalogs_is_explained() -> None:
 
 def listed(page: str) -> set[str]:
     """The words in the first column of the tables of a reference page."""
-    rows = re.findall(r"^\| (`[^|]+`) \|", (DOCS / "reference" / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    rows = re.findall(r"^\| (`[^|]+`) \|", page_text(page), flags=re.MULTILINE)
     return {word for row in rows for word in re.findall(r"`([^`]+)`", row)}
+
+
+def page_text(page: str) -> str:
+    return (DOCS / "reference" / page).read_text(encoding="utf-8")
 
 
 def listed_settings() -> set[str]:
     """`[section].key` for each key in the first column of the tables."""
     section, found = "", set()
-    for line in (DOCS / "reference" / "settings.md").read_text(encoding="utf-8").splitlines():
+    for line in page_text("settings.md").splitlines():
         if header := re.match(r"## `(.+)`", line):
             section = header[1]
         elif row := re.match(r"\| (`[^|]+`) \|", line):
@@ -85,12 +98,6 @@ def listed_settings() -> set[str]:
 def keys(section: type[BaseModel]) -> Iterator[str]:
     for name, model in section.model_fields.items():
         yield model.alias or name
-
-
-def error_codes(root: type[errors.GatewayError]) -> Iterator[str]:
-    yield root.code
-    for child in root.__subclasses__():
-        yield from error_codes(child)
 
 
 def anchors(page: Path) -> set[str]:

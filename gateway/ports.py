@@ -4,7 +4,7 @@ Each protocol is small and has one owner; `gateway.bootstrap` names the concrete
 inside the stores: callers hand over one thing and await its own answer, which comes when it is durable.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -231,12 +231,6 @@ class DispatchStore(Protocol):
 
     async def record(self, step: Step) -> bool:
         """Write a step and give the claim back; False when it is no longer ours (nothing was written)."""
-
-    async def resend_unknown(self, before: datetime, categories: Collection[Category], now: datetime) -> int:
-        """Queue again, due now, what has been `unknown` since before that instant in these categories; how many.
-
-        Expired ones stay `unknown`. Each writes its event.
-        """
 
     async def next_due(self) -> datetime | None:
         """When the next waiting delivery falls due; None when nothing waits."""

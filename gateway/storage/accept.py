@@ -106,6 +106,11 @@ class Accepting:
         )
         return await self._commit.write(_accept_batches, batch)
 
+    async def recall(self, service_id: ServiceId, key: str) -> Idempotency | None:
+        """What a key was used for; so that a repeat is answered although its body would be refused by now."""
+        rows = await self._database.reader.run(lambda driver: select_in(driver, _SELECT_KEYS, [(service_id, key)]))
+        return None if not rows else Idempotency(key=key, fingerprint=rows[0][2], answer=load(rows[0][3]))
+
     async def oldest_due(self, now: datetime) -> datetime | None:
         """When the longest-waiting claimable delivery fell due; None when nothing waits."""
         due = await self._database.reader.run(first_due)

@@ -57,7 +57,11 @@ _RECORD: Final = (
     " provider_message_id = coalesce(?, provider_message_id), lease_owner = NULL, updated_at = ? WHERE id = ?"
 )
 _FINISH: Final = "UPDATE attempts SET finished_at = ?, outcome = ?, result = ? WHERE delivery_id = ? AND number = ?"
-_DROP_SECRETS: Final = "UPDATE messages SET secrets = NULL, secrets_dropped = 1 WHERE id = ? AND secrets IS NOT NULL"
+_DROP_SECRETS: Final = (
+    "UPDATE messages SET secrets = NULL, secrets_dropped = 1 WHERE id = ? AND secrets IS NOT NULL AND NOT EXISTS"
+    # Under `all` another channel may still have to be rendered.
+    " (SELECT 1 FROM deliveries WHERE message_id = messages.id AND due_at IS NOT NULL)"
+)
 _insert_contents: Final = Insert(
     tables.contents, suffix=" ON CONFLICT (delivery_id) DO UPDATE SET content = excluded.content"
 )
@@ -80,6 +84,7 @@ class _Demand:
     worker: WorkerId
     limit: int
     now: datetime
+    lowest: Lane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +105,10 @@ class Dispatch:
         self._clock = clock
         self._places = 0
 
-    async def claim(self, worker: WorkerId, limit: int, now: datetime) -> Sequence[Claim]:
+    async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
         """Take up to `limit` due deliveries; none while the worker is not in the book of workers."""
-        return await self._commit.write(self._claim_all, _Demand(worker=worker, limit=limit, now=now))
+        demand = _Demand(worker=worker, limit=limit, now=now, lowest=lowest)
+        return await self._commit.write(self._claim_all, demand)
 
     async def facts(
         self,
@@ -151,7 +157,8 @@ def _take(driver: sqlite3.Connection, demand: _Demand, turn: int) -> list[Claim]
     if not driver.execute("SELECT 1 FROM workers WHERE id = ?", (demand.worker,)).fetchone():
         return []
     now = to_micros(demand.now)
-    due = {lane: [row[0] for row in driver.execute(_DUE, (lane.value, now, demand.limit))] for lane in Lane}
+    lanes = [lane for lane in Lane if lane <= demand.lowest]
+    due = {lane: [row[0] for row in driver.execute(_DUE, (lane.value, now, demand.limit))] for lane in lanes}
     ids = share(due, demand.limit, turn)
     if not ids:
         return []

@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from gateway.domain.ids import MessageId, ServiceId
+from gateway.domain.ids import DeliveryId, MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Event
 from gateway.domain.recipients import Channel
@@ -36,6 +36,14 @@ class MessageLog:
         """One message with all that is known of it. Raises NotFound, also for another service's."""
         records = await self._reader.run(lambda driver: load_records(driver, [message_id], with_files=True))
         return own_record(records, service_id)
+
+    async def read_delivery(self, delivery_id: DeliveryId) -> MessageRecord:
+        """The message that a delivery belongs to, whoever's it is; for links that name a delivery. Raises NotFound."""
+        owner = "SELECT message_id FROM deliveries WHERE id = ?"
+        row = await self._reader.run(lambda driver: driver.execute(owner, (delivery_id,)).fetchone())
+        if row is None:
+            raise _absent()
+        return await self.read(row[0], None)
 
     async def search(self, query: MessageQuery) -> Page[MessageRecord]:
         """Messages that match, newest first. Raises InvalidRequest for a cursor that is not ours."""

@@ -5,6 +5,7 @@ except in events and traces, which outlive them.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import assert_never
 
 from gateway.domain.decisions import TraceStep
@@ -28,6 +29,10 @@ JsonObject = dict[str, JsonValue]
 def message_json(record: MessageRecord) -> JsonObject:
     """The message with its deliveries, attempts and content."""
     message = record.message
+
+    def order(one: DeliveryRecord) -> tuple[datetime, int]:
+        return one.delivery.created_at, message.channels.index(one.delivery.channel)
+
     return {
         "id": message.id,
         "status": record.status.value,
@@ -47,7 +52,7 @@ def message_json(record: MessageRecord) -> JsonObject:
         "created_at": rfc3339(message.created_at),
         "send_at": rfc3339_or_none(message.send_at),
         "expires_at": rfc3339(message.expires_at),
-        "deliveries": [delivery_json(delivery) for delivery in record.deliveries],
+        "deliveries": [delivery_json(one) for one in sorted(record.deliveries, key=order)],
         "tags": list(message.tags),
         "metadata": dict(message.metadata),
     }

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
+import phonenumbers
+
 from gateway.domain.messages import Outcome
-from gateway.domain.recipients import Channel
+from gateway.domain.recipients import Channel, Recipient
 from gateway.ports import Clock, Provider
 
 
@@ -42,6 +45,23 @@ class RoutingTable:
         """Channels that no route serves in some country."""
         served = {route.channel for route in self.routes if not route.countries}
         return tuple(channel for channel in Channel if channel not in served)
+
+
+def country_of(recipient: Recipient, channel: Channel) -> str | None:
+    """The country that routes a message: a text message goes where its number is, the rest where the person is."""
+    if channel is Channel.SMS and recipient.phone is not None:
+        return _country_of_number(recipient.phone) or recipient.country
+    return recipient.country
+
+
+@lru_cache(maxsize=65_536)
+def _country_of_number(phone: str) -> str | None:
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(phone))
+    except phonenumbers.NumberParseException:
+        return None
+    # "001" names numbers of no country, such as satellite telephones.
+    return str(region) if region and region.isalpha() else None
 
 
 _ALONE_SECONDS: Final = 15.0

@@ -1,0 +1,236 @@
+"""Accepting: a checked message becomes durable in one group-committed write, and the same wish only once."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Final, assert_never
+
+from gateway.delivery import events
+from gateway.delivery.admission import Admission
+from gateway.delivery.drafting import Draft, Drafter
+from gateway.delivery.idempotency import IdempotencyKey, InFlight
+from gateway.delivery.presentation import JsonObject, message_json
+from gateway.domain.ids import ServiceId
+from gateway.domain.lifecycle import DeliveryStatus, message_status
+from gateway.domain.messages import Event, SendRequest
+from gateway.domain.recipients import JsonValue
+from gateway.errors import Conflict, GatewayError, IdempotencyMismatch, InvalidRequest, Overloaded
+from gateway.metrics import Metrics
+from gateway.ports import (
+    AcceptOutcome,
+    AcceptStore,
+    Clock,
+    DeliveryRecord,
+    Idempotency,
+    MessageRecord,
+    Mismatched,
+    NewMessage,
+    Replayed,
+    Stored,
+    Wake,
+)
+
+_BREATH: Final = 50
+"""Items of a batch between two turns of the event loop: so that a large batch holds nobody up."""
+_MISMATCH: Final = "This Idempotency-Key was used before with another body."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One message as it was asked for, and what the caller calls the wish."""
+
+    request: SendRequest
+    key: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The body of a 202."""
+
+    answer: JsonObject
+    replayed: bool
+    """The key was used before for the same body: this is the answer of then."""
+
+
+Refusal = Callable[[GatewayError], JsonObject]
+"""How a refused item of a batch is shown."""
+
+
+class Acceptor:
+    """Where a 202 comes from: when `accept` returns, the message is on disk."""
+
+    def __init__(
+        self,
+        *,
+        store: AcceptStore,
+        drafter: Drafter,
+        admission: Admission,
+        wake: Wake,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._drafter = drafter
+        self._admission = admission
+        self._wake = wake
+        self._clock = clock
+        self._metrics = metrics
+        self._in_flight = InFlight()
+
+    async def accept(self, service_id: ServiceId, live: bool, asked: Asked) -> Accepted:
+        """Accept one message.
+
+        Raises InvalidRequest, Overloaded, Unavailable, IdempotencyMismatch, and Conflict `in_flight` while
+        another request with the key is under way.
+        """
+        key = asked.key
+        with self._in_flight.hold(service_id, None if key is None else key.key):
+            try:
+                new = await self._prepare(service_id, live, asked)
+            except (InvalidRequest, Overloaded):
+                # A repeat is a repeat, although by now its expiry has passed or the template is gone.
+                recalled = None if key is None else await self._recall(service_id, key)
+                if recalled is None:
+                    raise
+                return recalled
+            outcome = await self._store.accept(new)
+        match outcome:
+            case Stored():
+                self._welcome([new])
+                return Accepted(answer=_answer(new), replayed=False)
+            case Replayed(answer=answer):
+                return Accepted(answer=dict(answer), replayed=True)
+            case Mismatched():
+                raise IdempotencyMismatch(_MISMATCH)
+            case never:
+                assert_never(never)
+
+    async def accept_batch(
+        self,
+        service_id: ServiceId,
+        live: bool,
+        items: Sequence[Asked | InvalidRequest],
+        key: IdempotencyKey | None,
+        refusal: Refusal,
+    ) -> Accepted:
+        """Accept each item on its own, all in one transaction; an item that was found wrong before keeps its place.
+
+        The answer is `{"items": [{"status": 202, "message": …} | {"status": 422, "problem": …}]}` in the order of
+        the request. Raises as `accept` does for the request's own key; what is wrong with an item stands in its
+        place.
+        """
+        with ExitStack() as held:
+            held.enter_context(self._in_flight.hold(service_id, None if key is None else key.key))
+            prepared = await self._prepare_all(service_id, live, items, held)
+            new = [item for item in prepared if isinstance(item, NewMessage)]
+
+            def compose(outcomes: Sequence[AcceptOutcome]) -> JsonObject:
+                return _batch_answer(prepared, outcomes, refusal)
+
+            request = None if key is None else Idempotency(key=key.key, fingerprint=key.fingerprint, answer={})
+            outcomes, whole = await self._store.accept_batch(service_id, new, request, compose)
+        match whole:
+            case Stored():
+                stored = [one for one, outcome in zip(new, outcomes, strict=True) if isinstance(outcome, Stored)]
+                self._welcome(stored)
+                return Accepted(answer=compose(outcomes), replayed=False)
+            case Replayed(answer=answer):
+                return Accepted(answer=dict(answer), replayed=True)
+            case Mismatched():
+                raise IdempotencyMismatch(_MISMATCH)
+            case never:
+                assert_never(never)
+
+    async def _prepare(self, service_id: ServiceId, live: bool, asked: Asked) -> NewMessage:
+        draft = await self._drafter.draft(service_id, live, asked.request, self._clock.now())
+        await self._admission.admit(draft.message.lane)
+        return _new_message(draft, asked)
+
+    async def _prepare_all(
+        self, service_id: ServiceId, live: bool, items: Sequence[Asked | InvalidRequest], held: ExitStack
+    ) -> list[NewMessage | GatewayError]:
+        prepared: list[NewMessage | GatewayError] = []
+        keys: set[str] = set()
+        for index, item in enumerate(items):
+            if index % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            if isinstance(item, InvalidRequest):
+                prepared.append(item)
+                continue
+            try:
+                if item.key is not None and item.key.key not in keys:
+                    held.enter_context(self._in_flight.hold(service_id, item.key.key))
+                    keys.add(item.key.key)
+                prepared.append(await self._prepare(service_id, live, item))
+            except (InvalidRequest, Overloaded, Conflict) as error:
+                prepared.append(error)
+        return prepared
+
+    async def _recall(self, service_id: ServiceId, key: IdempotencyKey) -> Accepted | None:
+        known = await self._store.recall(service_id, key.key)
+        if known is None:
+            return None
+        if known.fingerprint != key.fingerprint:
+            raise IdempotencyMismatch(_MISMATCH)
+        return Accepted(answer=dict(known.answer), replayed=True)
+
+    def _welcome(self, stored: Sequence[NewMessage]) -> None:
+        for new in stored:
+            self._metrics.accepted.labels(new.message.category.value).inc()
+        if stored:
+            self._wake.ring()
+
+
+def _new_message(draft: Draft, asked: Asked) -> NewMessage:
+    message = draft.message
+    told: dict[str, JsonValue] = {"template": message.template, "channels": [one.value for one in message.channels]}
+    timeline: list[Event] = [events.message_accepted(message.id, message.created_at, told)]
+    for new in draft.deliveries:
+        if new.delivery.status is DeliveryStatus.SCHEDULED:
+            timeline.append(events.delivery_scheduled(new.delivery))
+    made = NewMessage(
+        message=message,
+        deliveries=draft.deliveries,
+        events=tuple(timeline),
+        remember=message.to if asked.request.remember else None,
+        idempotency=None,
+    )
+    if asked.key is None:
+        return made
+    kept = Idempotency(key=asked.key.key, fingerprint=asked.key.fingerprint, answer=_answer(made))
+    return replace(made, idempotency=kept)
+
+
+def _answer(new: NewMessage) -> JsonObject:
+    """The message as a 202 shows it: nothing has been tried yet."""
+    deliveries = tuple(
+        DeliveryRecord(
+            delivery=one.delivery,
+            attempts=(),
+            content=None,
+            address=next(iter(new.message.to.addresses(one.delivery.channel)), None),
+        )
+        for one in new.deliveries
+    )
+    status = message_status(new.message.strategy, [one.delivery.status for one in new.deliveries])
+    return message_json(MessageRecord(message=new.message, status=status, deliveries=deliveries, versions=None))
+
+
+def _batch_answer(
+    prepared: Sequence[NewMessage | GatewayError], outcomes: Sequence[AcceptOutcome], refusal: Refusal
+) -> JsonObject:
+    waiting = iter(outcomes)
+    items: list[JsonValue] = []
+    for item in prepared:
+        if isinstance(item, GatewayError):
+            items.append(refusal(item))
+            continue
+        match next(waiting):
+            case Stored():
+                items.append({"status": 202, "message": _answer(item)})
+            case Replayed(answer=answer):
+                items.append({"status": 202, "message": dict(answer), "replayed": True})
+            case Mismatched():
+                items.append(refusal(IdempotencyMismatch(_MISMATCH)))
+    return {"items": items}

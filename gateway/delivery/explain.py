@@ -1,0 +1,97 @@
+"""What would happen: the same draft, the same gate and the same renderer as a real send; nothing is stored."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from gateway.delivery.composition import Composer
+from gateway.delivery.drafting import Draft, Drafter, new_delivery
+from gateway.delivery.events import decision_json
+from gateway.delivery.facts import read_facts
+from gateway.delivery.presentation import JsonObject, content_json
+from gateway.delivery.routing import RoutingTable
+from gateway.domain.decisions import Facts
+from gateway.domain.ids import ServiceId
+from gateway.domain.instants import rfc3339
+from gateway.domain.messages import SendRequest
+from gateway.domain.recipients import JsonValue
+from gateway.policy.gate import decide
+from gateway.ports import Claim, Clock, DispatchStore, StoredFacts
+
+
+class Explainer:
+    """Answers `POST /v1/explain`."""
+
+    def __init__(
+        self,
+        *,
+        store: DispatchStore,
+        drafter: Drafter,
+        composer: Composer,
+        routing: RoutingTable,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._drafter = drafter
+        self._composer = composer
+        self._routing = routing
+        self._clock = clock
+
+    async def explain(
+        self, service_id: ServiceId, live: bool, request: SendRequest, at: datetime | None = None
+    ) -> JsonObject:
+        """The decision, trace, route and content for every channel of the message, as of `at` or now.
+
+        Consents and suppressions are read as they stood at `at`. Raises InvalidRequest as a send would.
+        """
+        instant = at or self._clock.now()
+        draft = await self._drafter.draft(service_id, live, request, instant)
+        message = draft.message
+        claims = [
+            Claim(message=message, delivery=new_delivery(message, channel, instant).delivery, fence=0)
+            for channel in message.channels
+        ]
+        stored = await self._store.facts(claims, instant)
+        deliveries: list[JsonValue] = []
+        locale: JsonValue = None
+        for claim in claims:
+            facts = read_facts(claim, _as_of(stored[claim.delivery.id], at), self._routing)
+            shown, locale = self._delivery(draft, claim, facts, instant)
+            deliveries.append(shown)
+        return {
+            "at": rfc3339(instant),
+            "template": message.template,
+            "category": message.category.value,
+            "topic": message.topic,
+            "strategy": message.strategy.value,
+            "send_at": None if message.send_at is None else rfc3339(message.send_at),
+            "expires_at": rfc3339(message.expires_at),
+            "locale": locale,
+            "deliveries": deliveries,
+        }
+
+    def _delivery(self, draft: Draft, claim: Claim, facts: Facts, instant: datetime) -> tuple[JsonObject, JsonObject]:
+        channel = claim.delivery.channel
+        shown: JsonObject = {"channel": channel.value, **decision_json(decide(facts, instant))}
+        shown["route"] = list(facts.route)
+        composed = self._composer.compose(
+            draft.message, facts.recipient, channel, delivery_id=claim.delivery.id, now=instant
+        )
+        shown["content"] = content_json(composed.shown)
+        versions = composed.versions
+        locale: JsonObject = {
+            "requested": versions.requested_locale,
+            "resolved": versions.resolved_locale,
+            "missing": list(versions.missing),
+        }
+        return shown, locale
+
+
+def _as_of(stored: StoredFacts, at: datetime | None) -> StoredFacts:
+    """What was known at a past instant; without one, everything, whatever clock it was written by."""
+    if at is None:
+        return stored
+    return replace(
+        stored,
+        consents=tuple(consent for consent in stored.consents if consent.at <= at),
+        suppressions=tuple(one for one in stored.suppressions if one.created_at <= at),
+    )

@@ -1,0 +1,270 @@
+"""The way of one claim: decide, render, reserve, call the provider, record what came of it."""
+
+import asyncio
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from gateway.delivery import events, retry, steps
+from gateway.delivery.composition import Composer
+from gateway.delivery.envelopes import Addressing, addresses_of
+from gateway.delivery.facts import read_facts
+from gateway.delivery.places import Places
+from gateway.delivery.retry import RetryPolicy, Settled, Try
+from gateway.delivery.routing import Health, Providers, RoutingTable, choose, following
+from gateway.domain import ids
+from gateway.domain.decisions import Facts, Send
+from gateway.domain.ids import AttemptId
+from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Attempt, Envelope, Outcome, SendResult
+from gateway.domain.preferences import Category
+from gateway.errors import ContentError, NotFound, Unavailable
+from gateway.metrics import Metrics
+from gateway.policy.gate import decide
+from gateway.ports import Claim, Clock, DispatchStore, Provider, Reservation, Step, StoredFacts
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_PATIENCE_SECONDS: Final = 2.0
+"""How long a delivery waits for a place at its provider before it makes way for others."""
+_AFTER_BUSY: Final = timedelta(seconds=4)
+"""The longest time for which it then makes way; chance picks a part of it."""
+_STALE_SECONDS: Final = 0.5
+"""After a longer wait for a place policy is asked again: a STOP may have come meanwhile."""
+_GRACE_SECONDS: Final = 5.0
+"""What a call may take beyond its own deadline before it is cut."""
+_STORE_PAUSE_SECONDS: Final = 0.5
+_SET_ASIDE: Final = timedelta(seconds=30)
+"""How long a delivery rests that met an error of ours before its provider was called."""
+_LOOKS: Final = 3
+"""How often a reservation is refused for news before the claim counts as lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchRules:
+    """How hard delivery tries, from the settings."""
+
+    retry: RetryPolicy
+    unknown_after: timedelta
+    """How long receipts and look-ups may settle a lost answer before the category decides."""
+    resent: frozenset[Category]
+    """Categories that would rather arrive twice than not at all."""
+
+
+@dataclass(slots=True)
+class _Job:
+    """A claim on its way; `attempt` is set once a provider may have been called."""
+
+    claim: Claim
+    attempt: Attempt | None = None
+
+
+class Dispatcher:
+    """Takes claims to their providers. One instance serves a whole worker; each claim is its own task."""
+
+    def __init__(
+        self,
+        *,
+        store: DispatchStore,
+        composer: Composer,
+        routing: RoutingTable,
+        providers: Providers,
+        health: Health,
+        addressing: Addressing,
+        rules: DispatchRules,
+        clock: Clock,
+        chance: Callable[[], float],
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._composer = composer
+        self._routing = routing
+        self._providers = providers
+        self._health = health
+        self._addressing = addressing
+        self._rules = rules
+        self._clock = clock
+        self._chance = chance
+        self._metrics = metrics
+        self._places = {name: Places(one.capabilities.concurrency) for name, one in providers.items()}
+
+    async def dispatch(self, claim: Claim, stored: StoredFacts | None) -> None:
+        """Work a claim until it is recorded or lost; never raises but for cancellation.
+
+        While the store cannot commit, a claim that was not handed over is begun anew, and one that was waits
+        with its result: what a provider said must not be forgotten.
+        """
+        job = _Job(claim)
+        while True:
+            try:
+                return await self._work(job, stored or await self._fresh_facts(claim))
+            except Unavailable:
+                stored = None
+                await asyncio.sleep(_STORE_PAUSE_SECONDS)
+            except Exception as error:  # the job wrapper: one bad delivery must not stop the worker
+                frame = traceback.extract_tb(error.__traceback__)[-1]
+                where = f"{frame.filename}:{frame.lineno}"
+                _log.error("delivery.crashed", delivery=claim.delivery.id, error=type(error).__name__, where=where)
+                return await self._set_aside(job)
+
+    async def _work(self, job: _Job, stored: StoredFacts) -> None:
+        claim = job.claim
+        if claim.delivery.status is DeliveryStatus.UNKNOWN:
+            return await self._record(self._settle_unknown(claim))
+        for _ in range(_LOOKS):
+            facts, now = self._facts(claim, stored), self._clock.now()
+            decision = decide(facts, now)
+            if not isinstance(decision, Send):
+                return await self._record(steps.stop(claim, decision, now))
+            provider = self._choose(claim, decision)
+            if provider is None:
+                rest = timedelta(seconds=self._health.rest_seconds(decision.route) * (1 + self._chance()))
+                return await self._record(steps.wait(claim, "provider_resting", now + rest, now))
+            step = await self._try_provider(job, facts, decision, provider)
+            if step is not None:
+                return await self._record(step)
+            # News came while it waited, or between the decision and the reservation: look again.
+            stored = await self._fresh_facts(claim)
+        _log.info("delivery.claim_lost", delivery=claim.delivery.id)
+        return None
+
+    async def _try_provider(self, job: _Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
+        """Wait for a place, render, reserve and call; None when policy has to look again first."""
+        claim, began = job.claim, self._clock.monotonic()
+        async with self._places[provider.name].take(claim.message.lane, _PATIENCE_SECONDS) as taken:
+            now = self._clock.now()
+            if not taken:
+                return steps.wait(claim, "provider_busy", now + _AFTER_BUSY * self._chance(), now)
+            if self._clock.monotonic() - began > _STALE_SECONDS:
+                return None
+            attempt = new_attempt(claim, provider.name, now)
+            try:
+                composed = self._composer.compose(
+                    claim.message, facts.recipient, claim.delivery.channel, delivery_id=claim.delivery.id, now=now
+                )
+                envelope = await self._addressing.envelope(
+                    claim, facts, attempt, composed.content, provider=provider, now=now
+                )
+            except (ContentError, NotFound) as error:
+                _log.error("delivery.not_rendered", delivery=claim.delivery.id, template=claim.message.template)
+                return steps.finish(claim, DeliveryStatus.FAILED, error.code, now, {})
+            told = {**events.decision_json(decision), "provider": provider.name, "attempt": attempt.number}
+            intent = Reservation(
+                claim=claim,
+                attempt=attempt,
+                content=composed.shown,
+                sender=envelope.sender,
+                addresses=addresses_of(envelope),
+                suppressions_seen=frozenset(suppression.id for suppression in facts.suppressions),
+                versions=composed.versions,
+                events=(steps.event(claim, DeliveryStatus.SENDING, now, told),),
+            )
+            if not await self._store.reserve(intent):
+                return None
+            # From here on the provider may have been called, whatever happens to us.
+            job.attempt = attempt
+            finished = await self._call(attempt, provider, envelope)
+        return self._judge(claim, finished, decision, provider, addresses_of(envelope))
+
+    async def _call(self, attempt: Attempt, provider: Provider, envelope: Envelope) -> Attempt:
+        self._health.begin(provider.name)
+        began = self._clock.monotonic()
+        outcome = Outcome.UNKNOWN
+        try:
+            async with asyncio.timeout(envelope.deadline_seconds + _GRACE_SECONDS):
+                result = await provider.send(envelope)
+            outcome = result.outcome
+        except TimeoutError:
+            result = SendResult(outcome=Outcome.UNKNOWN, detail="no answer in time")
+        finally:
+            self._health.end(provider.name, outcome)
+            self._metrics.attempts.labels(provider.name, outcome.value).inc()
+            self._metrics.attempt_seconds.labels(provider.name).observe(self._clock.monotonic() - began)
+        return replace(attempt, finished_at=self._clock.now(), result=result)
+
+    def _judge(
+        self, claim: Claim, finished: Attempt, decision: Send, provider: Provider, addresses: tuple[str, ...]
+    ) -> Step:
+        now = self._clock.now()
+        result = finished.result or SendResult(outcome=Outcome.UNKNOWN)
+        others = following(decision.route, provider.name)
+        attempt = Try(
+            number=finished.number,
+            now=now,
+            expires_at=claim.message.expires_at,
+            idempotent=provider.capabilities.idempotent,
+            receipts=provider.capabilities.receipts,
+            another_provider=any(self._health.is_well(other) for other in others),
+        )
+        verdict = retry.decide(result, attempt, self._rules.retry, self._chance())
+        return self._unless_resent(steps.answered(claim, finished, verdict, addresses, now), now)
+
+    def _unless_resent(self, step: Step, now: datetime) -> Step:
+        """A lost answer of a category that is sent again is looked at once more, and keeps its secrets till then."""
+        if step.status is DeliveryStatus.UNKNOWN and step.claim.message.category in self._rules.resent:
+            return replace(step, due_at=now + self._rules.unknown_after, drop_secrets=False)
+        return step
+
+    def _settle_unknown(self, claim: Claim) -> Step:
+        """Nothing told what became of it in time: send again where the category says so, else leave it."""
+        now = self._clock.now()
+        if claim.message.category in self._rules.resent and now < claim.message.expires_at:
+            return steps.resend(claim, now)
+        return Step(claim=claim, status=DeliveryStatus.UNKNOWN, reason=claim.delivery.reason, drop_secrets=True)
+
+    async def _set_aside(self, job: _Job) -> None:
+        """After an error of ours: unknown if the provider may have been called, else due again in a while."""
+        now = self._clock.now()
+        if job.attempt is None:
+            return await self._record(steps.wait(job.claim, "internal_error", now + _SET_ASIDE, now))
+        result = SendResult(outcome=Outcome.UNKNOWN, detail="internal error")
+        finished = replace(job.attempt, finished_at=now, result=result)
+        lost = Settled(status=DeliveryStatus.UNKNOWN, reason="answer_lost")
+        return await self._record(self._unless_resent(steps.answered(job.claim, finished, lost, (), now), now))
+
+    async def _record(self, step: Step) -> None:
+        """Write a step, however long the store needs to come back: it may be the only record of a call."""
+        while True:
+            try:
+                written = await self._store.record(step)
+                break
+            except Unavailable:
+                await asyncio.sleep(_STORE_PAUSE_SECONDS)
+        if not written:
+            _log.info("delivery.claim_lost", delivery=step.claim.delivery.id)
+            return
+        self._count(step)
+
+    def _count(self, step: Step) -> None:
+        message = step.claim.message
+        self._metrics.statuses.labels(step.claim.delivery.channel.value, step.status.value).inc()
+        if step.attempt is not None and step.attempt.number == 1:
+            due = max(message.send_at or message.created_at, message.created_at)
+            waited = max((step.attempt.started_at - due).total_seconds(), 0.0)
+            self._metrics.dispatch_seconds.labels(message.lane.name.lower()).observe(waited)
+
+    def _facts(self, claim: Claim, stored: StoredFacts) -> Facts:
+        return read_facts(claim, stored, self._routing)
+
+    async def _fresh_facts(self, claim: Claim) -> StoredFacts:
+        return (await self._store.facts([claim], self._clock.now()))[claim.delivery.id]
+
+    def _choose(self, claim: Claim, decision: Send) -> Provider | None:
+        last = claim.delivery.provider if claim.delivery.attempts else None
+        chosen = choose(decision.route, last, self._health)
+        return None if chosen is None else self._providers[chosen]
+
+
+def new_attempt(claim: Claim, provider: str, now: datetime) -> Attempt:
+    """The next call for a delivery, not yet answered."""
+    return Attempt(
+        id=AttemptId(ids.make_id(ids.ATTEMPT, now)),
+        delivery_id=claim.delivery.id,
+        number=claim.delivery.attempts + 1,
+        provider=provider,
+        started_at=now,
+    )

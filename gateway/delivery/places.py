@@ -1,0 +1,54 @@
+"""How many calls a provider takes at once, and who is next: the most urgent lane, then who came first."""
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+
+from gateway.domain.messages import Lane
+
+
+class Places:
+    """A bounded number of places in which a one-time code never queues behind a campaign."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = limit
+        self._queue: list[tuple[Lane, int, asyncio.Future[None]]] = []
+        self._tickets = count()
+
+    @asynccontextmanager
+    async def take(self, lane: Lane, patience_seconds: float) -> AsyncIterator[bool]:
+        """Hold a place inside the block; False when none came free in time and the block must do without."""
+        taken = await self._acquire(lane, patience_seconds)
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._release()
+
+    async def _acquire(self, lane: Lane, patience_seconds: float) -> bool:
+        if self._free > 0:
+            self._free -= 1
+            return True
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._queue, (lane, next(self._tickets), turn))
+        try:
+            async with asyncio.timeout(patience_seconds):
+                await turn
+        except TimeoutError:
+            # A place handed over in the very turn in which patience ran out is ours all the same.
+            return turn.done() and not turn.cancelled()
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._release()
+            raise
+        return True
+
+    def _release(self) -> None:
+        while self._queue:
+            _, _, turn = heapq.heappop(self._queue)
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1

@@ -1,0 +1,39 @@
+"""The sweep: claims of workers that died, and a ring for what was overlooked."""
+
+import structlog
+
+from gateway.domain.ids import WorkerId
+from gateway.metrics import Metrics
+from gateway.ports import AcceptStore, Clock, LeaseStore, Wake
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """Puts right what a crash left behind. Every process sweeps; two sweeps at once harm nothing."""
+
+    def __init__(
+        self,
+        *,
+        leases: LeaseStore,
+        backlog: AcceptStore,
+        wake: Wake,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._leases = leases
+        self._backlog = backlog
+        self._wake = wake
+        self._clock = clock
+        self._metrics = metrics
+
+    async def sweep(self, worker: WorkerId) -> None:
+        """One round, on behalf of a living worker. Raises Unavailable."""
+        now = self._clock.now()
+        released = await self._leases.release_dead(worker, now)
+        if released:
+            self._metrics.claims_released.inc(released)
+            _log.warning("claims.released", count=released)
+        oldest = await self._backlog.oldest_due(now)
+        self._metrics.oldest_due_seconds.set(0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0))
+        self._wake.ring()

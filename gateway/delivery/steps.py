@@ -1,0 +1,131 @@
+"""What a claim comes to, as one write: decisions and verdicts turned into steps with their events; all pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from gateway.delivery import events
+from gateway.delivery.drafting import new_delivery
+from gateway.delivery.retry import Again, Settled, Verdict
+from gateway.domain import ids
+from gateway.domain.decisions import Expire, Hold, Suppress
+from gateway.domain.ids import SuppressionId
+from gateway.domain.instants import rfc3339
+from gateway.domain.lifecycle import DeliveryStatus, Strategy
+from gateway.domain.messages import Attempt, Event
+from gateway.domain.preferences import Suppression, SuppressionReason
+from gateway.domain.recipients import Channel, JsonValue
+from gateway.ports import Claim, NewDelivery, Step
+
+_FALLS_BACK: Final = frozenset({DeliveryStatus.SUPPRESSED, DeliveryStatus.FAILED})
+"""Under `first` these send the message to its next channel."""
+
+
+def stop(claim: Claim, decision: Hold | Suppress | Expire, now: datetime) -> Step:
+    """Policy does not let it go now, or ever."""
+    told = events.decision_json(decision)
+    match decision:
+        case Hold(not_before=not_before, reason=reason):
+            unchanged = claim.delivery.status is DeliveryStatus.HELD and claim.delivery.not_before == not_before
+            step = _moved(claim, DeliveryStatus.HELD, reason, now, told)
+            return replace(step, due_at=not_before, events=() if unchanged else step.events)
+        case Suppress(reason=reason):
+            return finish(claim, DeliveryStatus.SUPPRESSED, reason, now, told)
+        case Expire(reason=reason):
+            return finish(claim, DeliveryStatus.EXPIRED, reason, now, told)
+
+
+def wait(claim: Claim, reason: str, due_at: datetime, now: datetime) -> Step:
+    """It may go, but nobody can take it now; costs no attempt and, while nothing changes, no event."""
+    due = min(due_at, claim.message.expires_at)
+    step = _moved(claim, DeliveryStatus.QUEUED, reason, now, {"not_before": rfc3339(due)})
+    still = claim.delivery.status is DeliveryStatus.QUEUED
+    return replace(step, due_at=due, events=() if still else step.events)
+
+
+def resend(claim: Claim, now: datetime) -> Step:
+    """An answer stayed lost, and the category would rather arrive twice: due again at once."""
+    step = _moved(claim, DeliveryStatus.QUEUED, "resent", now, {"not_before": rfc3339(now)})
+    return replace(step, due_at=now)
+
+
+def finish(
+    claim: Claim, status: DeliveryStatus, reason: str | None, now: datetime, told: Mapping[str, JsonValue]
+) -> Step:
+    """It ends here on this channel; under `first` the next one is tried."""
+    step = _moved(claim, status, reason, now, told)
+    fallback = _fallback(claim, status, now)
+    if fallback is None:
+        return replace(step, drop_secrets=True)
+    next_one = fallback.delivery
+    started = events.delivery_became(
+        next_one.status,
+        claim.message.id,
+        next_one.id,
+        now,
+        {"channel": next_one.channel.value, "fallback_from": claim.delivery.channel.value},
+    )
+    return replace(step, next_delivery=fallback, events=(*step.events, started))
+
+
+def answered(claim: Claim, attempt: Attempt, verdict: Verdict, addresses: Sequence[str], now: datetime) -> Step:
+    """A provider was called: its answer, what follows, and the address that it condemns."""
+    told: dict[str, JsonValue] = {"provider": attempt.provider, "attempt": attempt.number}
+    if attempt.result is not None:
+        told |= events.result_json(attempt.result)
+    match verdict:
+        case Again(at=at, reason=reason):
+            due = min(at, claim.message.expires_at)
+            step = _moved(claim, DeliveryStatus.QUEUED, reason, now, told | {"not_before": rfc3339(due)})
+            step = replace(step, due_at=due)
+        case Settled(status=status, reason=reason, suppress=suppress):
+            step = finish(claim, status, reason, now, told)
+            if suppress is not None and len(addresses) == 1:
+                step = replace(step, suppression=_condemned(claim, attempt, suppress, addresses[0], now))
+    result = attempt.result
+    return replace(step, attempt=attempt, provider_message_id=None if result is None else result.provider_message_id)
+
+
+def next_channel(claim: Claim) -> Channel | None:
+    """The channel after this one under `first`; None when there is none, or under `all`."""
+    channels = claim.message.channels
+    if claim.message.strategy is not Strategy.FIRST or claim.delivery.channel not in channels:
+        return None
+    following = channels[channels.index(claim.delivery.channel) + 1 :]
+    return following[0] if following else None
+
+
+def _fallback(claim: Claim, status: DeliveryStatus, now: datetime) -> NewDelivery | None:
+    channel = next_channel(claim)
+    if status not in _FALLS_BACK or channel is None or now >= claim.message.expires_at:
+        return None
+    return new_delivery(claim.message, channel, now)
+
+
+def _moved(
+    claim: Claim, status: DeliveryStatus, reason: str | None, now: datetime, told: Mapping[str, JsonValue]
+) -> Step:
+    return Step(
+        claim=claim, status=status, reason=reason, events=(event(claim, status, now, {"reason": reason, **told}),)
+    )
+
+
+def event(claim: Claim, status: DeliveryStatus, now: datetime, told: Mapping[str, JsonValue]) -> Event:
+    """The delivery's new status in the timeline."""
+    data = {"channel": claim.delivery.channel.value, **told}
+    return events.delivery_became(status, claim.message.id, claim.delivery.id, now, data)
+
+
+def _condemned(claim: Claim, attempt: Attempt, reason: SuppressionReason, address: str, now: datetime) -> Suppression:
+    evidence: dict[str, JsonValue] = {"delivery_id": claim.delivery.id, "provider": attempt.provider}
+    if attempt.result is not None:
+        evidence |= {"code": attempt.result.code, "detail": attempt.result.detail}
+    return Suppression(
+        id=SuppressionId(ids.make_id(ids.SUPPRESSION, now)),
+        channel=claim.delivery.channel,
+        address=address,
+        reason=reason,
+        evidence=evidence,
+        created_at=now,
+    )

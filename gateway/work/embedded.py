@@ -1,0 +1,177 @@
+"""The in-process worker: claims what is due, gives each claim its own task, and owns every task it starts."""
+
+import asyncio
+import contextlib
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from gateway.delivery.dispatch import Dispatcher
+from gateway.delivery.recovery import Sweeper
+from gateway.domain import ids
+from gateway.domain.ids import WorkerId
+from gateway.domain.messages import Lane
+from gateway.errors import Unavailable
+from gateway.metrics import Metrics
+from gateway.ports import Claim, Clock, DispatchStore, LeaseStore, Wake
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_LOOK_SECONDS: Final = 1.0
+"""The longest nap: so that neither a lost ring nor a step of the wall clock delays anything for longer."""
+_BEAT_SECONDS: Final = 10.0
+_SWEEP_SECONDS: Final = 10.0
+_RESTART_SECONDS: Final = 1.0
+_URGENT_SHARE: Final = 8
+"""One place in so many is kept for the lanes `critical` and `high`."""
+_BATCH_SHARE: Final = 4
+"""While busy, places are refilled once this fraction of them has come free: one claim for many."""
+
+
+class Doorbell:
+    """`gateway.ports.Wake` within one process."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Say that something may be due."""
+        self._rung.set()
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return at the next ring, at once if one came since the last wait, or after the time-out."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await self._rung.wait()
+        self._rung.clear()
+
+
+class Worker:
+    """Claims and dispatches while its block is open; leaving it finishes the calls that are under way.
+
+    Claims that are still at work after `drain` are cut: their deliveries become `unknown`, as after a crash.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue: DispatchStore,
+        leases: LeaseStore,
+        dispatcher: Dispatcher,
+        sweeper: Sweeper,
+        wake: Wake,
+        clock: Clock,
+        metrics: Metrics,
+        in_flight: int,
+        drain: timedelta,
+    ) -> None:
+        self._queue = queue
+        self._leases = leases
+        self._dispatcher = dispatcher
+        self._sweeper = sweeper
+        self._wake = wake
+        self._clock = clock
+        self._metrics = metrics
+        self._places = in_flight
+        self._kept_for_urgent = in_flight // _URGENT_SHARE
+        self._drain = drain
+        self._id = WorkerId("")
+        self._jobs: dict[asyncio.Task[None], Lane] = {}
+        self._finished = 0
+        self._loops: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def __aenter__(self) -> Self:
+        await self._join()
+        await self._sweeper.sweep(self._id)
+        rounds = (("claims", self._claim), ("heartbeat", self._beat), ("sweep", self._sweep))
+        self._loops = [asyncio.create_task(self._keep_running(name, run), name=name) for name, run in rounds]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping = True
+        self._wake.ring()
+        if self._jobs:
+            _log.info("worker.draining", in_flight=len(self._jobs))
+            await asyncio.wait(self._jobs, timeout=self._drain.total_seconds())
+        tasks = [*self._jobs, *self._loops]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(Unavailable):
+            await self._leases.leave(self._id)
+
+    async def _keep_running(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run a loop for as long as the worker lives: an error costs a second and a line in the log."""
+        while not self._stopping:
+            try:
+                await run()
+            except Unavailable as error:
+                _log.warning("store.unavailable", loop=name, error=error.message)
+            except Exception as error:  # the job wrapper: no surprise may end the worker
+                frame = traceback.extract_tb(error.__traceback__)[-1]
+                where = f"{frame.filename}:{frame.lineno}"
+                _log.error("worker.loop_failed", loop=name, error=type(error).__name__, where=where)
+            else:
+                continue
+            await asyncio.sleep(_RESTART_SECONDS)
+
+    async def _claim(self) -> None:
+        """One look at the queue, and a nap if there was nothing to take."""
+        free, free_for_all = self._free_places()
+        now = self._clock.now()
+        due = await self._queue.next_due() if free > 0 else None
+        if due is None or due > now:
+            until_due = _LOOK_SECONDS if due is None else (due - now).total_seconds()
+            return await self._wake.wait(min(until_due, _LOOK_SECONDS))
+        lowest = Lane.LOW if free_for_all > 0 else Lane.HIGH
+        claims = await self._queue.claim(self._id, free_for_all or free, now, lowest)
+        if not claims:
+            return await self._wake.wait(_LOOK_SECONDS)
+        return await self._start(claims)
+
+    def _free_places(self) -> tuple[int, int]:
+        """How many places are free for the urgent lanes, and how many of these for every lane."""
+        ordinary = sum(lane > Lane.HIGH for lane in self._jobs.values())
+        free = self._places - len(self._jobs)
+        return free, max(min(free, self._places - self._kept_for_urgent - ordinary), 0)
+
+    async def _start(self, claims: Sequence[Claim]) -> None:
+        try:
+            facts = await self._queue.facts(claims, self._clock.now())
+        except Unavailable:
+            facts = {}
+        for claim in claims:
+            job = asyncio.create_task(self._dispatcher.dispatch(claim, facts.get(claim.delivery.id)))
+            self._jobs[job] = claim.message.lane
+            job.add_done_callback(self._finish)
+        self._metrics.in_flight.set(len(self._jobs))
+
+    def _finish(self, job: asyncio.Task[None]) -> None:
+        del self._jobs[job]
+        self._finished += 1
+        self._metrics.in_flight.set(len(self._jobs))
+        if not self._jobs or self._finished % max(self._places // _BATCH_SHARE, 1) == 0:
+            self._wake.ring()
+
+    async def _beat(self) -> None:
+        await asyncio.sleep(_BEAT_SECONDS)
+        if not await self._leases.beat(self._id):
+            # Others held us for dead: our claims are theirs now, and the fence keeps our writes out.
+            _log.warning("worker.struck_off", worker=self._id)
+            await self._join()
+
+    async def _sweep(self) -> None:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        await self._sweeper.sweep(self._id)
+
+    async def _join(self) -> None:
+        joined = WorkerId(ids.make_id(ids.WORKER, self._clock.now()))
+        await self._leases.join(joined)
+        self._id = joined

@@ -10,15 +10,17 @@ from gateway.web.openapi import build_document
 from gateway.web.serialization import encode
 from gateway.web.static_files import ROOT
 
+API_VERSION: Final = "1.0.0"
+"""Of the API, not of the gateway: it grows by additions only, under `/v1`."""
 _PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
-def documentation_routes(endpoints: Sequence[Endpoint], *, version: str, server: str) -> list[web.RouteDef]:
+def documentation_routes(endpoints: Sequence[Endpoint], *, server: str) -> list[web.RouteDef]:
     """The document, made once, and its page."""
-    document = encode(build_document(endpoints, version=version, server=server))
+    document = encode(build_document(endpoints, version=API_VERSION, server=server))
     page = (ROOT / "docs" / "index.html").read_bytes()
 
     async def openapi(_request: web.Request) -> web.StreamResponse:

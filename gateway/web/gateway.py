@@ -2,7 +2,13 @@
 
 from typing import Protocol
 
+from gateway.delivery.accept import Acceptor
+from gateway.delivery.explain import Explainer
+from gateway.delivery.preview import Previewer
+from gateway.delivery.steering import Steering
+from gateway.metrics import Metrics
 from gateway.ports import Clock, ConsentStore, LogStore, RecipientStore, ServiceStore, SuppressionStore
+from gateway.rendering.renderer import Renderer
 from gateway.settings import Settings
 
 
@@ -16,6 +22,10 @@ class Gateway(Protocol):
     @property
     def clock(self) -> Clock:
         """Its clock."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What it measures."""
 
     @property
     def services(self) -> ServiceStore:
@@ -36,3 +46,23 @@ class Gateway(Protocol):
     @property
     def log(self) -> LogStore:
         """The delivery log."""
+
+    @property
+    def renderer(self) -> Renderer:
+        """Templates and catalogs, and texts made of them."""
+
+    @property
+    def acceptor(self) -> Acceptor:
+        """Where a 202 comes from."""
+
+    @property
+    def steering(self) -> Steering:
+        """Cancel and retry."""
+
+    @property
+    def explainer(self) -> Explainer:
+        """Says what would happen."""
+
+    @property
+    def previewer(self) -> Previewer:
+        """Shows templates."""

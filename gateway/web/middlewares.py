@@ -18,6 +18,7 @@ from gateway.web.problems import RequestRefused, internal_problem, problem_of, p
 from gateway.web.requests import REQUEST_ID, RequestIds, trace_context
 
 _SECURITY_HEADERS: Final[Mapping[str, str]] = {
+    "Server": "heliograph",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",

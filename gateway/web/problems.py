@@ -35,11 +35,16 @@ STATUSES: Final[Mapping[str, int]] = {
     "body_time_out": 408,
     "conflict": 409,
     "too_late": 409,
+    "in_flight": 409,
+    "not_failed": 409,
+    "expired": 409,
+    "secrets_dropped": 409,
     "too_large": 413,
     "unsupported_media_type": 415,
     "expectation_failed": 417,
     "invalid_request": 422,
     "idempotency_mismatch": 422,
+    "render_failed": 422,
     "rate_limited": 429,
     "internal": 500,
     "draining": 503,
@@ -47,7 +52,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "overloaded": 503,
     "unavailable": 503,
 }
-"""Each `code` that the HTTP layer answers with, and its status; a Conflict brings its own code at 409."""
+"""Each `code` that the API answers with, and its status."""
 
 
 class Unauthenticated(GatewayError):

@@ -76,6 +76,12 @@ def _code(detail: ErrorDetails) -> str:
     return "wrong_type" if kind.endswith("_type") else _CODES.get(kind, kind)
 
 
+_MESSAGES: Final[Mapping[str, str]] = {
+    "missing": "This is needed.",
+    "extra_forbidden": "There is no such field; the OpenAPI document lists those that there are.",
+}
+
+
 def _message(detail: ErrorDetails) -> str:
-    text = detail["msg"]
+    text = _MESSAGES.get(detail["type"], detail["msg"])
     return text if text.endswith(".") else f"{text}."

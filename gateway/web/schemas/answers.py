@@ -225,7 +225,11 @@ class ExplainAnswer(BaseModel):
     """What would happen to a message, and why."""
 
     at: AnsweredInstant
+    template: str
     category: CategoryName
     topic: str | None
+    strategy: Literal["first", "all"]
+    send_at: AnsweredInstant | None
+    expires_at: AnsweredInstant
     locale: LocaleAnswer
     deliveries: list[ExplainedDelivery]

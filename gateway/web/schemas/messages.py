@@ -139,3 +139,25 @@ class SendShape(Shape):
             attachments=tuple(file.to_domain() for file in self.attachments),
             traceparent=traceparent,
         )
+
+
+class ExplainShape(SendShape):
+    """The same body, and the instant for which to answer."""
+
+    at: Instant | None = Field(default=None, description="Left out: now.")
+
+
+_Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=PLAIN_TEXT)]
+
+
+class CancelShape(Shape):
+    """Why, if one likes to say."""
+
+    reason: _Reason | None = None
+
+
+class RetryShape(Shape):
+    """Why, and on which channel."""
+
+    reason: _Reason = Field(description="Kept in the timeline.")
+    channel: ChannelName | None = Field(default=None, description="Left out: the one on which it failed last.")

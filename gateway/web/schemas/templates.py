@@ -64,7 +64,7 @@ class PreviewShape(Shape):
     timezone: ZoneName | None = None
     data: JsonObject | None = None
     sample: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
-        default=None, description="Left out, as is `data`: the first sample."
+        default=None, description="Serves where `data` is left out; without either the first sample."
     )
     at: Instant | None = Field(default=None, description="Left out: now.")
 

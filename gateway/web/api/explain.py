@@ -1,0 +1,31 @@
+"""`POST /v1/explain`: what would happen to a message, and why."""
+
+from typing import Final
+
+from aiohttp import web
+
+from gateway.domain.keys import Scope
+from gateway.web.endpoints import Answer, Call, Nothing, endpoint
+from gateway.web.schemas.answers import ExplainAnswer
+from gateway.web.schemas.messages import ExplainShape
+from gateway.web.serialization import json_response
+
+
+@endpoint(
+    "POST",
+    "/v1/explain",
+    summary="Ask what would happen",
+    tag="Messages",
+    scopes=(Scope.SEND, Scope.POLICY),
+    body=ExplainShape,
+    answers={200: Answer(description="Decision, trace, route and content on each channel.", model=ExplainAnswer)},
+    problems={422: ("render_failed",)},
+)
+async def explain_message(call: Call[ExplainShape, Nothing]) -> web.StreamResponse:
+    """Send nothing, store nothing: the same checks, the same policy and the same texts as a real message."""
+    caller, body = call.caller, call.body
+    answer = await call.gateway.explainer.explain(caller.service_id, caller.live, body.to_domain(None), body.at)
+    return json_response(answer)
+
+
+ENDPOINTS: Final = (explain_message,)

@@ -1,0 +1,66 @@
+"""The web application: every route, one middleware around them, and the gateway that they reach."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from aiohttp import web
+
+from gateway.web.admission import Admission
+from gateway.web.api import batch, consents, explain, messages, recipients, steering, suppressions, templates
+from gateway.web.auth import Authenticator
+from gateway.web.documentation import documentation_routes
+from gateway.web.endpoints import Endpoint, Guards, bind
+from gateway.web.gateway import Gateway
+from gateway.web.limits import RateLimiter
+from gateway.web.metrics import HttpMetrics
+from gateway.web.middlewares import make_guard
+from gateway.web.static_files import static_routes
+
+ADMISSION: Final = web.AppKey("admission", Admission)
+"""Tells the process that stops to drain first: `app[ADMISSION].drain()`."""
+GATEWAY: Final = web.AppKey("gateway", Gateway)
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    *messages.ENDPOINTS,
+    *batch.ENDPOINTS,
+    *explain.ENDPOINTS,
+    *steering.ENDPOINTS,
+    *templates.ENDPOINTS,
+    *recipients.ENDPOINTS,
+    *consents.ENDPOINTS,
+    *suppressions.ENDPOINTS,
+)
+"""The whole API, in the order of its document."""
+
+_MOST_REQUESTS_AT_ONCE: Final = 1_024
+
+
+def make_app(gateway: Gateway, pages: Iterable[web.AbstractRouteDef] = ()) -> web.Application:
+    """The application over a running gateway, which its caller opened and closes; `pages` are routes beside the API."""
+    settings = gateway.settings
+    admission = Admission(_MOST_REQUESTS_AT_ONCE)
+    guard = make_guard(
+        admission, HttpMetrics(gateway.metrics.registry), is_https=settings.public_url.startswith("https://")
+    )
+    limit = max(settings.limits.body_bytes, settings.limits.batch_body_bytes)
+    app = web.Application(middlewares=[guard], client_max_size=limit + 1)
+    app[ADMISSION] = admission
+    app[GATEWAY] = gateway
+    guards = Guards(
+        authenticator=Authenticator(gateway.services, gateway.clock),
+        limiter=RateLimiter(gateway.clock),
+        body_bytes=settings.limits.body_bytes,
+        batch_body_bytes=settings.limits.batch_body_bytes,
+    )
+    app.add_routes(api_routes(ENDPOINTS, gateway, guards))
+    app.add_routes(documentation_routes(ENDPOINTS, server=settings.public_url))
+    app.add_routes(static_routes())
+    app.add_routes(pages)
+    return app
+
+
+def api_routes(endpoints: Sequence[Endpoint], gateway: Gateway, guards: Guards) -> list[web.RouteDef]:
+    """One route for each endpoint."""
+    return [
+        web.route(point.declaration.method, point.declaration.path, bind(point, gateway, guards)) for point in endpoints
+    ]

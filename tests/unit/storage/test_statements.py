@@ -1,0 +1,67 @@
+"""Batches in few steps, and no hot statement that walks through a whole table."""
+
+import sqlite3
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.storage import accept, dispatch, facts, leases, records, standing, tables
+from gateway.storage.statements import Insert, chunks, select_in
+
+
+@given(st.integers(0, 700))
+def test_chunks_cover_every_row_once(count: int) -> None:
+    parts = list(chunks(count))
+
+    assert [row for start, size in parts for row in range(start, start + size)] == list(range(count))
+    assert len({size for _, size in parts}) <= 7
+
+
+@given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.text(st.characters(codec="utf-8"))), max_size=150))
+def test_what_is_inserted_is_selected(rows: list[tuple[int, str]]) -> None:
+    table = sa.Table("pairs", sa.MetaData(), sa.Column("number", sa.Integer), sa.Column("word", sa.Text))
+    driver = sqlite3.connect(":memory:")
+    driver.execute("CREATE TABLE pairs (number INTEGER, word TEXT)")
+
+    Insert(table)(driver, rows)
+
+    keys = list({(number,) for number, _ in rows})
+    found = select_in(driver, "SELECT number, word FROM pairs WHERE number IN ({keys})", keys)
+    driver.close()
+    assert sorted(map(tuple, found)) == sorted(rows)
+
+
+HOT = {
+    "due": (dispatch._DUE, 0),
+    "claimed": (dispatch._CLAIMED, 1),
+    "held": (dispatch._HELD, 1),
+    "recipients": (facts._RECIPIENTS, 2),
+    "consents": (facts._CONSENTS, 3),
+    "suppressions": (facts.SUPPRESSIONS, 2),
+    "keys": (accept._SELECT_KEYS, 2),
+    "oldest due": (accept._OLDEST_DUE, 0),
+    "statuses": (standing._STATUSES, 1),
+    "attachments": (standing._ATTACHMENTS, 1),
+    "attempts": (records._ATTEMPTS, 1),
+    "contents": (records._CONTENTS, 1),
+    "lost claims": (leases._LOST_CLAIMS, 0),
+}
+
+
+@pytest.mark.parametrize(("statement", "width"), HOT.values(), ids=HOT.keys())
+def test_a_hot_statement_finds_its_rows_by_an_index(statement: str, width: int) -> None:
+    engine = sa.create_engine("sqlite://")
+    marks = ",".join("?" * width)
+    text = statement.format(keys=f"VALUES ({marks}),({marks})")
+
+    with engine.begin() as connection:
+        tables.metadata.create_all(connection)
+        parameters = (1,) * text.count("?")
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)]
+    engine.dispose()
+
+    names = set(tables.metadata.tables) | {"t", "d", "m"}
+    assert not [line for line in plan if line.startswith("SCAN") and line.split()[1] in names], plan
+    assert any(line.startswith("SEARCH") for line in plan)

@@ -49,8 +49,8 @@ _RESERVE: Final = (
     " address = ?, sender = ?, updated_at = ? WHERE id = ?"
 )
 _RENDERED: Final = (
-    "UPDATE messages SET locale = ?1, versions = ?2,"
-    " search = CASE WHEN instr(search, ?3) THEN search ELSE search || ' ' || ?3 END WHERE id = ?4"
+    "UPDATE messages SET locale = ?, versions = ?,"
+    " search = CASE WHEN instr(search, ?) THEN search ELSE search || ' ' || ? END WHERE id = ?"
 )
 _RECORD: Final = (
     "UPDATE deliveries SET status = ?, reason = ?, due_at = ?, not_before = ?,"
@@ -254,11 +254,12 @@ def _reserve_row(reservation: Reservation) -> Row:
 
 
 def _rendered_row(reservation: Reservation) -> Row:
-    versions = reservation.versions
+    versions, headline = reservation.versions, _headline(reservation.content).lower()
     return (
         versions.resolved_locale,
         dump(versions_document(versions)),
-        _headline(reservation.content).lower(),
+        headline,
+        headline,
         reservation.claim.message.id,
     )
 

@@ -23,7 +23,7 @@ _SIMILAR = 0.6
 _CANDIDATES = 4
 _COMPARED_CHARACTERS = 200
 _BUDGET = 4000
-_COMMON_WORD = 50
+_COMMON_STEM = 50
 
 
 def update(po: PoFile | None, pot: PoFile, locale: Locale) -> PoFile:
@@ -134,14 +134,14 @@ def _retire(entry: PoEntry) -> PoEntry:
 
 def _suggest(new: Sequence[PoEntry], removed: Sequence[PoEntry]) -> dict[tuple[str | None, str], PoEntry]:
     """New message → the removed one that it most resembles; each is used once, those of the same context first."""
-    by_word: dict[str, list[int]] = defaultdict(list)
+    by_stem: dict[str, list[int]] = defaultdict(list)
     for index, entry in enumerate(removed):
-        for word in set(_WORD.findall(entry.msgid.lower())):
-            by_word[word].append(index)
+        for stem in _stems(entry.msgid):
+            by_stem[stem].append(index)
     scored: list[tuple[bool, float, int, int]] = []
     budget = _BUDGET
     for number, source in enumerate(new):
-        for index in _nearest(source, by_word)[: min(_CANDIDATES, budget)]:
+        for index in _nearest(source, by_stem)[: min(_CANDIDATES, budget)]:
             budget -= 1
             ratio = _similarity(source.msgid, removed[index].msgid)
             if ratio >= _SIMILAR:
@@ -155,10 +155,15 @@ def _suggest(new: Sequence[PoEntry], removed: Sequence[PoEntry]) -> dict[tuple[s
     return chosen
 
 
-def _nearest(source: PoEntry, by_word: dict[str, list[int]]) -> list[int]:
+def _stems(text: str) -> set[str]:
+    """The beginnings of the words: enough to find what may be alike, inflected or not."""
+    return {word[:4] for word in _WORD.findall(text.lower())}
+
+
+def _nearest(source: PoEntry, by_stem: dict[str, list[int]]) -> list[int]:
     shared: Counter[int] = Counter()
-    for word in set(_WORD.findall(source.msgid.lower())):
-        shared.update(by_word.get(word, ())[:_COMMON_WORD])
+    for stem in _stems(source.msgid):
+        shared.update(by_stem.get(stem, ())[:_COMMON_STEM])
     return [index for index, _ in shared.most_common()]
 
 

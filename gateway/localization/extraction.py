@@ -5,7 +5,6 @@ are never found at run time. Here the first template with a mistake stops the ex
 """
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,26 +117,22 @@ class _Notes:
     """The comments to translators in one template, each for the first text that follows it closely."""
 
     def __init__(self, environment: Environment, source: str) -> None:
-        self._ends: list[int] = []
-        self._texts: list[str] = []
+        self._notes: list[tuple[int, int, str]] = []
         self._blank = {number for number, line in enumerate(source.split("\n"), 1) if not line.strip()}
         for line, kind, value in environment.lex(source):
             if kind == "comment" and (note := _NOTE.match(value.strip())):
-                self._ends.append(line + value.rstrip().count("\n"))
-                self._texts.append(" ".join(note[1].split()))
+                self._notes.append((line, line + value.rstrip().count("\n"), " ".join(note[1].split())))
 
     def take(self, line: int) -> tuple[str, ...]:
         """The notes that end on the line or, over blank lines and other notes, right before it; each is given once."""
         taken: list[str] = []
-        position = bisect_left(self._ends, line + 1)
-        while position > 0:
-            position -= 1
+        for note in reversed(self._notes):
+            begin, end, text = note
             above = line - 1
             while above in self._blank:
                 above -= 1
-            if self._ends[position] < above:
-                break
-            line = self._ends[position]
-            taken.insert(0, self._texts.pop(position))
-            self._ends.pop(position)
+            if above <= end <= line:
+                taken.insert(0, text)
+                self._notes.remove(note)
+                line = begin
         return tuple(taken)

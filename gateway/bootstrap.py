@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 import structlog
+from babel import Locale
 
 from gateway.delivery.accept import Acceptor
 from gateway.delivery.admission import Admission
@@ -53,7 +54,8 @@ from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
 from gateway.resources import shipped_templates, shipped_translations
 from gateway.settings import MailboxProviderSettings, Settings, SmtpProviderSettings
-from gateway.storage.engine import database_path
+from gateway.storage import migrations
+from gateway.storage.engine import database_path, open_database
 from gateway.storage.secret import signing_secret
 from gateway.storage.store import SqliteStore, open_store
 from gateway.work.content import ContentWatcher, Watched
@@ -65,6 +67,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 FIRST_SERVICE: Final = "default"
 _MAILBOX: Final = "mailbox"
+_PAGES: Final = "console"
+"""The gettext domain of the pages, which are ours and in English at the source whatever a team's own texts are in."""
 _CLOSING: Final = timedelta(seconds=2)
 """What is kept of the draining time for closing connections and the store."""
 
@@ -91,6 +95,8 @@ class Gateway:
     store: SqliteStore
     templates: TemplateLibrary
     catalogs: CatalogLibrary
+    page_catalogs: CatalogLibrary
+    """What the pages say, in every language: the gettext domain `console`."""
     renderer: Renderer
     links: UnsubscribeLinks
     routing: RoutingTable
@@ -144,7 +150,7 @@ async def open_gateway(settings: Settings, *, work: bool = True, clock: Clock | 
     clock, metrics, wake = clock or SystemClock(), Metrics(), Doorbell()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_open_store(settings, clock))
-        templates, catalogs = await _open_content(settings, metrics, stack)
+        templates, catalogs, page_catalogs = await _open_content(settings, metrics, stack)
         providers = await _open_providers(settings, store, clock, stack)
         routing = _make_routing(settings, providers)
         renderer = Renderer(templates, catalogs, FallbackReport(metrics))
@@ -168,6 +174,7 @@ async def open_gateway(settings: Settings, *, work: bool = True, clock: Clock | 
             store=store,
             templates=templates,
             catalogs=catalogs,
+            page_catalogs=page_catalogs,
             renderer=renderer,
             links=links,
             routing=routing,
@@ -210,6 +217,25 @@ async def open_services(settings: Settings) -> AsyncIterator[ServiceStore]:
         yield store.services
 
 
+async def upgrade_store(settings: Settings) -> None:
+    """Bring the store's tables up to date; safe to repeat and to run from many places."""
+    async with _open_store(settings, SystemClock()):
+        pass
+
+
+async def read_revisions(settings: Settings) -> tuple[str | None, str]:
+    """The revision that the store is at, None for one without tables, and the one that this code needs."""
+    path = database_path(settings.store.url)
+    if not path.exists():
+        return None, migrations.head_revision()
+    database = open_database(path)
+    try:
+        async with database.reader.connect() as connection:
+            return await connection.run_sync(migrations.current_revision), migrations.head_revision()
+    finally:
+        await database.aclose()
+
+
 def _open_store(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[SqliteStore]:
     mailboxes = {name for name, one in settings.providers.items() if isinstance(one, MailboxProviderSettings)}
     return open_store(
@@ -228,7 +254,7 @@ def _secret(settings: Settings) -> bytes:
 
 async def _open_content(
     settings: Settings, metrics: Metrics, stack: AsyncExitStack
-) -> tuple[TemplateLibrary, CatalogLibrary]:
+) -> tuple[TemplateLibrary, CatalogLibrary, CatalogLibrary]:
     try:
         default = parse_locale(settings.locales.default)
     except UnknownLocale as error:
@@ -237,12 +263,14 @@ async def _open_content(
     catalog_root = _folder("content.translations", settings.content.translations or shipped_translations())
     templates = TemplateLibrary(template_root, default=default)
     catalogs = CatalogLibrary(catalog_root, default=default)
+    page_catalogs = CatalogLibrary(shipped_translations(), _PAGES, default=Locale("en"))
     watched = (
         Watched("catalogs", catalog_root, catalogs, lambda: catalogs.snapshot.broken, metrics),
         Watched("templates", template_root, templates, lambda: templates.snapshot.broken, metrics),
+        Watched("pages", shipped_translations(), page_catalogs, lambda: page_catalogs.snapshot.broken, metrics),
     )
     await stack.enter_async_context(ContentWatcher(watched, settings.content.refresh))
-    return templates, catalogs
+    return templates, catalogs, page_catalogs
 
 
 def _folder(key: str, path: Path) -> Path:

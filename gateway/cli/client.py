@@ -14,6 +14,7 @@ from gateway.cli.output import fail
 Url = Annotated[str, typer.Option("--url", envvar="HELIOGRAPH_URL", help="Where the gateway is.", show_default=True)]
 Key = Annotated[str, typer.Option("--key", envvar="HELIOGRAPH_KEY", help="An API key (hg_…).", show_default=False)]
 DEFAULT_URL = "http://127.0.0.1:8080"
+_PAGE_SIZE = "200"
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
@@ -53,6 +54,17 @@ class Client:
                 return Answer(response.status, document, response.headers)
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
             raise fail(f"No gateway answers at {self._url}: {error}. Start one with `heliograph serve`.") from error
+
+    async def pages(self, path: str, params: Mapping[str, str] | None = None) -> AsyncIterator[Any]:
+        """Every item of a list, page after page."""
+        cursor: dict[str, str] = {}
+        while True:
+            answer = await self.call("GET", path, params={**(params or {}), "limit": _PAGE_SIZE, **cursor})
+            for item in answer.body["items"]:
+                yield item
+            if not answer.body["next_cursor"]:
+                return
+            cursor = {"cursor": answer.body["next_cursor"]}
 
 
 @asynccontextmanager

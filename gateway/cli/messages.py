@@ -1,15 +1,14 @@
 """`heliograph send`, `explain` and `messages`: the HTTP API from a terminal, as another service would use it."""
 
 import json
-import sys
 import uuid
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gateway.cli.client import DEFAULT_URL, Key, Url, connect
 from gateway.cli.output import Json, command, fail, notes, print_json, print_table
+from gateway.cli.values import in_path, parse_object
 
 app = typer.Typer(no_args_is_help=True, help="Look at messages and steer them.")
 
@@ -23,21 +22,6 @@ Data = Annotated[str, typer.Option("--data", help="JSON object, @file, or - for 
 SampleName = Annotated[
     str | None, typer.Option("--sample", help="Use this sample data set of the template.", show_default=False)
 ]
-
-
-def _read_data(given: str) -> Any:
-    text = given
-    if given == "-":
-        text = sys.stdin.read()
-    elif given.startswith("@"):
-        try:
-            text = Path(given[1:]).read_text(encoding="utf-8")
-        except OSError as error:
-            raise fail(f"--data: {given[1:]} cannot be read: {error.strerror}", 2) from error
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise fail(f"--data: no JSON: {error}", 2) from error
 
 
 def _request(template: str, recipient: dict[str, str | None], channels: list[str] | None, data: Any) -> dict[str, Any]:
@@ -67,9 +51,9 @@ async def send(
 ) -> None:
     """Send one message of TEMPLATE."""
     async with connect(url, key) as client:
-        values = _read_data(data)
+        values = parse_object("--data", data)
         if sample is not None:
-            document = (await client.call("GET", f"/v1/templates/{template}")).body
+            document = (await client.call("GET", f"/v1/templates/{in_path(template)}")).body
             if sample not in document["samples"]:
                 raise fail(f"--sample: {template} has {', '.join(document['samples'])}", 2)
             values = {**document["samples"][sample], **values}
@@ -105,7 +89,7 @@ async def explain(
 ) -> None:
     """Say what would happen to such a message, and why; nothing is sent or stored."""
     recipient = {"id": to, "email": email, "phone": phone, "locale": locale, "timezone": timezone}
-    body = _request(template, recipient, channel, _read_data(data))
+    body = _request(template, recipient, channel, parse_object("--data", data))
     if at is not None:
         body["at"] = at
     async with connect(url, key) as client:
@@ -162,8 +146,8 @@ async def list_messages(
 async def show(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_json: Json = False) -> None:
     """Show one message and its timeline."""
     async with connect(url, key) as client:
-        message = (await client.call("GET", f"/v1/messages/{message_id}")).body
-        events = (await client.call("GET", f"/v1/messages/{message_id}/events")).body
+        message = (await client.call("GET", f"/v1/messages/{in_path(message_id)}")).body
+        events = (await client.call("GET", f"/v1/messages/{in_path(message_id)}/events")).body
     if as_json:
         print_json({**message, "events": events["items"]})
         return
@@ -180,7 +164,7 @@ async def show(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_jso
 async def cancel(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Take a message back, if no provider was called yet."""
     async with connect(url, key) as client:
-        await client.call("POST", f"/v1/messages/{message_id}/cancel", body={})
+        await client.call("POST", f"/v1/messages/{in_path(message_id)}/cancel", body={})
     notes.print(f"{message_id} is cancelled")
 
 
@@ -195,5 +179,5 @@ async def retry(
 ) -> None:
     """Try a failed delivery again, through the whole policy."""
     async with connect(url, key) as client:
-        await client.call("POST", f"/v1/messages/{message_id}/retry", body={"reason": reason})
+        await client.call("POST", f"/v1/messages/{in_path(message_id)}/retry", body={"reason": reason})
     notes.print(f"{message_id} is on its way again")

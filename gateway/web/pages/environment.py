@@ -69,8 +69,8 @@ class Page:
     def here(self, /, **changes: str | None) -> str:
         """A link to this page with some of its query changed; None takes a parameter away."""
         kept = tuple(pair for pair in self.query if pair[0] not in changes)
-        added = tuple((name, value) for name, value in changes.items() if value)
-        return _url(self.path, kept + added, self.chosen_language)
+        added = tuple((name, value) for name, value in changes.items() if value and name != "lang")
+        return _url(self.path, kept + added, changes.get("lang", self.chosen_language))
 
 
 def _url(path: str, query: tuple[tuple[str, str], ...], language: str | None) -> str:

@@ -31,9 +31,13 @@ class Reader:
         """The functions behind `{% trans %}` for one rendering; what is not translated stays in the source language."""
         return {"gettext": self._gettext}
 
+    def say(self, message: str) -> str:
+        """A string of the pages in this language; itself where it is not translated."""
+        return self.catalog.gettext(None, message) or message
+
     def _gettext(self, message: str, /, **values: object) -> str:
         # Escaped, not trusted: no string of these pages holds markup, whoever translated it.
-        return escape(self.catalog.gettext(None, message) or message) % values
+        return escape(self.say(message)) % values
 
 
 def make_reader(wishes: tuple[str, ...], snapshot: Snapshot, timezone: str, now: datetime) -> Reader:

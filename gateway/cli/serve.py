@@ -1,0 +1,73 @@
+"""`heliograph serve`: the gateway itself, until it is told to stop."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from gateway.bootstrap import Gateway, open_gateway
+from gateway.cli.output import command, fail, notes
+from gateway.configuration import load_settings
+from gateway.logs import configure_logs
+from gateway.resources import refuse_foreign_providers, version
+from gateway.web.app import ADMISSION, make_app
+from gateway.web.server import listening
+from gateway.web.site import page_routes
+
+log = structlog.get_logger(__name__)
+
+
+@command
+async def serve() -> None:
+    """Run the gateway: HTTP API, pages and, in embedded mode, the worker, until SIGTERM or Ctrl-C.
+
+    The first start prints one API key, alone on its line of standard output; all else goes to standard error.
+    Settings come from heliograph.toml and HELIOGRAPH_* variables; see `heliograph config show --sources`.
+    """
+    refuse_foreign_providers()
+    settings = load_settings().settings
+    configure_logs(settings.log)
+    with _stop_signals() as stop:
+        async with open_gateway(settings) as gateway:
+            app = make_app(gateway, page_routes(gateway))
+            server = settings.server
+            try:
+                async with listening(app, server.host, server.port) as port:
+                    _announce(gateway, f"http://{server.host}:{port}")
+                    await stop.wait()
+                    # From here on new posts get 503; what is under way finishes before the block ends.
+                    app[ADMISSION].drain()
+                    log.info("server.draining")
+            except OSError as error:
+                raise fail(f"Cannot listen on {server.host}:{server.port}: {error.strerror or error}") from error
+    log.info("server.stopped")
+
+
+@contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set, for as long as the block lasts."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _announce(gateway: Gateway, address: str) -> None:
+    if gateway.first_key is not None:
+        sys.stdout.write(f"{gateway.first_key}\n")
+        sys.stdout.flush()
+    log.info("server.started", address=address, store=gateway.settings.store.url, version=version())
+    if gateway.settings.log.format == "json":
+        return
+    notes.print(f"Heliograph {version()} is ready", style="bold")
+    for name, path in (("log", "/log"), ("mailbox", "/mailbox"), ("API", "/docs")):
+        notes.print(f"  {name:<8} {address}{path}", markup=False)
+    if gateway.first_key is not None:
+        notes.print("  The line on standard output is the first API key; it is not shown again.")

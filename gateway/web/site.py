@@ -1,0 +1,68 @@
+"""Every page beside the API: the console, and what the links in messages open."""
+
+from pathlib import Path
+from typing import Final, Protocol
+
+from aiohttp import web
+
+from gateway.delivery.unsubscribe import Unsubscriber
+from gateway.localization.catalogs import CatalogLibrary
+from gateway.ports import Clock, LogStore, MailboxStore
+from gateway.resources import shipped_templates
+from gateway.settings import Settings
+from gateway.web.console.routes import console_routes
+from gateway.web.pages.environment import Pages
+from gateway.web.public.preferences import preference_routes
+
+_BRAND: Final = "_layouts/brand.txt"
+_NO_BRAND: Final = "Heliograph"
+
+
+class Site(Protocol):
+    """The running gateway, as far as pages need it."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that it was started with."""
+
+    @property
+    def clock(self) -> Clock:
+        """Its clock."""
+
+    @property
+    def page_catalogs(self) -> CatalogLibrary:
+        """The translations of the pages: the gettext domain `console`."""
+
+    @property
+    def log(self) -> LogStore:
+        """The delivery log."""
+
+    @property
+    def mailbox(self) -> MailboxStore:
+        """What went out through the mailbox."""
+
+    @property
+    def unsubscriber(self) -> Unsubscriber:
+        """What the links in messages do."""
+
+
+def page_routes(site: Site) -> list[web.RouteDef]:
+    """The routes of all pages."""
+    settings = site.settings
+    pages = Pages(catalogs=site.page_catalogs, clock=site.clock, timezone=settings.policy.default_timezone)
+    return [
+        *console_routes(pages=pages, settings=settings, log=site.log, mailbox=site.mailbox, clock=site.clock),
+        *preference_routes(
+            pages=pages,
+            unsubscriber=site.unsubscriber,
+            brand=_brand(settings.content.templates or shipped_templates()),
+        ),
+    ]
+
+
+def _brand(templates: Path) -> str:
+    """Who speaks, as the messages' own layout says it."""
+    try:
+        return (templates / _BRAND).read_text(encoding="utf-8").strip() or _NO_BRAND
+    except OSError:
+        return _NO_BRAND

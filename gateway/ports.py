@@ -338,7 +338,10 @@ class SteeringStore(Protocol):
     """What people do to messages by hand; each with who and why in the timeline."""
 
     async def cancel(self, message_id: MessageId, service_id: ServiceId | None, event: Event) -> MessageRecord:
-        """Cancel every delivery of the message. Raises Conflict `too_late` when a provider was or may be called."""
+        """Cancel every delivery of the message; each has a `delivery.cancelled` with the event's instant and data.
+
+        Raises NotFound, and Conflict `too_late` when a provider was or may be called.
+        """
 
     async def retry(self, message_id: MessageId, service_id: ServiceId | None, new: NewDelivery, event: Event) -> None:
         """Add a delivery for another try. Raises Conflict unless the last one on that channel failed for good."""

@@ -113,7 +113,7 @@ class Accepting:
 
     async def oldest_due(self, now: datetime) -> datetime | None:
         """When the longest-waiting claimable delivery fell due; None when nothing waits."""
-        due = await self._database.reader.run(first_due)
+        due = await self._database.lookups.run(first_due)
         return due if due is not None and due <= now else None
 
 

@@ -128,7 +128,7 @@ class Dispatch:
 
     async def next_due(self) -> datetime | None:
         """When the next waiting delivery falls due; None when nothing waits."""
-        return await self._database.reader.run(first_due)
+        return await self._database.lookups.run(first_due)
 
     def _claim_all(self, driver: sqlite3.Connection, demands: Sequence[_Demand]) -> Sequence[Sequence[Claim]]:
         claims = []
@@ -147,7 +147,7 @@ def make_facts_batcher(database: Database) -> FactsBatcher:
 
     async def flush(asked: Sequence[Sequence[Claim]]) -> Sequence[Mapping[DeliveryId, StoredFacts]]:
         claims = [claim for group in asked for claim in group]
-        found = await database.reader.run(lambda driver: read_facts(driver, claims))
+        found = await database.lookups.run(lambda driver: read_facts(driver, claims))
         return [{claim.delivery.id: found[claim.delivery.id] for claim in group} for group in asked]
 
     return Batcher(flush)

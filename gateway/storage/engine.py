@@ -16,7 +16,7 @@ Failures of the store come out as `Unavailable`, those of constraints as `sqlalc
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -37,6 +37,7 @@ T = TypeVar("T")
 BUSY_SECONDS: Final = 4.0
 """How long a writer waits for another process; two such waits in a row stay below ten seconds."""
 _READERS: Final = 4
+_LOOKUPS: Final = 2
 _CACHE_KIB: Final = 16_384
 _CHECKPOINT_PAGES: Final = 4_000
 _STATEMENTS: Final = 512
@@ -179,12 +180,13 @@ class Writer:
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Call `work` in the driver's thread, inside one write transaction; durable when it returns.
 
-        The transaction is carried through even if the caller is cancelled meanwhile.
+        Once begun it is carried through, even if the caller is cancelled meanwhile: what comes next stands behind
+        it in the driver's thread.
         """
         with translated():
             async with self._turn:
                 connection = await self._open()
-                return await _finish(run_on(connection, lambda driver: _commit(driver, work)))
+                return await run_on(connection, lambda driver: _commit(driver, work))
 
     async def _open(self) -> AsyncConnection:
         if self._connection is None or self._connection.invalidated:
@@ -197,16 +199,6 @@ class Writer:
             if self._connection is not None:
                 await self._connection.close()
                 self._connection = None
-
-
-async def _finish(call: Coroutine[Any, Any, T]) -> T:
-    """Await it to its end even when cancelled, so that the turn passes on only after COMMIT or ROLLBACK."""
-    task = asyncio.ensure_future(call)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def _commit(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -223,13 +215,15 @@ def _commit(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection],
 
 
 class Database:
-    """One open SQLite file: its reader and its writer."""
+    """One open SQLite file: its readers and its writer."""
 
-    def __init__(self, path: Path, reader: AsyncEngine, writer: AsyncEngine) -> None:
+    def __init__(self, path: Path, reader: AsyncEngine, lookups: AsyncEngine, writer: AsyncEngine) -> None:
         self.path = path
         self.reader = Reader(reader)
+        self.lookups = Reader(lookups)
+        """For the hot path's short reads, so that they never stand behind somebody's long search."""
         self.writer = Writer(writer)
-        self._engines = (reader, writer)
+        self._engines = (reader, lookups, writer)
 
     async def aclose(self) -> None:
         """Close every connection and end their threads; aiosqlite's would else keep the process alive."""
@@ -255,5 +249,6 @@ def open_database(path: Path) -> Database:
     return Database(
         path,
         reader=_make_engine(path, _READERS, begin="BEGIN", read_only=True),
+        lookups=_make_engine(path, _LOOKUPS, begin="BEGIN", read_only=True),
         writer=_make_engine(path, 1, begin="BEGIN IMMEDIATE", read_only=False),
     )

@@ -60,7 +60,7 @@ class Leases:
         unknown_after: timedelta,
     ) -> None:
         self._writer = database.writer
-        self._reader = database.reader
+        self._reader = database.lookups
         self._locks = locks
         self._clock = clock
         self._idempotent = frozenset(idempotent_providers)

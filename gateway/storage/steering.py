@@ -31,6 +31,7 @@ _MAY_HAVE_GONE: Final = frozenset(
         DeliveryStatus.UNKNOWN,
     }
 )
+_CANCELLED: Final = "delivery.cancelled"
 _FAILED: Final = frozenset({DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED})
 
 
@@ -41,7 +42,7 @@ class Steering:
         self._writer = database.writer
 
     async def cancel(self, message_id: MessageId, service_id: ServiceId | None, event: Event) -> MessageRecord:
-        """Cancel every delivery of the message; the event is written for each of them.
+        """Cancel every delivery of the message; each has a `delivery.cancelled` with the event's instant and data.
 
         A message all of whose deliveries ended without a provider's help is answered as it stands. Raises
         NotFound, and Conflict `too_late` when a provider was or may be called.
@@ -66,7 +67,8 @@ def _cancel(
     for number, delivery in enumerate(waiting):
         driver.execute(_CANCEL, (event.data.get("reason"), at, delivery.id))
         event_id = event.id if number == 0 else EventId(make_id(EVENT, event.at))
-        insert_events(driver, [event_row(replace(event, id=event_id, delivery_id=delivery.id))])
+        told = replace(event, id=event_id, delivery_id=delivery.id, type=_CANCELLED)
+        insert_events(driver, [event_row(told)])
     if waiting:
         driver.execute(_FORGET, (message_id,))
         refresh_status(driver, [message_id])

@@ -468,7 +468,7 @@ async def test_a_worker_that_leaves_gives_back_what_it_does_not_send(store: Sqli
 
 async def test_a_waiting_message_is_cancelled_under_the_hands_of_its_worker(store: SqliteStore) -> None:
     claim = await claim_one(store, new_message(secrets={"code": "1"}))
-    event = new_event(claim.message, "delivery.cancelled", data={"by": "ops"})
+    event = new_event(claim.message, "message.cancelled", data={"by": "ops"})
 
     record = await store.steering.cancel(claim.message.id, SERVICE, event)
 

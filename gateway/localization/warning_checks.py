@@ -104,7 +104,7 @@ def _check_ends(subject: Subject) -> Iterator[Finding]:
 
 
 def _ending(text: str) -> str:
-    bare = text.rstrip(" \u00a0\u202f\u200e\u200f\u2069\"'»”’)）」")
+    bare = text.rstrip(" \u00a0\u202f\u200e\u200f\u2069\"'»”“’‘)）」")
     if bare.endswith("..."):
         return "…"
     return _ENDINGS.get(bare[-1:], "")
@@ -147,13 +147,15 @@ def _check_words(subject: Subject) -> Iterator[Finding]:
 
 def _check_scripts(subject: Subject) -> Iterator[Finding]:
     names = _SCRIPT_NAMES.get(maximize(subtags_of(subject.locale)).script or "")
+    known = {word for source in subject.sources for word in _WORD.findall(source)}
     for text in subject.entry.msgstr:
         prose = _prose(text)
         for word in _WORD.findall(prose):
             scripts = {_script(letter) for letter in word} & {"LATIN", "CYRILLIC", "GREEK"}
             if len(scripts) > 1:
                 yield _warning("mixed-script", subject, f"{word!r} mixes {' and '.join(sorted(scripts))} letters")
-        letters = [letter for word in _WORD.findall(prose) for letter in word]
+        # Names that the source has too are written in its script.
+        letters = [letter for word in _WORD.findall(prose) if word not in known for letter in word]
         if names and len(letters) >= 8:
             own = sum(unicodedata.name(letter, "").startswith(names) for letter in letters)
             if own * 2 < len(letters):

@@ -2,9 +2,9 @@
 
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, assert_never
@@ -106,7 +106,7 @@ class Gateway:
     previewer: Previewer
     steering: Steering
     unsubscriber: Unsubscriber
-    first_key: str | None
+    first_key: str | None = field(repr=False)
     """The key that the first start made, to be printed once; None at every later start."""
 
     @property
@@ -141,17 +141,20 @@ class Gateway:
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings, *, work: bool = True, clock: Clock | None = None) -> AsyncIterator[Gateway]:
+async def open_gateway(
+    settings: Settings, *, work: bool = True, clock: Clock | None = None, further: Collection[Provider] = ()
+) -> AsyncIterator[Gateway]:
     """Open everything that the settings name, and close it in the opposite order.
 
     The store's tables are brought up to date first. Without `work` nothing is claimed: messages are accepted and
-    wait. Leaving the block finishes the calls under way. Raises ConfigurationError before anything is sent.
+    wait. `further` providers serve beside the configured ones. Leaving the block finishes the calls under way.
+    Raises ConfigurationError before anything is sent.
     """
     clock, metrics, wake = clock or SystemClock(), Metrics(), Doorbell()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(_open_store(settings, clock))
+        store = await stack.enter_async_context(_open_store(settings, clock, further))
         templates, catalogs, page_catalogs = await _open_content(settings, metrics, stack)
-        providers = await _open_providers(settings, store, clock, stack)
+        providers = await _open_providers(settings, store, clock, stack, further)
         routing = _make_routing(settings, providers)
         renderer = Renderer(templates, catalogs, FallbackReport(metrics))
         links = UnsubscribeLinks(_secret(settings), settings.public_url)
@@ -213,13 +216,13 @@ async def open_services(settings: Settings) -> AsyncIterator[ServiceStore]:
     Logs go where the settings say, which is never standard output: a command's data stands there alone.
     """
     configure_logs(settings.log)
-    async with _open_store(settings, SystemClock()) as store:
+    async with _open_store(settings, SystemClock(), ()) as store:
         yield store.services
 
 
 async def upgrade_store(settings: Settings) -> None:
     """Bring the store's tables up to date; safe to repeat and to run from many places."""
-    async with _open_store(settings, SystemClock()):
+    async with _open_store(settings, SystemClock(), ()):
         pass
 
 
@@ -236,12 +239,15 @@ async def read_revisions(settings: Settings) -> tuple[str | None, str]:
         await database.aclose()
 
 
-def _open_store(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[SqliteStore]:
+def _open_store(
+    settings: Settings, clock: Clock, further: Collection[Provider]
+) -> AbstractAsyncContextManager[SqliteStore]:
     mailboxes = {name for name, one in settings.providers.items() if isinstance(one, MailboxProviderSettings)}
+    others = {provider.name for provider in further if provider.capabilities.idempotent}
     return open_store(
         settings.store.url,
         clock,
-        idempotent_providers=mailboxes | {_mailbox_name(settings)},
+        idempotent_providers=mailboxes | others | {_mailbox_name(settings)},
         unknown_after=settings.delivery.unknown_after,
     )
 
@@ -290,21 +296,23 @@ def _mailbox_name(settings: Settings) -> str:
 
 
 async def _open_providers(
-    settings: Settings, store: SqliteStore, clock: Clock, stack: AsyncExitStack
+    settings: Settings, store: SqliteStore, clock: Clock, stack: AsyncExitStack, further: Collection[Provider]
 ) -> Mapping[str, Provider]:
     configured = dict(settings.providers)
     configured.setdefault(_mailbox_name(settings), MailboxProviderSettings(kind="mailbox"))
-    providers: dict[str, Provider] = {}
+    providers: dict[str, Provider] = {provider.name: provider for provider in further}
+    for provider in further:
+        stack.push_async_callback(provider.aclose)
     for name, one in configured.items():
         match one:
             case MailboxProviderSettings():
-                provider: Provider = await _open_mailbox(name, one, store, clock)
+                opened: Provider = await _open_mailbox(name, one, store, clock)
             case SmtpProviderSettings():
-                provider = SmtpProvider(name, _smtp_settings(one))
+                opened = SmtpProvider(name, _smtp_settings(one))
             case never:
                 assert_never(never)
-        stack.push_async_callback(provider.aclose)
-        providers[name] = provider
+        stack.push_async_callback(opened.aclose)
+        providers[name] = opened
     return providers
 
 

@@ -69,7 +69,8 @@ class Previewer:
         content = self._renderer.render(pin, template, channel, resolution, given)
         told: JsonObject = {
             "requested": resolution.requested,
-            "resolved": content.locale,
+            # A pseudo-locale is formatted as the language that it distorts, and its content says so.
+            "resolved": resolution.resolved if len(resolution.languages) == 1 else content.locale,
             "missing": list(resolution.missing),
         }
         return {"locale": told, "content": content_json(content)}

@@ -23,6 +23,7 @@ from gateway.delivery.explain import Explainer
 from gateway.delivery.fallbacks import FallbackReport
 from gateway.delivery.links import UnsubscribeLinks
 from gateway.delivery.preview import Previewer
+from gateway.delivery.readiness import ReadinessCheck
 from gateway.delivery.recovery import Sweeper
 from gateway.delivery.retry import RetryPolicy
 from gateway.delivery.routing import Health, Route, RoutingTable
@@ -106,6 +107,7 @@ class Gateway:
     previewer: Previewer
     steering: Steering
     unsubscriber: Unsubscriber
+    readiness: ReadinessCheck
     first_key: str | None = field(repr=False)
     """The key that the first start made, to be printed once; None at every later start."""
 
@@ -201,11 +203,13 @@ async def open_gateway(
                 templates=templates,
                 clock=clock,
             ),
+            readiness=ReadinessCheck(store=store.condition, templates=templates, catalogs=catalogs, clock=clock),
             first_key=await _make_first_key(store.services, clock),
         )
         if work:
             dispatcher = _make_dispatcher(gateway, composer, senders)
-            await stack.enter_async_context(_make_worker(gateway, dispatcher, wake))
+            worker = await stack.enter_async_context(_make_worker(gateway, dispatcher, wake))
+            gateway.readiness.watch(lambda: worker.is_working)
         yield gateway
 
 

@@ -458,6 +458,27 @@ class ServiceStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreCondition:
+    """How a store is, as of a commit that it has just made."""
+
+    revision: str
+    """Of its tables."""
+    is_current: bool
+    """Whether that is the revision that this code needs."""
+    engine: str
+    """Such as `SQLite 3.51.3`."""
+    warnings: tuple[str, ...]
+    """What operators should know of it."""
+
+
+class ConditionStore(Protocol):
+    """Asks a store how it is."""
+
+    async def probe(self) -> StoreCondition:
+        """Make one durable commit. Raises Unavailable when it cannot commit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxItem:
     """One thing that the mailbox was given, as its reader would get it."""
 

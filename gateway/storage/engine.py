@@ -41,7 +41,7 @@ _LOOKUPS: Final = 2
 _CACHE_KIB: Final = 16_384
 _CHECKPOINT_PAGES: Final = 4_000
 _STATEMENTS: Final = 512
-_WAL_RESET_MENDED: Final = (3, 51, 3)
+WAL_RESET_MENDED: Final = (3, 51, 3)
 """Older libraries may corrupt a file that two connections write and checkpoint at once (sqlite.org/wal.html)."""
 
 
@@ -234,11 +234,11 @@ class Database:
 
 def open_database(path: Path) -> Database:
     """Prepare the file (made readable by its owner only) and its engines; connections open at first use."""
-    if sqlite3.sqlite_version_info < _WAL_RESET_MENDED:
+    if sqlite3.sqlite_version_info < WAL_RESET_MENDED:
         log.warning(
             "store.sqlite_has_wal_reset_defect",
             version=sqlite3.sqlite_version,
-            mended_in=".".join(map(str, _WAL_RESET_MENDED)),
+            mended_in=".".join(map(str, WAL_RESET_MENDED)),
             advice="let one process only use this file, or upgrade the SQLite library",
         )
     try:

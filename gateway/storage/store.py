@@ -10,6 +10,7 @@ from gateway.ports import Clock
 from gateway.storage import migrations
 from gateway.storage.accept import Accepting
 from gateway.storage.commit import GroupCommit
+from gateway.storage.condition import Condition
 from gateway.storage.consents import Consents
 from gateway.storage.dispatch import Dispatch, make_facts_batcher
 from gateway.storage.engine import Database, database_path, open_database
@@ -40,6 +41,7 @@ class SqliteStore:
     suppressions: Suppressions
     services: Services
     mailbox: Mailbox
+    condition: Condition
 
 
 @asynccontextmanager
@@ -78,6 +80,7 @@ async def open_store(
                 suppressions=Suppressions(database),
                 services=Services(database),
                 mailbox=Mailbox(database, commit),
+                condition=Condition(database),
             )
     finally:
         locks.close()

@@ -5,8 +5,8 @@ from typing import Final
 from gateway.web.problems import RequestRefused
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_LIVENESS: Final = "/healthz"
-"""Answered even then: being busy is no reason to be restarted."""
+_ALWAYS_ANSWERED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Answered even then: being busy is no reason to be restarted, and one wants to see it."""
 _DRAINING_RETRY_SECONDS: Final = 5.0
 _BUSY_RETRY_SECONDS: Final = 1.0
 
@@ -31,7 +31,7 @@ class Admission:
             raise RequestRefused(
                 "draining", "This process is stopping; try again.", retry_after_seconds=_DRAINING_RETRY_SECONDS
             )
-        if self.under_way > self._most_at_once and path != _LIVENESS:
+        if self.under_way > self._most_at_once and path not in _ALWAYS_ANSWERED:
             raise RequestRefused(
                 "busy", "Too many requests are under way here.", retry_after_seconds=_BUSY_RETRY_SECONDS
             )

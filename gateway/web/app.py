@@ -6,7 +6,18 @@ from typing import Final
 from aiohttp import web
 
 from gateway.web.admission import Admission
-from gateway.web.api import batch, consents, explain, messages, recipients, steering, suppressions, templates
+from gateway.web.api import (
+    batch,
+    consents,
+    explain,
+    health,
+    messages,
+    metrics,
+    recipients,
+    steering,
+    suppressions,
+    templates,
+)
 from gateway.web.auth import Authenticator
 from gateway.web.documentation import documentation_routes
 from gateway.web.endpoints import Endpoint, Guards, bind
@@ -29,6 +40,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *recipients.ENDPOINTS,
     *consents.ENDPOINTS,
     *suppressions.ENDPOINTS,
+    *health.ENDPOINTS,
+    *metrics.ENDPOINTS,
 )
 """The whole API, in the order of its document."""
 

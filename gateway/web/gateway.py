@@ -5,6 +5,7 @@ from typing import Protocol
 from gateway.delivery.accept import Acceptor
 from gateway.delivery.explain import Explainer
 from gateway.delivery.preview import Previewer
+from gateway.delivery.readiness import ReadinessCheck
 from gateway.delivery.steering import Steering
 from gateway.metrics import Metrics
 from gateway.ports import Clock, ConsentStore, LogStore, RecipientStore, ServiceStore, SuppressionStore
@@ -66,3 +67,7 @@ class Gateway(Protocol):
     @property
     def previewer(self) -> Previewer:
         """Shows templates."""
+
+    @property
+    def readiness(self) -> ReadinessCheck:
+        """Whether it can do its work."""

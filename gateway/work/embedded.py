@@ -85,6 +85,11 @@ class Worker:
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False
 
+    @property
+    def is_working(self) -> bool:
+        """Whether it claims what falls due: its loops run and it was not told to stop."""
+        return not self._stopping and bool(self._loops) and not any(loop.done() for loop in self._loops)
+
     async def __aenter__(self) -> Self:
         await self._join()
         await self._sweeper.sweep(self._id)

@@ -1,0 +1,84 @@
+"""Whether this process can do its work now, and what operators should know although it can."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pytz
+
+from gateway.errors import Unavailable
+from gateway.localization.catalogs import CatalogLibrary
+from gateway.ports import Clock, ConditionStore, StoreCondition
+from gateway.rendering.registry import TemplateLibrary
+
+_TIMEZONES: Final = str(vars(pytz)["OLSON_VERSION"])
+_BELIEVED_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """The answer of one check."""
+
+    store: StoreCondition | None
+    """None when it cannot commit."""
+    store_problem: str | None
+    is_working: bool | None
+    """Whether the worker claims what is due; None where this process has none."""
+    broken_catalogs: Mapping[str, str]
+    """Locale → what is wrong; the last good one serves, if there was one."""
+    broken_templates: Mapping[str, str]
+    timezone_database: str
+    """Release of the IANA database, such as `2026b`."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether messages are taken and handed over; broken texts and warnings do not stop that."""
+        return self.store is not None and self.store.is_current and self.is_working is not False
+
+
+class ReadinessCheck:
+    """Asks the store by a real commit, at most once a second however often it is asked itself."""
+
+    def __init__(
+        self, *, store: ConditionStore, templates: TemplateLibrary, catalogs: CatalogLibrary, clock: Clock
+    ) -> None:
+        self._store = store
+        self._templates = templates
+        self._catalogs = catalogs
+        self._clock = clock
+        self._is_working: Callable[[], bool] | None = None
+        self._asking = asyncio.Lock()
+        self._asked_at: float | None = None
+        self._condition: StoreCondition | None = None
+        self._problem: str | None = None
+
+    def watch(self, is_working: Callable[[], bool]) -> None:
+        """This process has a worker; ask so whether it works."""
+        self._is_working = is_working
+
+    async def check(self) -> Readiness:
+        """How it stands now; never raises for what it finds."""
+        async with self._asking:
+            now = self._clock.monotonic()
+            if self._asked_at is None or now - self._asked_at >= _BELIEVED_SECONDS:
+                await self._probe()
+                self._asked_at = self._clock.monotonic()
+        return Readiness(
+            store=self._condition,
+            store_problem=self._problem,
+            is_working=None if self._is_working is None else self._is_working(),
+            broken_catalogs=self._catalogs.snapshot.broken,
+            broken_templates=self._templates.snapshot.broken,
+            timezone_database=_TIMEZONES,
+        )
+
+    async def _probe(self) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                self._condition, self._problem = await self._store.probe(), None
+        except Unavailable as error:
+            self._condition, self._problem = None, error.message
+        except TimeoutError:
+            self._condition, self._problem = None, f"no commit within {_PATIENCE_SECONDS:g} s"

@@ -1,0 +1,29 @@
+"""`/metrics`: for Prometheus."""
+
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import generate_latest
+
+from gateway.web.endpoints import Answer, Call, Nothing, endpoint
+
+_TEXT: Final = "text/plain"
+_VERSION: Final = "0.0.4"
+"""Of the text format; the one that every scraper reads."""
+
+
+@endpoint(
+    "GET",
+    "/metrics",
+    summary="What it measures",
+    tag="Service",
+    public=True,
+    answers={200: Answer(description="Prometheus text format.", content_type=_TEXT)},
+)
+async def get_metrics(call: Call[Nothing, Nothing]) -> web.StreamResponse:
+    """Counters, gauges and histograms; no label holds an id, a service or an address."""
+    content_type = f"{_TEXT}; version={_VERSION}; charset=utf-8"
+    return web.Response(body=generate_latest(call.gateway.metrics.registry), headers={"Content-Type": content_type})
+
+
+ENDPOINTS: Final = (get_metrics,)

@@ -1,0 +1,142 @@
+"""The real app over a real store, and a client that speaks for a service."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp.test_utils import TestClient, TestServer
+
+from gateway.bootstrap import Gateway, open_gateway
+from gateway.domain import ids
+from gateway.domain.ids import ServiceId, make_id
+from gateway.domain.keys import DEFAULT_SCOPES, Scope, make_token
+from gateway.errors import NotFound
+from gateway.ports import ApiKey, Clock, Service
+from gateway.settings import Settings
+from gateway.web.app import make_app
+
+ORDER_DATA: Mapping[str, Any] = {
+    "order": "A-1009",
+    "total": {"amount": "129.90", "currency": "CAD"},
+    "eta": "2026-12-01",
+}
+"""What the template `order-shipped` takes."""
+ALL_SCOPES = frozenset(Scope)
+
+
+def send_body(**changes: Any) -> dict[str, Any]:
+    """A send request that is accepted; of which a test names only what it is about."""
+    body: dict[str, Any] = {
+        "template": "order-shipped",
+        "to": {"email": "amina@example.org"},
+        "channels": ["email"],
+        "data": dict(ORDER_DATA),
+    }
+    return {**body, **changes}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    """The JSON, or the text where it is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One service's key and the gateway that it calls."""
+
+    client: TestClient[Any, Any]
+    key: str
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> Reply:
+        """Make one call; `raw` is sent as it is, as JSON by its header."""
+        sent = {"Authorization": f"Bearer {self.key}", **self.extra, **(headers or {})}
+        if raw is not None:
+            sent.setdefault("Content-Type", "application/json")
+        async with self.client.request(
+            method, path, json=body, data=raw, headers=sent, params=params, allow_redirects=False
+        ) as response:
+            is_json = response.content_type.endswith("json")
+            read = await (response.json(content_type=None) if is_json else response.text())
+            return Reply(response.status, response.headers, read)
+
+    async def get(self, path: str, **params: str) -> Reply:
+        """Read."""
+        return await self.call("GET", path, params=params)
+
+    async def post(self, path: str, body: Any = None, **headers: str) -> Reply:
+        """Post; header names are given with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.call("POST", path, body, headers=named)
+
+    async def put(self, path: str, body: Any) -> Reply:
+        """Put."""
+        return await self.call("PUT", path, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running gateway behind its HTTP API."""
+
+    gateway: Gateway
+    client: TestClient[Any, Any]
+
+    async def caller(
+        self,
+        service: str = "shop",
+        scopes: Iterable[str] = DEFAULT_SCOPES,
+        *,
+        live: bool = True,
+        rate: float | None = None,
+    ) -> Caller:
+        """A new key of a service, which is made if need be."""
+        services, now = self.gateway.services, self.gateway.clock.now()
+        try:
+            owner = await services.find_service(service)
+        except NotFound:
+            owner = Service(id=ServiceId(make_id(ids.SERVICE, now)), name=service, senders=(), created_at=now)
+            await services.add_service(owner)
+        token = make_token(live=live, now=now)
+        await services.add_key(
+            ApiKey(
+                id=token.id,
+                service_id=owner.id,
+                live=live,
+                scopes=frozenset(scopes),
+                secret_hash=token.secret_hash,
+                rate_per_second=rate,
+                created_at=now,
+                expires_at=None,
+                revoked_at=None,
+            )
+        )
+        return Caller(self.client, token.text)
+
+
+@asynccontextmanager
+async def open_site(
+    folder: Path, *, work: bool = False, clock: Clock | None = None, **sections: Any
+) -> AsyncIterator[Site]:
+    """Open a gateway over a fresh store in `folder`; without `work` messages are accepted and wait."""
+    settings = Settings.model_validate({"store": {"url": f"sqlite:///{folder}/store.db"}, **sections})
+    async with (
+        open_gateway(settings, work=work, clock=clock) as gateway,
+        TestClient(TestServer(make_app(gateway))) as client,
+    ):
+        yield Site(gateway, client)

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import wraps
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated, Final, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 
-notes = Console(stderr=True, highlight=False)
+_PLAIN_WIDTH: Final = 200
+"""Columns of a table that no terminal shows: wide enough for ids to stay whole."""
+
+notes = Console(stderr=True, highlight=False, soft_wrap=True)
 """For people: progress, warnings, errors."""
 
 
@@ -34,7 +37,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(table)
 
 
 def fail(message: str, status: int = 1) -> typer.Exit:

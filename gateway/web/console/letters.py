@@ -13,6 +13,7 @@ from gateway.domain.recipients import JsonValue
 from gateway.localization.locales import UnknownLocale, direction, parse_locale
 from gateway.ports import MailboxItem
 
+_TITLE: Final = 60
 _EXCERPT: Final = 140
 _MOST_LINKS: Final = 40
 
@@ -21,7 +22,10 @@ def letter_json(item: MailboxItem) -> JsonObject:
     """One item for the list and the head of its page."""
     content = item.content
     text = str(content.get("text") or content.get("body") or "")
-    title = str(content.get("subject") or content.get("title") or "") or _excerpt(text)
+    title = str(content.get("subject") or content.get("title") or "")
+    if not title:
+        # A text message has none: its beginning stands for it.
+        title, text = _excerpt(text, _TITLE), ""
     locale = _known_locale(content)
     return {
         "id": item.delivery_id,
@@ -29,7 +33,7 @@ def letter_json(item: MailboxItem) -> JsonObject:
         "sender": item.sender,
         "to": item.to,
         "title": title,
-        "excerpt": _excerpt(text) if title != _excerpt(text) else "",
+        "excerpt": _excerpt(text, _EXCERPT),
         "locale": locale or "",
         "direction": direction(parse_locale(locale)) if locale else "auto",
         "received_at": rfc3339(item.received_at),
@@ -44,9 +48,9 @@ def _known_locale(content: Mapping[str, JsonValue]) -> str | None:
         return None
 
 
-def _excerpt(text: str) -> str:
-    words = " ".join(text[: _EXCERPT * 4].split())
-    return words if len(words) <= _EXCERPT else f"{words[:_EXCERPT].rstrip()}…"
+def _excerpt(text: str, length: int) -> str:
+    words = " ".join(text[: length * 4].split())
+    return words if len(words) <= length else f"{words[:length].rstrip()}…"
 
 
 class _Links(HTMLParser):

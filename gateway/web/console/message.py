@@ -17,7 +17,7 @@ from gateway.web.console.frames import email_frame
 from gateway.web.pages.environment import Pages
 
 _MOST_EVENTS: Final = 500
-_SHOWN_APART: Final = frozenset({"trace", "decision", "reason", "rule", "route"})
+_SHOWN_APART: Final = frozenset({"trace", "decision", "reason", "rule", "route", "channel", "template"})
 """Members of an event's data that the timeline shows in their own place."""
 
 

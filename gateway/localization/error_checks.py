@@ -9,6 +9,8 @@ from gateway.localization.findings import Finding, Severity, Subject, finding
 from gateway.localization.placeholders import read_placeholders
 from gateway.localization.plurals import CHECKED_COUNTS, counts_of_form
 
+_MAX_CHARACTERS = 10_000
+_MAX_TAGS = 200
 _NUMBER_NAMES = frozenset({"count", "n", "num", "number", "shown"})
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
@@ -18,7 +20,8 @@ _UNSAFE = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"(?:https?|ftp)://[^\s<>\"'()\[\]{}«»「」、。，；：！？）】]+|\bwww\.[^\s<>\"'()]+", re.IGNORECASE)
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", re.ASCII)
+# Begins where a word does: a search from every letter would take quadratic time on a long one.
+_EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", re.ASCII)
 _TEMPLATE_MARKS = ("{{", "}}", "{%", "%}", "{#", "#}")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BIDI_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e")
@@ -29,6 +32,10 @@ _POP_ISOLATE = "\u2069"
 def check_errors(subject: Subject) -> Iterator[Finding]:
     """Every error in a translated entry; an untranslated one has none."""
     if not any(subject.entry.msgstr):
+        return
+    longest = max(len(text) for text in (*subject.sources, *subject.entry.msgstr))
+    if longest > _MAX_CHARACTERS:
+        yield _error("max-length", subject, f"{longest:,} characters are more than {_MAX_CHARACTERS:,}")
         return
     yield from _check_forms(subject)
     if all(subject.entry.msgstr):
@@ -121,6 +128,8 @@ class _TagReader(HTMLParser):
 
 def _read_tags(text: str) -> tuple[Counter[tuple[str, ...]], bool]:
     """The tags with their attributes, and whether they nest and close."""
+    if "<" not in text:
+        return Counter(), True
     reader = _TagReader()
     reader.feed(text)
     reader.close()
@@ -130,6 +139,9 @@ def _read_tags(text: str) -> tuple[Counter[tuple[str, ...]], bool]:
 def _check_markup(subject: Subject) -> Iterator[Finding]:
     if not subject.is_html:
         yield from _check_text_markup(subject)
+        return
+    if any(text.count("<") > _MAX_TAGS for text in (*subject.sources, *subject.entry.msgstr)):
+        yield _error("html-tags", subject, f"more than {_MAX_TAGS} tags")
         return
     wanted = [_read_tags(source) for source in subject.sources]
     for text in subject.entry.msgstr:

@@ -30,7 +30,7 @@ class Placeholders:
     """The first `%` that is neither `%%` nor a named placeholder, with what follows it; empty if there is none."""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def read_placeholders(text: str) -> Placeholders:
     """Read the placeholders of a text that newstyle gettext will format with named values."""
     names: dict[str, str] = {}

@@ -17,7 +17,7 @@ from gateway.localization.snapshots import Catalog
 _FORMATTED_AS = {"en-XA": "en", "ar-XB": "ar"}
 _KEPT = re.compile(
     r"%\([^()]*\)[#0\- +.*0-9]*[a-zA-Z]|%%|</?[A-Za-z][^<>]*>|&[A-Za-z#0-9]+;|(?:https?://|www\.)[^\s<>\"]+"
-    r"|[\w.+-]+@[\w-]+\.[\w.-]+"
+    r"|(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 )
 _ACCENTED = str.maketrans(
     "AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXxYyZz", "ÅåƁƀÇçÐðÉéƑƒĜĝĤĥÎîĴĵĶķĻļṀṁÑñÖöÞþǪǫŔŕŠšŢţÛûṼṽŴŵẊẋÝýŽž"

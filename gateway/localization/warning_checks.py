@@ -14,7 +14,10 @@ from gateway.localization.plurals import categories
 from gateway.localization.subtags import maximize
 
 # What is no prose: placeholders, tags, entities, addresses.
-_NOT_PROSE = re.compile(r"%\([^()]*\)[a-zA-Z]|%%|</?[A-Za-z][^<>]*>|&[A-Za-z#0-9]+;|https?://\S+|\S+@\S+\.\S+")
+_NOT_PROSE = re.compile(
+    r"%\([^()]*\)[a-zA-Z]|%%|</?[A-Za-z][^<>]*>|&[A-Za-z#0-9]+;|https?://\S+"
+    r"|(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+)
 _WORD = re.compile(r"[^\W\d_]+")
 _ENDINGS = {
     **dict.fromkeys(".。।۔｡។።", "."),

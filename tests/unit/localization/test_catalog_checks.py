@@ -1,5 +1,7 @@
 """Each documented check, with an entry that it must find and one that it must let pass."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,8 @@ ERRORS = {
     "newline-edge at the end": ("de", entry("Hi", "Hallo\\n")),
     "header-control-char": ("de", entry("Your code", "Dein\\nBcc: x@y.z", place=SUBJECT)),
     "header-control-char U+2028": ("de", entry("Your code", "Dein\u2028Code", place="t/push/title.txt")),
+    "max-length": ("de", entry("A", "a" * 10_001)),
+    "html-tags by the hundred": ("de", entry("A", "<b></b>" * 101, place=HTML)),
     "bidi-control an override": ("he", entry("A", "\u202eא")),
     "bidi-control an open isolate": ("he", entry("%(n)s", "\u2068%(n)s")),
     "bidi-control a closed one that was not open": ("he", entry("%(n)s", "%(n)s\u2069\u2068")),
@@ -201,6 +205,17 @@ def test_a_finding_names_entry_context_and_line() -> None:
 
     assert (found.entry, found.context, found.line) == ("Hi %(name)s", "menu", 9)
     assert "%(name)s" in found.message
+
+
+@pytest.mark.parametrize("piece", ["a", "a@", "<", "<!--", "&", "%(", "%", "é ", "\u2068", "a.b@c.", "https://", "{{"])
+def test_checks_take_linear_time_on_hostile_texts(piece: str) -> None:
+    hostile = (piece * 10_000)[:10_000]
+    body = "".join(entry(f"A{number}", hostile, place=HTML) for number in range(20))
+
+    started = time.process_time()
+    check("de", body)
+
+    assert time.process_time() - started < 5
 
 
 @given(text=st.text(st.sampled_from("%()sdn0.*# a"), max_size=12))

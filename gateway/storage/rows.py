@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from gateway.domain.ids import (
     AttemptId,
     ConsentId,
@@ -35,7 +37,7 @@ _SEARCH_LENGTH: Final = 2_000
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def names(table: Any, prefix: str = "") -> str:
+def names(table: sa.Table, prefix: str = "") -> str:
     """The table's columns for a SELECT, in the order that the functions here expect."""
     return ",".join(f'{prefix}"{column.name}"' for column in table.columns)
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.storage import accept, dispatch, facts, leases, records, standing, tables
+from gateway.storage import accept, claims, facts, leases, records, standing, tables
 from gateway.storage.statements import Insert, chunks, select_in
 
 
@@ -34,9 +34,9 @@ def test_what_is_inserted_is_selected(rows: list[tuple[int, str]]) -> None:
 
 
 HOT = {
-    "due": (dispatch._DUE, 0),
-    "claimed": (dispatch._CLAIMED, 1),
-    "held": (dispatch._HELD, 1),
+    "due": (claims._DUE, 0),
+    "claimed": (claims._CLAIMED, 1),
+    "held": (claims._HELD, 1),
     "recipients": (facts._RECIPIENTS, 2),
     "consents": (facts._CONSENTS, 3),
     "suppressions": (facts.SUPPRESSIONS, 2),

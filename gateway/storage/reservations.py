@@ -1,0 +1,117 @@
+"""Intents to call a provider, written before the call; the last look for suppressions is in the same transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.domain.ids import DeliveryId
+from gateway.domain.lifecycle import DeliveryStatus, can_advance
+from gateway.domain.messages import Content
+from gateway.domain.recipients import Channel
+from gateway.ports import Reservation
+from gateway.storage import tables
+from gateway.storage.accept import insert_events
+from gateway.storage.claims import still_held
+from gateway.storage.documents import content_document, dump, versions_document
+from gateway.storage.facts import SUPPRESSIONS
+from gateway.storage.rows import (
+    attempt_row,
+    event_row,
+    suppression_of,
+)
+from gateway.storage.standing import refresh_status
+from gateway.storage.statements import Insert, Row, select_in
+from gateway.storage.tables import to_micros
+
+_RESERVE: Final = (
+    "UPDATE deliveries SET status = 'sending', reason = NULL, not_before = NULL, provider = ?, attempts = ?,"
+    " address = ?, sender = ?, updated_at = ? WHERE id = ?"
+)
+_RENDERED: Final = (
+    "UPDATE messages SET locale = ?, versions = ?,"
+    " search = CASE WHEN instr(search, ?) THEN search ELSE search || ' ' || ? END WHERE id = ?"
+)
+_insert_contents: Final = Insert(
+    tables.contents, suffix=" ON CONFLICT (delivery_id) DO UPDATE SET content = excluded.content"
+)
+_insert_attempts: Final = Insert(tables.attempts)
+
+
+def reserve_all(driver: sqlite3.Connection, reservations: Sequence[Reservation]) -> Sequence[bool]:
+    """Commit to each call that may still be made: its attempt, its content and the status `sending`."""
+    held = still_held(driver, [reservation.claim for reservation in reservations])
+    suppressed = _newly_suppressed(driver, reservations)
+    granted = [
+        status is not None
+        and can_advance(status, DeliveryStatus.SENDING)
+        and reservation.claim.delivery.id not in suppressed
+        for status, reservation in zip(held, reservations, strict=True)
+    ]
+    taken = [reservation for reservation, yes in zip(reservations, granted, strict=True) if yes]
+    driver.executemany(_RESERVE, [_reserve_row(reservation) for reservation in taken])
+    driver.executemany(_RENDERED, [_rendered_row(reservation) for reservation in taken])
+    _insert_attempts(driver, [attempt_row(reservation.attempt) for reservation in taken])
+    _insert_contents(
+        driver,
+        [(reservation.claim.delivery.id, dump(content_document(reservation.content))) for reservation in taken],
+    )
+    insert_events(driver, [event_row(event) for reservation in taken for event in reservation.events])
+    refresh_status(driver, [reservation.claim.message.id for reservation in taken])
+    return granted
+
+
+def _newly_suppressed(driver: sqlite3.Connection, reservations: Sequence[Reservation]) -> set[DeliveryId]:
+    """Deliveries that a suppression forbids which their decision did not know."""
+    keys = {
+        (reservation.claim.delivery.channel.value, address)
+        for reservation in reservations
+        for address in reservation.addresses
+    }
+    by_address: dict[tuple[str, str], list[Row]] = {}
+    for row in select_in(driver, SUPPRESSIONS, list(keys)):
+        by_address.setdefault((row[1], row[2]), []).append(row)
+    if not by_address:
+        return set()
+    return {
+        reservation.claim.delivery.id
+        for reservation in reservations
+        for address in reservation.addresses
+        for row in by_address.get((reservation.claim.delivery.channel.value, address), ())
+        if _forbids(row, reservation)
+    }
+
+
+def _forbids(row: Row, reservation: Reservation) -> bool:
+    suppression, message = suppression_of(row), reservation.claim.message
+    return suppression.id not in reservation.suppressions_seen and suppression.forbids(
+        message.category, message.topic, reservation.attempt.started_at
+    )
+
+
+def _reserve_row(reservation: Reservation) -> Row:
+    attempt, delivery = reservation.attempt, reservation.claim.delivery
+    address = None if delivery.channel is Channel.PUSH else next(iter(reservation.addresses), None)
+    return (
+        attempt.provider,
+        attempt.number,
+        address,
+        reservation.sender,
+        to_micros(attempt.started_at),
+        delivery.id,
+    )
+
+
+def _rendered_row(reservation: Reservation) -> Row:
+    versions, headline = reservation.versions, _headline(reservation.content).lower()
+    return (
+        versions.resolved_locale,
+        dump(versions_document(versions)),
+        headline,
+        headline,
+        reservation.claim.message.id,
+    )
+
+
+def _headline(content: Content) -> str:
+    """What the log's free-text filter knows of a content."""
+    return str(getattr(content, "subject", "") or getattr(content, "title", ""))

@@ -1,0 +1,100 @@
+"""What claims came to: statuses, attempts, events and all that follows from them, in one transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.domain.lifecycle import DeliveryStatus, advance
+from gateway.ports import Step
+from gateway.storage import tables
+from gateway.storage.accept import insert_deliveries, insert_events
+from gateway.storage.claims import still_held
+from gateway.storage.documents import dump, result_document
+from gateway.storage.rows import (
+    delivery_row,
+    event_row,
+    suppression_row,
+)
+from gateway.storage.standing import refresh_status
+from gateway.storage.statements import Insert, Row
+from gateway.storage.tables import to_micros
+
+_RECORD: Final = (
+    "UPDATE deliveries SET status = ?, reason = ?, due_at = ?, not_before = ?,"
+    " provider_message_id = coalesce(?, provider_message_id), lease_owner = NULL, updated_at = ? WHERE id = ?"
+)
+_FINISH: Final = "UPDATE attempts SET finished_at = ?, outcome = ?, result = ? WHERE delivery_id = ? AND number = ?"
+_DROP_SECRETS: Final = (
+    "UPDATE messages SET secrets = NULL, secrets_dropped = 1 WHERE id = ? AND secrets IS NOT NULL AND NOT EXISTS"
+    # Under `all` another channel may still have to be rendered.
+    " (SELECT 1 FROM deliveries WHERE message_id = messages.id AND due_at IS NOT NULL)"
+)
+_insert_suppressions: Final = Insert(
+    tables.suppressions,
+    # What stands already and lasts as long stays as it is, with its own evidence.
+    suffix=" ON CONFLICT (channel, address, reason, scope) DO UPDATE SET evidence = excluded.evidence,"
+    " expires_at = excluded.expires_at WHERE expires_at IS NOT NULL"
+    " AND (excluded.expires_at IS NULL OR excluded.expires_at > expires_at)",
+)
+
+_WAITING: Final = frozenset(
+    {DeliveryStatus.ACCEPTED, DeliveryStatus.SCHEDULED, DeliveryStatus.HELD, DeliveryStatus.QUEUED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamped:
+    """A step with the instant at which it is written."""
+
+    step: Step
+    now: int
+
+
+def record_all(driver: sqlite3.Connection, stamped: Sequence[Stamped]) -> Sequence[bool]:
+    """Write what each claim came to and give it back, unless it is another's by now."""
+    held = still_held(driver, [item.step.claim for item in stamped])
+    kept = [(item, status) for item, status in zip(stamped, held, strict=True) if status is not None]
+    steps = [item.step for item, _ in kept]
+    driver.executemany(_RECORD, [_record_row(item, status) for item, status in kept])
+    driver.executemany(_FINISH, [row for step in steps for row in _finish_rows(step)])
+    insert_events(driver, [event_row(event) for step in steps for event in step.events])
+    insert_deliveries(
+        driver,
+        [delivery_row(step.next_delivery, step.claim.message) for step in steps if step.next_delivery is not None],
+    )
+    _insert_suppressions(driver, [suppression_row(step.suppression) for step in steps if step.suppression])
+    driver.executemany(_DROP_SECRETS, [(step.claim.message.id,) for step in steps if step.drop_secrets])
+    refresh_status(driver, [step.claim.message.id for step in steps])
+    return [status is not None for status in held]
+
+
+def _record_row(item: Stamped, current: DeliveryStatus) -> Row:
+    step = item.step
+    status = advance(current, step.status)
+    due_at = None if step.due_at is None else to_micros(step.due_at)
+    return (
+        status.value,
+        step.reason,
+        due_at,
+        due_at if status in _WAITING else None,
+        step.provider_message_id,
+        item.now,
+        step.claim.delivery.id,
+    )
+
+
+def _finish_rows(step: Step) -> list[Row]:
+    attempt = step.attempt
+    if attempt is None or attempt.finished_at is None:
+        return []
+    result: Any = attempt.result
+    return [
+        (
+            to_micros(attempt.finished_at),
+            None if result is None else result.outcome.value,
+            None if result is None else dump(result_document(result)),
+            attempt.delivery_id,
+            attempt.number,
+        )
+    ]

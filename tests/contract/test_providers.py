@@ -57,8 +57,10 @@ class TestSmtp(ProviderSuite):
     async def far_side(self) -> AsyncIterator[FarSide]:
         async with smtp_peer() as peer:
             provider = make_smtp(peer.port)
-            yield SmtpSide(provider, peer)
-            await provider.aclose()
+            try:
+                yield SmtpSide(provider, peer)
+            finally:
+                await provider.aclose()
 
     @asynccontextmanager
     async def broken(self, fault: Fault) -> AsyncIterator[Provider]:
@@ -67,8 +69,10 @@ class TestSmtp(ProviderSuite):
             provider = make_smtp(
                 port, username="shop", password="right" if fault is not Fault.BAD_CREDENTIALS else "no"
             )
-            yield provider
-            await provider.aclose()
+            try:
+                yield provider
+            finally:
+                await provider.aclose()
 
 
 @dataclass
@@ -124,11 +128,15 @@ class TestMailbox(ProviderSuite):
     async def far_side(self) -> AsyncIterator[FarSide]:
         store = MemoryMailbox()
         provider = await MailboxProvider.open("under-test", store, WallClock())
-        yield MailboxSide(provider, store)
-        await provider.aclose()
+        try:
+            yield MailboxSide(provider, store)
+        finally:
+            await provider.aclose()
 
     @asynccontextmanager
     async def broken(self, fault: Fault) -> AsyncIterator[Provider]:
         provider = await MailboxProvider.open("under-test", MemoryMailbox(is_full=True), WallClock())
-        yield provider
-        await provider.aclose()
+        try:
+            yield provider
+        finally:
+            await provider.aclose()

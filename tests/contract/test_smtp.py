@@ -32,8 +32,10 @@ async def relay(port: int, **settings: object) -> AsyncIterator[SmtpProvider]:
     provider = SmtpProvider(
         "smtp-main", SmtpSettings(host="127.0.0.1", port=port, **{"hello": "test.localhost", **settings})
     )
-    yield provider
-    await provider.aclose()
+    try:
+        yield provider
+    finally:
+        await provider.aclose()
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -40,6 +40,7 @@ async def serve() -> None:
                     await stop.wait()
                     # From here on new posts get 503; what is under way finishes before the block ends.
                     app[ADMISSION].drain()
+                    gateway.stop_claiming()
                     log.info("server.draining")
             except OSError as error:
                 raise fail(f"Cannot listen on {server.host}:{server.port}: {error.strerror or error}") from error

@@ -82,39 +82,55 @@ class Worker:
         self._id = WorkerId("")
         self._jobs: dict[asyncio.Task[None], Lane] = {}
         self._finished = 0
+        self._claiming: asyncio.Task[None]
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._stopped_at = 0.0
+
+    def stop(self) -> None:
+        """Claim nothing more; the time that calls under way have left runs from the first such call."""
+        if not self._stopping:
+            self._stopping = True
+            self._stopped_at = self._clock.monotonic()
+            self._wake.ring()
 
     @property
     def is_working(self) -> bool:
         """Whether it claims what falls due: its loops run and it was not told to stop."""
-        return not self._stopping and bool(self._loops) and not any(loop.done() for loop in self._loops)
+        return (
+            not self._stopping and bool(self._loops) and not any(loop.done() for loop in (self._claiming, *self._loops))
+        )
 
     async def __aenter__(self) -> Self:
         await self._join()
         await self._sweeper.sweep(self._id)
-        rounds = (("claims", self._claim), ("heartbeat", self._beat), ("sweep", self._sweep))
-        self._loops = [asyncio.create_task(self._keep_running(name, run), name=name) for name, run in rounds]
+        self._claiming = asyncio.create_task(self._keep_running("claims", self._claim, lambda: not self._stopping))
+        # These two go on while calls finish: a worker that drains is alive.
+        rounds = (("heartbeat", self._beat), ("sweep", self._sweep))
+        self._loops = [asyncio.create_task(self._keep_running(name, run, lambda: True)) for name, run in rounds]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopping = True
-        self._wake.ring()
-        if self._jobs:
-            _log.info("worker.draining", in_flight=len(self._jobs))
-            await asyncio.wait(self._jobs, timeout=self._drain.total_seconds())
-        tasks = [*self._jobs, *self._loops]
+        self.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain.total_seconds() - (self._clock.monotonic() - self._stopped_at)):
+                # A claim that was under way when we stopped still starts its jobs.
+                await asyncio.wait([self._claiming])
+                if self._jobs:
+                    _log.info("worker.draining", in_flight=len(self._jobs))
+                    await asyncio.wait(self._jobs)
+        tasks = [*self._jobs, *self._loops, self._claiming]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(Unavailable):
             await self._leases.leave(self._id)
 
-    async def _keep_running(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run a loop for as long as the worker lives: an error costs a second and a line in the log."""
-        while not self._stopping:
+    async def _keep_running(self, name: str, run: Callable[[], Awaitable[None]], wanted: Callable[[], bool]) -> None:
+        """Run a loop for as long as it is wanted: an error costs a second and a line in the log."""
+        while wanted():
             try:
                 await run()
             except Unavailable as error:

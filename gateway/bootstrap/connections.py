@@ -1,0 +1,87 @@
+"""Providers, opened from their settings, and the routes to them."""
+
+from collections.abc import Collection, Mapping
+from contextlib import AsyncExitStack
+from typing import Final, assert_never
+
+import structlog
+
+from gateway.delivery.routing import Route, RoutingTable
+from gateway.errors import ConfigurationError
+from gateway.ports import Clock, MailboxStore, Provider
+from gateway.settings import MailboxProviderSettings, Settings, SmtpProviderSettings
+from providers.mailbox import MailboxProvider
+from providers.smtp import SmtpProvider, SmtpSettings
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_MAILBOX: Final = "mailbox"
+
+
+def mailbox_name(settings: Settings) -> str:
+    """The mailbox that test keys and channels without a route go to: the first configured, else one of our own."""
+    for name, one in settings.providers.items():
+        if isinstance(one, MailboxProviderSettings):
+            return name
+    if _MAILBOX in settings.providers:
+        raise ConfigurationError(f"providers.{_MAILBOX}: this name is the mailbox's; give the other provider another")
+    return _MAILBOX
+
+
+async def open_providers(
+    settings: Settings, mailbox: MailboxStore, clock: Clock, stack: AsyncExitStack, further: Collection[Provider]
+) -> Mapping[str, Provider]:
+    configured = dict(settings.providers)
+    configured.setdefault(mailbox_name(settings), MailboxProviderSettings(kind="mailbox"))
+    providers: dict[str, Provider] = {provider.name: provider for provider in further}
+    for provider in further:
+        stack.push_async_callback(provider.aclose)
+    for name, one in configured.items():
+        match one:
+            case MailboxProviderSettings():
+                opened: Provider = await _open_mailbox(name, one, mailbox, clock)
+            case SmtpProviderSettings():
+                opened = SmtpProvider(name, _smtp_settings(one))
+            case never:
+                assert_never(never)
+        stack.push_async_callback(opened.aclose)
+        providers[name] = opened
+    return providers
+
+
+async def _open_mailbox(name: str, one: MailboxProviderSettings, mailbox: MailboxStore, clock: Clock) -> Provider:
+    try:
+        return await MailboxProvider.open(name, mailbox, clock, host=one.host, port=one.port)
+    except OSError as error:
+        raise ConfigurationError(f"providers.{name}: cannot listen on {one.host}:{one.port}: {error}") from error
+
+
+def _smtp_settings(one: SmtpProviderSettings) -> SmtpSettings:
+    return SmtpSettings(
+        host=one.host,
+        port=one.port,
+        tls=one.tls,
+        ca_file=one.ca_file,
+        username=one.username,
+        password=None if one.password is None else one.password.get_secret_value(),
+        timeout_seconds=one.timeout.total_seconds(),
+        connections=one.connections,
+        messages_per_connection=one.messages_per_connection,
+    )
+
+
+def make_routing(settings: Settings, providers: Mapping[str, Provider]) -> RoutingTable:
+    """The configured routes; a channel that they leave open somewhere goes to the mailbox, with a warning."""
+    routes = [
+        Route(channel=one.channel, countries=frozenset(one.countries), providers=one.providers)
+        for one in settings.routes
+    ]
+    for route in routes:
+        for name in route.providers:
+            if route.channel not in providers[name].capabilities.channels:
+                raise ConfigurationError(f"routes: the provider {name!r} cannot send {route.channel}")
+    mailbox = mailbox_name(settings)
+    for channel in RoutingTable(routes=tuple(routes), mailbox=mailbox).missing():
+        _log.warning("route.missing", channel=channel.value, using=mailbox)
+        routes.append(Route(channel=channel, countries=frozenset(), providers=(mailbox,)))
+    return RoutingTable(routes=tuple(routes), mailbox=mailbox)

@@ -1,0 +1,232 @@
+"""The gateway, put together from the settings and taken apart in the opposite order."""
+
+import random
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from gateway.bootstrap.connections import make_routing, open_providers
+from gateway.bootstrap.content import open_content
+from gateway.bootstrap.stores import SystemClock, configured_store, link_secret, make_first_key
+from gateway.delivery.accept import Acceptor
+from gateway.delivery.admission import Admission
+from gateway.delivery.attachments import AttachmentLimits
+from gateway.delivery.composition import Composer
+from gateway.delivery.dispatch import Dispatcher, DispatchRules
+from gateway.delivery.drafting import Drafter
+from gateway.delivery.envelopes import Addressing
+from gateway.delivery.explain import Explainer
+from gateway.delivery.fallbacks import FallbackReport
+from gateway.delivery.links import UnsubscribeLinks
+from gateway.delivery.preview import Previewer
+from gateway.delivery.readiness import ReadinessCheck
+from gateway.delivery.recovery import Sweeper
+from gateway.delivery.retry import RetryPolicy
+from gateway.delivery.routing import Health, RoutingTable
+from gateway.delivery.senders import Senders
+from gateway.delivery.steering import Steering
+from gateway.delivery.unsubscribe import Unsubscriber
+from gateway.domain.preferences import Category
+from gateway.localization.catalogs import CatalogLibrary
+from gateway.metrics import Metrics
+from gateway.ports import (
+    Clock,
+    ConsentStore,
+    LogStore,
+    MailboxStore,
+    Provider,
+    RecipientStore,
+    ServiceStore,
+    SuppressionStore,
+)
+from gateway.rendering.registry import TemplateLibrary
+from gateway.rendering.renderer import Renderer
+from gateway.settings import Settings, SmtpProviderSettings
+from gateway.storage.store import SqliteStore
+from gateway.work.embedded import Doorbell, Worker
+
+_CLOSING: Final = timedelta(seconds=2)
+"""What is kept of the draining time for closing connections and the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """The running gateway: its use cases, what they read, and what the outside may look at."""
+
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    store: SqliteStore
+    templates: TemplateLibrary
+    catalogs: CatalogLibrary
+    page_catalogs: CatalogLibrary
+    """What the pages say, in every language: the gettext domain `console`."""
+    renderer: Renderer
+    links: UnsubscribeLinks
+    routing: RoutingTable
+    providers: Mapping[str, Provider]
+    acceptor: Acceptor
+    explainer: Explainer
+    previewer: Previewer
+    steering: Steering
+    unsubscriber: Unsubscriber
+    readiness: ReadinessCheck
+    worker: Worker | None
+    """None where nothing is claimed."""
+    first_key: str | None = field(repr=False)
+    """The key that the first start made, to be printed once; None at every later start."""
+
+    @property
+    def log(self) -> LogStore:
+        """The delivery log."""
+        return self.store.log
+
+    @property
+    def recipients(self) -> RecipientStore:
+        """People."""
+        return self.store.recipients
+
+    @property
+    def consents(self) -> ConsentStore:
+        """What people said."""
+        return self.store.consents
+
+    @property
+    def suppressions(self) -> SuppressionStore:
+        """Addresses never to be written to."""
+        return self.store.suppressions
+
+    @property
+    def services(self) -> ServiceStore:
+        """Services and their keys."""
+        return self.store.services
+
+    @property
+    def mailbox(self) -> MailboxStore:
+        """What the mailbox provider was given."""
+        return self.store.mailbox
+
+    def stop_claiming(self) -> None:
+        """The process was told to stop: nothing new is begun, and the time for calls under way runs from here."""
+        if self.worker is not None:
+            self.worker.stop()
+
+
+@asynccontextmanager
+async def open_gateway(
+    settings: Settings, *, work: bool = True, clock: Clock | None = None, further: Collection[Provider] = ()
+) -> AsyncIterator[Gateway]:
+    """Open everything that the settings name, and close it in the opposite order.
+
+    The store's tables are brought up to date first. Without `work` nothing is claimed: messages are accepted and
+    wait. `further` providers serve beside the configured ones. Leaving the block finishes the calls under way.
+    Raises ConfigurationError before anything is sent.
+    """
+    clock, metrics, wake = clock or SystemClock(), Metrics(), Doorbell()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(configured_store(settings, clock, further))
+        templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
+        providers = await open_providers(settings, store.mailbox, clock, stack, further)
+        routing = make_routing(settings, providers)
+        renderer = Renderer(templates, catalogs, FallbackReport(metrics))
+        links = UnsubscribeLinks(link_secret(settings), settings.public_url)
+        zone = settings.policy.default_timezone
+        composer = Composer(renderer, links, zone)
+        senders = Senders(store.services, clock)
+        limits = AttachmentLimits(files=settings.limits.attachments, total_bytes=settings.limits.attachment_bytes)
+        drafter = Drafter(
+            renderer=renderer,
+            composer=composer,
+            recipients=store.recipients,
+            senders=senders,
+            limits=limits,
+            default_timezone=zone,
+        )
+        gateway = Gateway(
+            settings=settings,
+            clock=clock,
+            metrics=metrics,
+            store=store,
+            templates=templates,
+            catalogs=catalogs,
+            page_catalogs=page_catalogs,
+            renderer=renderer,
+            links=links,
+            routing=routing,
+            providers=providers,
+            acceptor=Acceptor(
+                store=store.accepting,
+                drafter=drafter,
+                admission=Admission(store.accepting, clock, settings.delivery.shed_after),
+                wake=wake,
+                clock=clock,
+                metrics=metrics,
+            ),
+            explainer=Explainer(store=store.dispatch, drafter=drafter, composer=composer, routing=routing, clock=clock),
+            previewer=Previewer(renderer=renderer, links=links, clock=clock, default_timezone=zone),
+            steering=Steering(store=store.steering, log=store.log, wake=wake, clock=clock),
+            unsubscriber=Unsubscriber(
+                links=links,
+                log=store.log,
+                consents=store.consents,
+                suppressions=store.suppressions,
+                templates=templates,
+                clock=clock,
+            ),
+            readiness=ReadinessCheck(store=store.condition, templates=templates, catalogs=catalogs, clock=clock),
+            worker=None,
+            first_key=await make_first_key(store.services, clock),
+        )
+        if work:
+            dispatcher = _make_dispatcher(gateway, composer, senders)
+            worker = await stack.enter_async_context(_make_worker(gateway, dispatcher, wake))
+            gateway.readiness.watch(lambda: worker.is_working)
+            gateway = replace(gateway, worker=worker)
+        yield gateway
+
+
+def _make_dispatcher(gateway: Gateway, composer: Composer, senders: Senders) -> Dispatcher:
+    settings = gateway.settings.delivery
+    configured = gateway.settings.providers
+    smtp = {name: one for name, one in configured.items() if isinstance(one, SmtpProviderSettings)}
+    timeouts = {name: one.timeout.total_seconds() for name, one in smtp.items()}
+    of_providers = {name: one.sender for name, one in smtp.items() if one.sender is not None}
+    return Dispatcher(
+        store=gateway.store.dispatch,
+        composer=composer,
+        routing=gateway.routing,
+        providers=gateway.providers,
+        health=Health(gateway.clock),
+        addressing=Addressing(senders, of_providers, timeouts),
+        rules=DispatchRules(
+            retry=RetryPolicy(attempts=settings.attempts, first=settings.retry_first, longest=settings.retry_max),
+            unknown_after=settings.unknown_after,
+            resent=frozenset(category for category in Category if settings.on_unknown.resends(category)),
+        ),
+        clock=gateway.clock,
+        chance=random.random,
+        metrics=gateway.metrics,
+    )
+
+
+def _make_worker(gateway: Gateway, dispatcher: Dispatcher, wake: Doorbell) -> Worker:
+    sweeper = Sweeper(
+        leases=gateway.store.leases,
+        backlog=gateway.store.accepting,
+        wake=wake,
+        clock=gateway.clock,
+        metrics=gateway.metrics,
+    )
+    return Worker(
+        queue=gateway.store.dispatch,
+        leases=gateway.store.leases,
+        dispatcher=dispatcher,
+        sweeper=sweeper,
+        wake=wake,
+        clock=gateway.clock,
+        metrics=gateway.metrics,
+        in_flight=gateway.settings.delivery.in_flight,
+        drain=max(gateway.settings.server.drain - _CLOSING, timedelta(0)),
+    )

@@ -1,0 +1,190 @@
+"""The in-process worker: urgent first, drained at the end, and whole again after a crash."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+from gateway.bootstrap import open_gateway
+from gateway.domain.ids import DeliveryId, WorkerId
+from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Lane, Outcome, Priority, SendResult
+from gateway.domain.recipients import Channel
+from tests.factories import make_recipient, make_suppression
+from tests.fakes import ScriptedProvider
+from tests.rigs import eventually, make_settings, open_rig, routes_to
+
+S = DeliveryStatus
+SMS_FAST = [{"channel": "sms", "providers": ["fast"]}, {"channel": "email", "providers": ["slow"]}]
+
+
+async def _count(provider: ScriptedProvider) -> int:
+    return len(provider.envelopes)
+
+
+async def test_a_one_time_code_overtakes_campaigns_that_fill_every_ordinary_place(tmp_path: Path) -> None:
+    slow, fast = ScriptedProvider("slow"), ScriptedProvider("fast")
+    slow.open.clear()
+    async with open_rig(tmp_path, further=[slow, fast], routes=SMS_FAST, delivery={"in_flight": 8}) as rig:
+        for _ in range(20):
+            await rig.send(channels=(Channel.EMAIL,), priority=Priority.LOW)
+        await eventually(lambda: _count(slow), lambda seen: seen == 7)
+
+        record = await rig.settled(await rig.send("code"), S.SENT)
+
+        waited = record.deliveries[0].attempts[0].started_at - record.message.created_at
+        assert waited < timedelta(seconds=1)
+        assert len(slow.envelopes) == 7
+        slow.open.set()
+        await eventually(lambda: _count(slow), lambda seen: seen == 20)
+
+
+async def test_a_provider_is_never_called_more_often_at_once_than_it_takes(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted", concurrency=2)
+    async with open_rig(tmp_path, further=[provider], routes=routes_to("scripted")) as rig:
+        sent = [await rig.send() for _ in range(20)]
+
+        for one in sent:
+            await rig.settled(one, S.SENT)
+
+        assert provider.most_at_once <= 2
+
+
+async def test_leaving_finishes_the_calls_under_way_and_claims_nothing_more(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted", concurrency=1)
+    provider.open.clear()
+    async with open_rig(tmp_path, further=[provider], routes=routes_to("scripted"), delivery={"in_flight": 1}) as rig:
+        first = await rig.send()
+        await eventually(lambda: _count(provider), lambda seen: seen == 1)
+        second = await rig.send()
+        rig.gateway.stop_claiming()
+        asyncio.get_running_loop().call_later(0.1, provider.open.set)
+
+    async with open_rig(tmp_path, work=False) as rig:
+        assert (await rig.read(first)).status is S.SENT
+        assert (await rig.read(second)).status is S.ACCEPTED
+
+
+async def test_a_call_that_outlasts_the_drain_ends_unknown_and_is_not_repeated(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted")
+    provider.open.clear()
+    async with open_rig(tmp_path, further=[provider], routes=routes_to("scripted"), server={"drain": "2s"}) as rig:
+        accepted = await rig.send()
+        await eventually(lambda: _count(provider), lambda seen: seen == 1)
+
+    again = ScriptedProvider("scripted")
+    async with open_rig(tmp_path, further=[again], routes=routes_to("scripted")) as rig:
+        record = await rig.settled(accepted, S.UNKNOWN)
+        await rig.settled(await rig.send(), S.SENT)
+
+        assert record.deliveries[0].delivery.reason == "worker_lost"
+        assert len(again.envelopes) == 1
+
+
+async def test_claims_of_a_dead_worker_are_taken_over_at_the_next_start(tmp_path: Path) -> None:
+    async with open_rig(tmp_path, work=False) as rig:
+        accepted = await rig.send()
+        store = rig.gateway.store
+        await store.leases.join(WorkerId("wrk_gone"))
+        claims = await store.dispatch.claim(WorkerId("wrk_gone"), 10, rig.gateway.clock.now())
+
+    async with open_rig(tmp_path) as rig:
+        record = await rig.settled(accepted, S.DELIVERED)
+
+        assert len(claims) == 1
+        assert len(record.deliveries[0].attempts) == 1
+
+
+async def test_a_suppression_that_comes_while_it_waits_for_a_place_wins(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted", concurrency=1)
+    provider.open.clear()
+    async with open_rig(tmp_path, further=[provider], routes=routes_to("scripted")) as rig:
+        blocking = await rig.send(to=make_recipient(id="other", email="other@example.org"), channels=(Channel.EMAIL,))
+        await eventually(lambda: _count(provider), lambda seen: seen == 1)
+        waiting = await rig.send(channels=(Channel.EMAIL,))
+        await rig.gateway.suppressions.add_suppression(make_suppression())
+        provider.open.set()
+
+        record = await rig.settled(waiting)
+
+        assert record.status is S.SUPPRESSED
+        assert (await rig.settled(blocking, S.SENT)).status is S.SENT
+        assert len(provider.envelopes) == 1
+
+
+async def test_an_adapter_that_breaks_leaves_unknown_and_the_worker_alive(tmp_path: Path) -> None:
+    def explode(_: object) -> SendResult:
+        raise RuntimeError("a fault of the adapter")
+
+    provider = ScriptedProvider("scripted", explode, SendResult(outcome=Outcome.SENT))
+    async with open_rig(tmp_path, further=[provider], routes=routes_to("scripted")) as rig:
+        broken = await rig.settled(await rig.send(), S.UNKNOWN)
+        fine = await rig.settled(await rig.send(), S.SENT)
+
+        assert (broken.status, fine.status) == (S.UNKNOWN, S.SENT)
+
+
+async def test_a_template_that_changes_on_disk_is_live_within_seconds(tmp_path: Path) -> None:
+    async with open_rig(tmp_path) as rig:
+        before = rig.gateway.templates.snapshot.template("note").version
+        (tmp_path / "templates/note/sms/body.txt").write_text("Changed: {{ text }}")
+
+        async def version() -> str:
+            return rig.gateway.templates.snapshot.template("note").version
+
+        await eventually(version, lambda seen: seen != before)
+        record = await rig.settled(await rig.send(channels=(Channel.SMS,)))
+
+        assert getattr(record.deliveries[0].content, "text", "") == "Changed: hello"
+
+
+async def test_a_broken_template_is_refused_counted_and_the_last_good_one_serves(tmp_path: Path) -> None:
+    async with open_rig(tmp_path) as rig:
+        (tmp_path / "templates/note/sms/body.txt").write_text("{% if %}")
+
+        async def broken() -> bool:
+            return "note" in rig.gateway.templates.snapshot.broken
+
+        await eventually(broken, bool)
+        record = await rig.settled(await rig.send(channels=(Channel.SMS,)))
+
+        assert getattr(record.deliveries[0].content, "text", "") == "Note: hello"
+        refused = rig.gateway.metrics.registry.get_sample_value(
+            "heliograph_content_refresh_failures_total", {"kind": "templates"}
+        )
+        assert refused == 1
+
+
+async def test_the_first_start_makes_one_key_and_later_ones_none(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+
+    async with open_gateway(settings, work=False) as first:
+        made = first.first_key
+    async with open_gateway(settings, work=False) as second:
+        later = second.first_key
+
+    assert made is not None
+    assert made.startswith("hg_live_")
+    assert later is None
+    assert (tmp_path / "heliograph.db.secret").stat().st_mode & 0o777 == 0o600
+
+
+async def test_links_of_an_earlier_start_still_work(tmp_path: Path) -> None:
+    async with open_rig(tmp_path, work=False) as rig:
+        token = rig.gateway.links.token(DeliveryId("dlv_1"))
+
+    async with open_rig(tmp_path, work=False) as rig:
+        assert rig.gateway.links.read(token) == "dlv_1"
+
+
+async def test_the_lanes_are_counted_apart(tmp_path: Path) -> None:
+    async with open_rig(tmp_path) as rig:
+        await rig.settled(await rig.send("code"), S.DELIVERED)
+
+        name = f"{Lane.CRITICAL.name.lower()}"
+        metrics = rig.gateway.metrics.registry
+
+        async def dispatched() -> float:
+            return metrics.get_sample_value("heliograph_dispatch_seconds_count", {"lane": name}) or 0
+
+        await eventually(dispatched, lambda seen: seen == 1)
+        assert metrics.get_sample_value("heliograph_messages_accepted_total", {"category": "critical"}) == 1

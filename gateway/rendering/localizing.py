@@ -92,7 +92,9 @@ def _translate_plural(marked: Marked, plural: str, language: Language) -> Transl
     if not language.catalog.is_source:
         raise Missing(marked.singular)
     category = language.locale.plural_form
-    forms = tuple(check(text, text, marked) for text in (marked.singular, plural))
+    # The catalog is asked although its texts are the msgids: a pseudo-locale distorts them.
+    shown = ((source, language.catalog.gettext(marked.context, source)) for source in (marked.singular, plural))
+    forms = tuple(check(source, text or source, marked) for source, text in shown)
     return Translation(forms=forms, choose=lambda count: 0 if category(abs(count)) == "one" else 1)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.domain.ids import DeliveryId, MessageId, RecipientId, ServiceId, SuppressionId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
-from gateway.domain.messages import Attachment, Priority
+from gateway.domain.messages import Attachment, Lane, Priority
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, EmailAddress, Recipient
 from gateway.errors import Conflict, InvalidRequest, NotFound
@@ -151,6 +151,14 @@ async def test_a_key_is_replayed_after_a_restart_and_means_nothing_to_another_se
     assert other == Stored()
 
 
+async def test_what_a_key_was_used_for_can_be_recalled(store: SqliteStore) -> None:
+    new = new_message(1, key="k")
+    await store.accepting.accept(new)
+
+    assert await store.accepting.recall(SERVICE, "k") == new.idempotency
+    assert await store.accepting.recall(STRANGER, "k") is None
+
+
 async def test_one_bad_item_fails_alone(store: SqliteStore) -> None:
     await store.accepting.accept(new_message(7))
     news = [new_message(number) for number in range(20)]
@@ -225,6 +233,15 @@ async def test_urgent_lanes_go_first_and_the_oldest_within_a_lane(store: SqliteS
 
     assert [claim.message.id[-1] for claim in claims] == ["4", "5", "3", "2", "1"]
     assert claims[0].message == new_message(4, category=Category.CRITICAL).message
+
+
+async def test_a_worker_may_leave_the_lower_lanes_alone(store: SqliteStore) -> None:
+    await store.accepting.accept(new_message(1))
+    await store.accepting.accept(new_message(2, priority=Priority.HIGH))
+
+    urgent = await store.dispatch.claim(WORKER, 10, NOW, Lane.HIGH)
+
+    assert [claim.message.id for claim in urgent] == ["msg_000002"]
 
 
 async def test_two_workers_never_claim_the_same_delivery(place: Place, clock: SetClock) -> None:
@@ -379,6 +396,20 @@ async def test_a_condemned_address_and_a_fallback_are_written_with_the_step(stor
     assert record.status is S.ACCEPTED
     page = await store.suppressions.list_suppressions(Channel.EMAIL, "amina@example.org", 10, None)
     assert page.items == (make_suppression(),)
+
+
+async def test_secrets_stay_while_another_channel_has_to_be_rendered(store: SqliteStore) -> None:
+    new = new_message(strategy=Strategy.ALL, channels=(Channel.EMAIL, Channel.SMS), secrets={"code": "1"})
+    both = (new.deliveries[0], new_delivery(1, new.message, suffix="b", channel=Channel.SMS))
+    await store.accepting.accept(replace(new, deliveries=both))
+    first, second = await store.dispatch.claim(WORKER, 2, NOW)
+
+    await store.dispatch.record(step_for(first, S.FAILED, drop_secrets=True))
+    between = (await store.log.read(new.message.id, None)).message.secrets
+    await store.dispatch.record(step_for(second, S.FAILED, drop_secrets=True))
+
+    assert between == {"code": "1"}
+    assert (await store.log.read(new.message.id, None)).message.secrets == {}
 
 
 async def test_a_status_never_moves_against_the_table(store: SqliteStore) -> None:
@@ -559,6 +590,14 @@ async def test_what_is_another_service_s_does_not_exist(store: SqliteStore) -> N
         await store.steering.retry(message_id, STRANGER, new_delivery(2, claim.message), new_event(claim.message))
     assert (await store.log.search(MessageQuery(service_id=STRANGER))).items == ()
     assert await status_of(store) is S.ACCEPTED
+
+
+async def test_a_delivery_leads_to_its_message(store: SqliteStore) -> None:
+    claim = await claim_one(store)
+
+    assert (await store.log.read_delivery(claim.delivery.id)).message == claim.message
+    with pytest.raises(NotFound):
+        await store.log.read_delivery(DeliveryId("dlv_none"))
 
 
 async def test_every_filter_finds_its_message_alone(store: SqliteStore) -> None:

@@ -1,5 +1,6 @@
 """The real app over a real store, and a client that speaks for a service."""
 
+import io
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -70,7 +71,13 @@ class Caller:
         if raw is not None:
             sent.setdefault("Content-Type", "application/json")
         async with self.client.request(
-            method, path, json=body, data=raw, headers=sent, params=params, allow_redirects=False
+            method,
+            path,
+            json=body,
+            data=None if raw is None else io.BytesIO(raw),
+            headers=sent,
+            params=params,
+            allow_redirects=False,
         ) as response:
             is_json = response.content_type.endswith("json")
             read = await (response.json(content_type=None) if is_json else response.text())

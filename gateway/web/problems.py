@@ -15,6 +15,7 @@ from gateway.errors import (
     FieldProblem,
     GatewayError,
     InvalidRequest,
+    NotFound,
     Overloaded,
     RateLimited,
     Unavailable,
@@ -110,6 +111,9 @@ class Problem:
         return web.Response(body=encode(body), status=self.status, headers=self.headers, content_type=CONTENT_TYPE)
 
 
+_ABSENT: Final = "There is no such thing here."
+
+
 def problem_of(error: GatewayError) -> Problem:
     """What an error of ours means over HTTP; a defect of ours or of a text shows no internals."""
     match error:
@@ -117,6 +121,9 @@ def problem_of(error: GatewayError) -> Problem:
             return Problem(status=422, code=error.code, detail=error.message, errors=error.problems)
         case Conflict():
             return Problem(status=409, code=error.conflict_code, detail=error.message)
+        case NotFound():
+            # One text for all: what is another service's must not differ by a word from what is not there.
+            return Problem(status=404, code=error.code, detail=_ABSENT)
         case ContentError():
             return Problem(status=422, code=error.code, detail="The template cannot be rendered as it stands.")
     code = error.refusal_code if isinstance(error, RequestRefused) else error.code
@@ -153,7 +160,7 @@ _HTTP_CODES: Final[Mapping[int, str]] = {
     417: "expectation_failed",
 }
 _HTTP_DETAILS: Final[Mapping[int, str]] = {
-    404: "There is no such thing here.",
+    404: _ABSENT,
     405: "This resource does not take that method; Allow names those it takes.",
     413: "The body is larger than the gateway takes.",
 }

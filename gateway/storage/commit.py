@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-import sqlalchemy as sa
-
 from gateway.errors import Conflict, InvalidRequest
 from gateway.storage.batcher import Batcher
 from gateway.storage.engine import Writer
@@ -15,7 +13,7 @@ from gateway.storage.engine import Writer
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
 
-_POISON: Final = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, ValueError, OverflowError)
+_POISON: Final = (sqlite3.IntegrityError, sqlite3.DataError, InvalidRequest, ValueError, OverflowError)
 """What one bad item can raise; the others of its batch are then written without it."""
 
 
@@ -49,10 +47,8 @@ class GroupCommit:
         """
         try:
             result: R = await self._batcher.submit(_Write(apply, item))
-        except (sqlite3.IntegrityError, sa.exc.IntegrityError) as error:
+        except sqlite3.IntegrityError as error:
             raise Conflict(f"the store holds something that contradicts this: {error}") from error
-        except UnicodeEncodeError as error:
-            raise InvalidRequest("a text holds lone surrogates, which are no characters") from error
         return result
 
     async def _flush(self, writes: Sequence[_Write]) -> Sequence[Any]:

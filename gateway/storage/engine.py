@@ -55,26 +55,29 @@ def database_path(url: str) -> Path:
     return Path(parsed.database)
 
 
+_ITS_OWN_FAULT: Final = (
+    sa.exc.IntegrityError,
+    sa.exc.DataError,
+    sa.exc.ProgrammingError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.ProgrammingError,
+)
+"""What the statement or its values are to blame for, not the file."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn failures of the file, the disk or the lock into Unavailable; leave broken constraints as they are."""
-    try:
-        yield
-    except (sa.exc.OperationalError, sqlite3.OperationalError, sa.exc.TimeoutError) as error:
-        raise Unavailable(f"the store cannot be used now: {_reason(error)}") from error
-    except (sa.exc.IntegrityError, sqlite3.IntegrityError):
-        raise
-    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
-        raise Unavailable(f"the store cannot be used now: {_reason(error)}") from error
-
-
-@contextmanager
-def _with_whole_texts() -> Iterator[None]:
-    """Refuse lone surrogates, which JSON can spell and UTF-8 cannot."""
+    """Name the failures of the store: Unavailable when the file, the disk or the lock is at fault, InvalidRequest for
+    lone surrogates, which JSON can spell and UTF-8 cannot. Broken constraints stay what they are."""
     try:
         yield
     except UnicodeEncodeError as error:
         raise InvalidRequest("a text holds lone surrogates, which are no characters") from error
+    except _ITS_OWN_FAULT:
+        raise
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError, sa.exc.TimeoutError) as error:
+        raise Unavailable(f"the store cannot be used now: {_reason(error)}") from error
     except sa.exc.StatementError as error:
         # SQLAlchemy wraps what `dump` raises.
         if isinstance(error.orig, InvalidRequest):
@@ -140,7 +143,7 @@ class Reader:
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a read transaction; everything read inside belongs together."""
-        with translated(), _with_whole_texts():
+        with translated():
             async with self._engine.connect() as connection:
                 yield connection
 
@@ -171,7 +174,7 @@ class Writer:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A write transaction: durable when the block has ended, undone when it raises."""
-        with translated(), _with_whole_texts():
+        with translated():
             async with self._turn:
                 connection = await self._open()
                 async with connection.begin():

@@ -1,7 +1,7 @@
 """What policy asks of the store, for a whole batch of claims in three queries."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from gateway.domain.ids import DeliveryId, RecipientId, ServiceId
@@ -26,7 +26,8 @@ SUPPRESSIONS: Final = (
     " ON t.channel = k.column1 AND t.address = k.column2"
 )
 
-_Person = tuple[ServiceId, RecipientId]
+Person = tuple[ServiceId, RecipientId]
+"""An id means something within one service only."""
 
 
 def read_facts(driver: sqlite3.Connection, claims: Sequence[Claim]) -> Mapping[DeliveryId, StoredFacts]:
@@ -49,20 +50,24 @@ def read_facts(driver: sqlite3.Connection, claims: Sequence[Claim]) -> Mapping[D
     }
 
 
-def _person(claim: Claim) -> _Person | None:
+def _person(claim: Claim) -> Person | None:
     recipient_id = claim.message.to.id
     return None if recipient_id is None else (claim.message.service_id, recipient_id)
 
 
-def _addresses(claim: Claim, people: Mapping[_Person, Recipient]) -> tuple[str, ...]:
+def _addresses(claim: Claim, people: Mapping[Person, Recipient]) -> tuple[str, ...]:
     person = _person(claim)
     stored = people.get(person) if person else None
     whole = claim.message.to if stored is None else stored.overlaid(claim.message.to)
     return whole.addresses(claim.delivery.channel)
 
 
-def _recipients(driver: sqlite3.Connection, claims: Sequence[Claim]) -> Mapping[_Person, Recipient]:
-    keys = {person for claim in claims if (person := _person(claim))}
+def _recipients(driver: sqlite3.Connection, claims: Sequence[Claim]) -> Mapping[Person, Recipient]:
+    return find_people(driver, {person for claim in claims if (person := _person(claim))})
+
+
+def find_people(driver: sqlite3.Connection, keys: Collection[Person]) -> Mapping[Person, Recipient]:
+    """Those of them whom the store knows."""
     return {(row[0], row[1]): stored_recipient_of(row) for row in select_in(driver, _RECIPIENTS, list(keys))}
 
 

@@ -1,23 +1,26 @@
 """People as the services know them; an id means something within one service only."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from gateway.domain.ids import RecipientId, ServiceId
-from gateway.domain.recipients import EmailAddress, PhoneNumber, Recipient
-from gateway.errors import NotFound
-from gateway.storage.documents import device_document, device_of
+from gateway.domain.recipients import Recipient
+from gateway.errors import InvalidRequest, NotFound
+from gateway.storage.batcher import Batcher
+from gateway.storage.documents import device_document
 from gateway.storage.engine import Database
+from gateway.storage.facts import Person, find_people
 from gateway.storage.tables import recipients
 
 
 class Recipients:
     """Implements ports.RecipientStore."""
 
-    def __init__(self, database: Database) -> None:
-        self._reader = database.reader
+    def __init__(self, database: Database, people: "PeopleBatcher") -> None:
+        self._people = people
         self._writer = database.writer
 
     async def put_recipient(self, service_id: ServiceId, recipient: Recipient, now: datetime) -> bool:
@@ -35,12 +38,23 @@ class Recipients:
 
     async def get_recipient(self, service_id: ServiceId, recipient_id: RecipientId) -> Recipient:
         """Read it. Raises NotFound."""
-        async with self._reader.connect() as connection:
-            query = sa.select(recipients).where(*_of(service_id, recipient_id))
-            row = (await connection.execute(query)).one_or_none()
-        if row is None:
+        recipient = await self._people.submit((service_id, recipient_id))
+        if recipient is None:
             raise NotFound(f"There is no recipient {recipient_id}.")
-        return _recipient(row)
+        return recipient
+
+
+PeopleBatcher = Batcher[Person, Recipient | None]
+
+
+def make_people_batcher(database: Database) -> PeopleBatcher:
+    """Accepts that name recipients by id at the same time share one look-up."""
+
+    async def flush(asked: Sequence[Person]) -> Sequence[Recipient | None]:
+        known = await database.lookups.run(lambda driver: find_people(driver, frozenset(asked)))
+        return [known.get(person) for person in asked]
+
+    return Batcher(flush, poison=(InvalidRequest,))
 
 
 def _of(service_id: ServiceId, recipient_id: RecipientId | None) -> tuple[sa.ColumnElement[bool], ...]:
@@ -58,17 +72,3 @@ def _row(recipient: Recipient) -> dict[str, Any]:
         "region": recipient.region,
         "attributes": dict(recipient.attributes),
     }
-
-
-def _recipient(row: "sa.Row[Any]") -> Recipient:
-    return Recipient(
-        id=RecipientId(row.id),
-        email=None if row.email is None else EmailAddress(row.email),
-        phone=None if row.phone is None else PhoneNumber(row.phone),
-        push=tuple(device_of(device) for device in row.push),
-        locale=row.locale,
-        timezone=row.timezone,
-        country=row.country,
-        region=row.region,
-        attributes=row.attributes,
-    )

@@ -18,7 +18,7 @@ from gateway.storage.leases import Leases
 from gateway.storage.locks import WorkerLocks
 from gateway.storage.log import MessageLog
 from gateway.storage.mailbox import Mailbox
-from gateway.storage.recipients import Recipients
+from gateway.storage.recipients import Recipients, make_people_batcher
 from gateway.storage.services import Services
 from gateway.storage.steering import Steering
 from gateway.storage.suppressions import Suppressions
@@ -61,7 +61,11 @@ async def open_store(
     try:
         async with database.writer.transaction() as connection:
             await connection.run_sync(migrations.upgrade)
-        async with GroupCommit(database.writer) as commit, make_facts_batcher(database) as facts:
+        async with (
+            GroupCommit(database.writer) as commit,
+            make_facts_batcher(database) as facts,
+            make_people_batcher(database) as people,
+        ):
             yield SqliteStore(
                 database=database,
                 accepting=Accepting(database, commit, clock),
@@ -75,7 +79,7 @@ async def open_store(
                 ),
                 log=MessageLog(database),
                 steering=Steering(database),
-                recipients=Recipients(database),
+                recipients=Recipients(database, people),
                 consents=Consents(database),
                 suppressions=Suppressions(database),
                 services=Services(database),

@@ -17,6 +17,7 @@ from gateway.errors import NotFound
 from gateway.ports import ApiKey, Clock, Service
 from gateway.settings import Settings
 from gateway.web.app import make_app
+from gateway.web.site import page_routes
 
 ORDER_DATA: Mapping[str, Any] = {
     "order": "A-1009",
@@ -144,6 +145,6 @@ async def open_site(
     settings = Settings.model_validate({"store": {"url": f"sqlite:///{folder}/store.db"}, **sections})
     async with (
         open_gateway(settings, work=work, clock=clock) as gateway,
-        TestClient(TestServer(make_app(gateway))) as client,
+        TestClient(TestServer(make_app(gateway, page_routes(gateway)))) as client,
     ):
         yield Site(gateway, client)

@@ -47,6 +47,7 @@ class Page:
     """What the layout knows of the request that it answers."""
 
     path: str
+    """As it came, percent-encoded."""
     query: tuple[tuple[str, str], ...]
     chosen_language: str | None
     """The tag in `?lang=`; every link of the page carries it on."""
@@ -131,10 +132,10 @@ class Pages:
                 tag=to_tag(locale),
                 name=locale.get_display_name(locale) or to_tag(locale),
                 direction=direction(locale),
-                url=_url(request.path, query, to_tag(locale)),
+                url=_url(request.rel_url.raw_path, query, to_tag(locale)),
                 is_current=locale == reader.locale,
             )
             for locale in offered
         )
         chosen = reader.tag if "lang" in request.query else None
-        return Page(path=request.path, query=query, chosen_language=chosen, languages=languages)
+        return Page(path=request.rel_url.raw_path, query=query, chosen_language=chosen, languages=languages)

@@ -1,0 +1,182 @@
+"""The page behind the links in messages: a GET changes nothing, one POST is enough to leave."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gateway.domain.ids import DeliveryId
+from gateway.web.public.preferences import WORDING
+from tests.http import ALL_SCOPES, Caller, Site, open_site
+from tests.pages import Html
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_OUT = ("sent", "delivered")
+OFFER: Mapping[str, Any] = {
+    "template": "win-back-offer",
+    "channels": ["email"],
+    "data": {"discount": 0.2, "coupon": "BACK20", "ends": "2026-12-24", "shop_url": "https://example.org/back"},
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def working(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """A gateway that accepts and delivers."""
+    async with open_site(tmp_path_factory.mktemp("working"), work=True) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def caller(working: Site, service: str) -> Caller:
+    return await working.caller(service, ALL_SCOPES)
+
+
+async def grant(caller: Caller, person: str, **record: str) -> None:
+    await caller.put(f"/v1/recipients/{person}", {"email": f"{person}@example.org", **record})
+    line = {"channel": "email", "topic": "offers", "state": "granted", "source": "signup-form"}
+    await caller.put(f"/v1/recipients/{person}/consents", {"consents": [line]})
+
+
+async def send_offer(working: Site, caller: Caller, to: Mapping[str, str]) -> str:
+    """Send an offer, wait until it is out, and answer the path of its link."""
+    accepted = await caller.post("/v1/messages", {**OFFER, "to": to})
+    assert accepted.status == 202, accepted.body
+    path = accepted.headers["Location"]
+    async with asyncio.timeout(20):
+        while (await caller.get(path)).body["status"] not in _OUT:  # noqa: ASYNC110 - the API rings no bell
+            await asyncio.sleep(0.02)
+    return "/u/" + working.gateway.links.token(DeliveryId(accepted.body["deliveries"][0]["id"]))
+
+
+async def states(caller: Caller, person: str) -> dict[tuple[str, str], str]:
+    answer = await caller.get(f"/v1/recipients/{person}/consents")
+    return {(line["channel"], line["topic"]): line["state"] for line in answer.body["items"]}
+
+
+async def get_page(working: Site, path: str, status: int = 200, **headers: str) -> Html:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with working.client.get(path, headers=named) as response:
+        assert response.status == status
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert "Set-Cookie" not in response.headers
+        page = Html(await response.text())
+    assert list(page.dangers()) == []
+    return page
+
+
+async def test_a_link_scanner_changes_nothing(working: Site, caller: Caller) -> None:
+    await grant(caller, "scanned")
+    path = await send_offer(working, caller, {"id": "scanned"})
+
+    for method in ("GET", "HEAD", "GET"):
+        async with working.client.request(method, path) as response:
+            assert response.status == 200
+
+    assert await states(caller, "scanned") == {("email", "offers"): "granted"}
+
+
+@pytest.mark.parametrize("encoding", ["urlencoded", "multipart"])
+async def test_one_click_leaves_at_once(working: Site, caller: Caller, encoding: str) -> None:
+    person = f"leaver-{encoding}"
+    await grant(caller, person)
+    path = await send_offer(working, caller, {"id": person})
+    given: Mapping[str, Any] = {"data": {"List-Unsubscribe": "One-Click"}}
+    if encoding == "multipart":
+        body = '--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
+        given = {"data": body, "headers": {"Content-Type": "multipart/form-data; boundary=b"}}
+
+    async with working.client.post(path, **given) as response:
+        assert response.status == 200
+        assert "Set-Cookie" not in response.headers
+
+    assert await states(caller, person) == {("email", "offers"): "denied"}
+
+
+async def test_one_click_answers_the_same_whether_or_not_the_token_is_ours(working: Site, caller: Caller) -> None:
+    await grant(caller, "uniform")
+    path = await send_offer(working, caller, {"id": "uniform"})
+    answers = []
+
+    for each in (path, f"{path[:-2]}xx", "/u/nonsense", "/u/%00"):
+        async with working.client.post(each, data={"List-Unsubscribe": "One-Click"}) as response:
+            headers = {
+                name: response.headers[name] for name in response.headers if name not in ("Date", "X-Request-Id")
+            }
+            answers.append((response.status, (await response.text()).replace(each, "/u/…"), headers))
+
+    assert answers[0][0] == 200
+    assert answers[0][1] == answers[1][1] == answers[2][1] == answers[3][1]
+
+
+async def test_the_form_keeps_what_was_chosen_and_the_words_that_were_shown(working: Site, caller: Caller) -> None:
+    await grant(caller, "chooser", locale="de")
+    path = await send_offer(working, caller, {"id": "chooser"})
+    page = await get_page(working, path)
+    boxes = {
+        box.attributes["value"]: "checked" in box.attributes
+        for box in page.all("input")
+        if box.attributes.get("type") == "checkbox"
+    }
+
+    async with working.client.post(path, data={"granted": ["email:digest"]}, allow_redirects=False) as response:
+        moved = response.headers["Location"]
+        assert response.status == 303
+    saved = await get_page(working, moved)
+
+    assert boxes["email:offers"] is True
+    assert boxes["email:digest"] is False
+    assert await states(caller, "chooser") == {("email", "offers"): "denied", ("email", "digest"): "granted"}
+    assert any(element.attributes.get("role") == "status" for element in saved.all("p"))
+    history = await caller.get("/v1/recipients/chooser/consents/history")
+    granted = next(line for line in history.body["items"] if line["topic"] == "digest")
+    assert (granted["source"], granted["locale"]) == ("preference-centre", "de")
+    assert granted["wording"] in page.source
+
+
+async def test_leaving_everything_takes_one_button(working: Site, caller: Caller) -> None:
+    await grant(caller, "all-out")
+    path = await send_offer(working, caller, {"id": "all-out"})
+
+    async with working.client.post(path, data={"granted": ["email:offers"], "nothing": "1"}) as response:
+        assert response.status == 200
+
+    assert await states(caller, "all-out") == {("email", "offers"): "denied"}
+
+
+@pytest.mark.parametrize(("locale", "expected", "direction"), [("ar", "ar", "rtl"), ("ja", "ja", "ltr")])
+async def test_the_page_is_in_the_language_of_the_message(
+    working: Site, caller: Caller, locale: str, expected: str, direction: str
+) -> None:
+    person = f"reader-{locale}"
+    await grant(caller, person, locale=locale)
+    path = await send_offer(working, caller, {"id": person})
+
+    page = await get_page(working, path, Accept_Language="de")
+    chosen = await get_page(working, f"{path}?lang=fr", Accept_Language="de")
+
+    assert (page.one("html").attributes["lang"], page.one("html").attributes["dir"]) == (expected, direction)
+    assert chosen.one("html").attributes["lang"] == "fr"
+
+
+async def test_the_sentence_that_is_kept_is_the_one_that_is_shown(working: Site, caller: Caller) -> None:
+    await grant(caller, "wording")
+    path = await send_offer(working, caller, {"id": "wording"})
+
+    page = await get_page(working, path)
+
+    assert WORDING in page.one("main").text
+
+
+@pytest.mark.parametrize("token", ["nonsense", "dlv_1.AAAAAAAAAAAAAAAAAAAAAA", "x" * 500, "%F0%9F%98%80", "a%2Fb"])
+async def test_a_link_that_is_not_ours_says_that_it_does_not_work(working: Site, token: str) -> None:
+    page = await get_page(working, f"/u/{token}", status=404)
+
+    assert page.one("h1").text == "This link does not work"
+
+
+async def test_a_form_that_is_too_large_is_refused(working: Site) -> None:
+    async with working.client.post("/u/x", data={"granted": "x" * 20_000}) as response:
+        assert response.status == 413

@@ -4,22 +4,16 @@ import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Final
 
 from gateway.bootstrap.connections import mailbox_name
-from gateway.domain import ids
-from gateway.domain.ids import ServiceId
-from gateway.domain.keys import Scope, make_token
-from gateway.errors import Conflict
+from gateway.delivery.credentials import issue_first_key
 from gateway.logs import configure_logs
-from gateway.ports import ApiKey, Clock, Provider, Service, ServiceStore
+from gateway.ports import Clock, Provider, ServiceStore
 from gateway.settings import MailboxProviderSettings, Settings
 from gateway.storage import migrations
 from gateway.storage.engine import database_path, open_database
 from gateway.storage.secret import signing_secret
 from gateway.storage.store import SqliteStore, open_store
-
-FIRST_SERVICE: Final = "default"
 
 
 class SystemClock:
@@ -86,28 +80,6 @@ async def read_revisions(settings: Settings) -> tuple[str | None, str]:
 
 
 async def make_first_key(services: ServiceStore, clock: Clock) -> str | None:
-    """A service and a key that may do everything, where there is no service yet; None where there is."""
-    if await services.list_services():
-        return None
-    now = clock.now()
-    service = Service(id=ServiceId(ids.make_id(ids.SERVICE, now)), name=FIRST_SERVICE, senders=(), created_at=now)
-    try:
-        await services.add_service(service)
-    except Conflict:
-        # Another process was first: the key is its to print.
-        return None
-    token = make_token(live=True, now=now)
-    await services.add_key(
-        ApiKey(
-            id=token.id,
-            service_id=service.id,
-            live=True,
-            scopes=frozenset(Scope),
-            secret_hash=token.secret_hash,
-            rate_per_second=None,
-            created_at=now,
-            expires_at=None,
-            revoked_at=None,
-        )
-    )
-    return token.text
+    """The text of a key that may do everything, where there is no key yet; None where there is one."""
+    token = await issue_first_key(services, clock.now())
+    return None if token is None else token.text

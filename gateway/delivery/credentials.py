@@ -85,15 +85,19 @@ async def rotate_key(store: ServiceStore, key_id: KeyId, *, old_ends_at: datetim
 
 
 async def issue_first_key(store: ServiceStore, now: datetime) -> Token | None:
-    """For a store without any key: the service `default` and a key that may do everything; else None."""
+    """For a store without any key: the service `default` and a key that may do everything; None where there is one."""
     if await store.list_keys(None):
         return None
-    service = await find_or_register(store, FIRST_SERVICE, now)
+    try:
+        service = await register_service(store, FIRST_SERVICE, (), now)
+    except Conflict:
+        # Another process was first: the key is its to show.
+        return None
     return await issue_key(
         store,
         service.id,
         live=True,
-        scopes=[scope.value for scope in Scope],
+        scopes=frozenset(Scope),
         rate_per_second=None,
         expires_at=None,
         now=now,

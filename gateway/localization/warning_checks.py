@@ -82,9 +82,9 @@ def _check_sameness(subject: Subject) -> Iterator[Finding]:
     entry = subject.entry
     if len(entry.msgstr) > 1 and len(set(entry.msgstr)) == 1 and len(categories(subject.locale)) > 1:
         yield _warning("same-plurals", subject, "all forms are alike")
-    # One word may well be the same in both languages; a phrase hardly.
+    # One word, a hyphenated one too, may well be the same in both languages; a phrase hardly.
     for source, text in subject.pairs:
-        if text == source and len(_WORD.findall(_prose(source))) > 1:
+        if text == source and sum(bool(_WORD.search(word)) for word in _prose(source).split()) > 1:
             yield _warning("unchanged", subject, "the translation equals the source")
             return
 

@@ -7,6 +7,8 @@ FSI: Final = "\u2068"
 PDI: Final = "\u2069"
 
 _OPENERS: Final = "\u2066\u2067\u2068"
+_EMBEDDERS: Final = "\u202a\u202b\u202d\u202e"
+_PDF: Final = "\u202c"
 
 # Embeddings, overrides and isolates (UAX #9 §2): in a value they could reverse or swallow the text around it.
 # The marks LRM, RLM and ALM stay: they only colour their neighbours.
@@ -33,16 +35,16 @@ def free_lone_links(text: str) -> str:
 
 
 def is_balanced(text: str) -> bool:
-    """Whether every isolate that is opened is closed, and nothing embeds or overrides."""
-    depth = 0
+    """Whether everything that isolates, embeds or overrides is closed again, in order and by its own end."""
+    awaited: list[str] = []
     for control in CONTROLS.findall(text):
         if control in _OPENERS:
-            depth += 1
-        elif control == PDI and depth:
-            depth -= 1
-        else:
+            awaited.append(PDI)
+        elif control in _EMBEDDERS:
+            awaited.append(_PDF)
+        elif not awaited or awaited.pop() != control:
             return False
-    return depth == 0
+    return not awaited
 
 
 def close_isolates(text: str) -> str:

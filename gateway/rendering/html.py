@@ -22,7 +22,7 @@ class Where(StrEnum):
 _FORBIDDEN: Final = frozenset({"script", "iframe", "object", "embed", "applet", "base", "form"})
 _RAW: Final = {"title": Where.TITLE, "textarea": Where.TITLE, "style": Where.STYLE}
 _TAG: Final = re.compile(r"<!--|<(/?)([A-Za-z][A-Za-z0-9:-]*)|<[!?]")
-_IN_TAG: Final = re.compile(r"\s*/?>|\s*([^\s=>\"'/]+)\s*=\s*([\"'])|[^>]")
+_IN_TAG: Final = re.compile(r"\s*/?>|(?:\s*([^\s=>\"'/]+)\s*=\s*)?([\"'])|[^>]")
 _LINKS: Final = frozenset({"href", "src", "action", "background", "cite", "formaction", "poster", "srcset", "data"})
 _SCHEME: Final = re.compile(r"\s*(?:https?://|mailto:|tel:|sms:|cid:)", re.IGNORECASE)
 
@@ -87,7 +87,7 @@ class Cursor:
         if not found:
             return len(text)
         if found[2]:
-            self.where, self.attribute, self.quote, self.value = Where.ATTRIBUTE, found[1].lower(), found[2], ""
+            self.where, self.attribute, self.quote, self.value = Where.ATTRIBUTE, (found[1] or "").lower(), found[2], ""
         elif found[0].endswith(">"):
             self.where = _RAW.get(self.tag, Where.TEXT)
             self.tail = self.tag
@@ -113,6 +113,8 @@ class Cursor:
         match self.where:
             case Where.TAG:
                 return "a value inside a tag must stand in a quoted attribute"
+            case Where.ATTRIBUTE if not self.attribute:
+                return "the name of a value's attribute must be written in one piece with its quote"
             case Where.STYLE:
                 return "no value can stand in <style>"
             case Where.ATTRIBUTE if self.attribute.startswith("on") or self.attribute in ("style", "srcdoc"):

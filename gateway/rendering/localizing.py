@@ -338,14 +338,9 @@ class _Localizer:
                 shown = self._expression(mark.values[piece.name])
                 parts.append(_filter(shown, ISOLATE if self._isolates and not self._html else SHOW))
             else:
-                parts.append(nodes.Const(self._quoted(piece)))
-        text: nodes.Expr = parts[0] if len(parts) == 1 else nodes.Concat(parts)
-        if not self._html:
-            return text
-        first = [nodes.MarkSafe(nodes.Const("")), *parts]
-        return (
-            nodes.MarkSafe(parts[0]) if len(parts) == 1 and isinstance(parts[0], nodes.Const) else nodes.Concat(first)
-        )
+                text = nodes.Const(self._quoted(piece))
+                parts.append(nodes.MarkSafe(text) if self._html else text)
+        return parts[0] if len(parts) == 1 else nodes.Concat(parts)
 
 
 def _filter(node: nodes.Expr, name: str, *arguments: nodes.Expr) -> nodes.Filter:

@@ -95,7 +95,7 @@ def check(source: str, text: str, marked: Marked, *, every_name: bool = True) ->
     if any(character in text for character in PRIVATE):
         raise Unusable("holds U+E000 or U+E001")
     if not bidi.is_balanced(text):
-        raise Unusable("has bidi controls that are not balanced isolates")
+        raise Unusable("opens a direction that it does not close")
     pieces = split(text)
     used, wanted = names(pieces), names(split(source))
     if unknown := used.keys() - marked.names:

@@ -69,7 +69,8 @@ def parse(environment: Sandbox, source: str, path: str) -> nodes.Template:
 
 def _hint(message: str) -> str:
     """What mends the mistakes that people make most."""
-    if "variable blocks" in message or "in trans" in message or "expected token 'variable_end'" in message:
+    # Outside {% trans %} a dot, bracket or filter never ends what is printed.
+    if "expected token 'end of print statement', got" in message and message.endswith(("'.'", "'['", "'|'", "'('")):
         return ": inside {% trans %} only bare names may stand, so bind the value first: {% trans name=user.name %}"
     return ""
 

@@ -45,7 +45,7 @@ __all__ = [
 
 _DETAIL_LENGTH: Final = 240
 _ADDRESS: Final = re.compile(r"[^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+|\+\d{7,15}")
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _SHORTEST_TELLING_PART: Final = 3
 
 

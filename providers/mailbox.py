@@ -5,7 +5,6 @@ provider. What comes twice for one delivery is kept once, so a second call is al
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, assert_never
 
 from gateway.domain.recipients import JsonValue
@@ -92,14 +91,7 @@ class MailboxProvider:
 
     async def _send_email(self, envelope: Envelope) -> SendResult:
         result = await self._smtp.send(envelope)
-        match result.outcome:
-            case Outcome.SENT:
-                return _arrived(envelope)
-            case Outcome.UNKNOWN:
-                # Whether or not the lost answer was a yes, a second mail with the same id is kept once.
-                return replace(result, outcome=Outcome.TRANSIENT)
-            case _:
-                return result
+        return _arrived(envelope) if result.outcome is Outcome.SENT else result
 
     async def _keep(self, envelope: Envelope, to: str, content: Mapping[str, JsonValue]) -> SendResult:
         item = MailboxItem(

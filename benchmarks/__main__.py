@@ -4,7 +4,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-_SUPPORT = {"__init__", "__main__", "measure"}
+_SUPPORT = {"__init__", "__main__", "load", "measure", "servers"}
 
 
 def main() -> None:

@@ -1,0 +1,58 @@
+"""The two servers that `accept` holds against each other, each as its own process.
+
+    python -m benchmarks.servers echo            bare aiohttp: decode, validate, answer the same body
+    python -m benchmarks.servers gateway FOLDER  the whole gateway over a fresh store, dispatch paused
+
+Each prints its port and, for the gateway, a key, then serves until its standard input closes.
+"""
+
+import asyncio
+import gc
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from gateway.bootstrap import open_gateway
+from gateway.settings import Settings
+from gateway.web.app import make_app
+from gateway.web.schemas.messages import SendShape
+from gateway.web.server import listening
+
+
+async def _echo(request: web.Request) -> web.Response:
+    body = await request.read()
+    SendShape.model_validate_json(body)
+    return web.Response(body=body, status=202, content_type="application/json")
+
+
+@asynccontextmanager
+async def _serve_echo() -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_post("/v1/messages", _echo)
+    async with listening(app, "127.0.0.1", 0) as port:
+        yield str(port)
+
+
+@asynccontextmanager
+async def _serve_gateway(folder: str) -> AsyncIterator[str]:
+    settings = Settings.model_validate(
+        {"store": {"url": f"sqlite:///{folder}/store.db"}, "delivery": {"shed_after": "7d"}, "log": {"level": "error"}}
+    )
+    async with open_gateway(settings, work=False) as gateway, listening(make_app(gateway), "127.0.0.1", 0) as port:
+        yield f"{port} {gateway.first_key}"
+
+
+async def main() -> None:
+    """Serve what the command line names."""
+    kind, *rest = sys.argv[1:]
+    async with _serve_echo() if kind == "echo" else _serve_gateway(rest[0]) as told:
+        gc.collect()
+        gc.freeze()
+        print(told, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

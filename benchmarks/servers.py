@@ -7,7 +7,6 @@ Each prints its port and, for the gateway, a key, then serves until its standard
 """
 
 import asyncio
-import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,8 +47,6 @@ async def main() -> None:
     """Serve what the command line names."""
     kind, *rest = sys.argv[1:]
     async with _serve_echo() if kind == "echo" else _serve_gateway(rest[0]) as told:
-        gc.collect()
-        gc.freeze()
         print(told, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, assert_never
 
 from gateway.delivery import events
@@ -13,7 +13,7 @@ from gateway.delivery.idempotency import IdempotencyKey, InFlight
 from gateway.delivery.presentation import JsonObject, message_json
 from gateway.domain.ids import ServiceId
 from gateway.domain.lifecycle import DeliveryStatus, message_status
-from gateway.domain.messages import Event, SendRequest
+from gateway.domain.messages import Event, Message, SendRequest
 from gateway.domain.recipients import JsonValue
 from gateway.errors import Conflict, GatewayError, IdempotencyMismatch, InvalidRequest, Overloaded
 from gateway.metrics import Metrics
@@ -25,6 +25,7 @@ from gateway.ports import (
     Idempotency,
     MessageRecord,
     Mismatched,
+    NewDelivery,
     NewMessage,
     Replayed,
     Stored,
@@ -98,7 +99,7 @@ class Acceptor:
         match outcome:
             case Stored():
                 self._welcome([new])
-                return Accepted(answer=_answer(new), replayed=False)
+                return Accepted(answer=_answer_of(new), replayed=False)
             case Replayed(answer=answer):
                 return Accepted(answer=dict(answer), replayed=True)
             case Mismatched():
@@ -116,9 +117,8 @@ class Acceptor:
     ) -> Accepted:
         """Accept each item on its own, all in one transaction; an item that was found wrong before keeps its place.
 
-        The answer is `{"items": [{"status": 202, "message": …} | {"status": 422, "problem": …}]}` in the order of
-        the request. Raises as `accept` does for the request's own key; what is wrong with an item stands in its
-        place.
+        The answer is `{"items": [{"status": "accepted", "message": …} | refusal]}` in the order of the request.
+        Raises as `accept` does for the request's own key; what is wrong with an item stands in its place.
         """
         with ExitStack() as held:
             held.enter_context(self._in_flight.hold(service_id, None if key is None else key.key))
@@ -189,32 +189,38 @@ def _new_message(draft: Draft, asked: Asked) -> NewMessage:
     for new in draft.deliveries:
         if new.delivery.status is DeliveryStatus.SCHEDULED:
             timeline.append(events.delivery_scheduled(new.delivery))
-    made = NewMessage(
+    kept = None
+    if asked.key is not None:
+        answer = _answer(message, draft.deliveries)
+        kept = Idempotency(key=asked.key.key, fingerprint=asked.key.fingerprint, answer=answer)
+    return NewMessage(
         message=message,
         deliveries=draft.deliveries,
         events=tuple(timeline),
         remember=message.to if asked.request.remember else None,
-        idempotency=None,
+        idempotency=kept,
     )
-    if asked.key is None:
-        return made
-    kept = Idempotency(key=asked.key.key, fingerprint=asked.key.fingerprint, answer=_answer(made))
-    return replace(made, idempotency=kept)
 
 
-def _answer(new: NewMessage) -> JsonObject:
+def _answer_of(new: NewMessage) -> JsonObject:
+    """The body of its 202: the one that is kept for repeats, if there is one."""
+    kept = new.idempotency
+    return _answer(new.message, new.deliveries) if kept is None else dict(kept.answer)
+
+
+def _answer(message: Message, made: Sequence[NewDelivery]) -> JsonObject:
     """The message as a 202 shows it: nothing has been tried yet."""
     deliveries = tuple(
         DeliveryRecord(
             delivery=one.delivery,
             attempts=(),
             content=None,
-            address=next(iter(new.message.to.addresses(one.delivery.channel)), None),
+            address=next(iter(message.to.addresses(one.delivery.channel)), None),
         )
-        for one in new.deliveries
+        for one in made
     )
-    status = message_status(new.message.strategy, [one.delivery.status for one in new.deliveries])
-    return message_json(MessageRecord(message=new.message, status=status, deliveries=deliveries, versions=None))
+    status = message_status(message.strategy, [one.delivery.status for one in made])
+    return message_json(MessageRecord(message=message, status=status, deliveries=deliveries, versions=None))
 
 
 def _batch_answer(
@@ -228,9 +234,9 @@ def _batch_answer(
             continue
         match next(waiting):
             case Stored():
-                items.append({"status": 202, "message": _answer(item)})
+                items.append({"status": "accepted", "message": _answer_of(item)})
             case Replayed(answer=answer):
-                items.append({"status": 202, "message": dict(answer), "replayed": True})
+                items.append({"status": "accepted", "message": dict(answer), "replayed": True})
             case Mismatched():
                 items.append(refusal(IdempotencyMismatch(_MISMATCH)))
     return {"items": items}

@@ -32,11 +32,15 @@ _TIME_DIGITS: Final = 10
 _RANDOM_DIGITS: Final = 16
 
 
+_PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+"""Two digits at a time: ids are made several times for each message."""
+
+
 def _encode(number: int, digits: int) -> str:
     encoded = []
-    for _ in range(digits):
-        number, low = divmod(number, 32)
-        encoded.append(_ALPHABET[low])
+    for _ in range(digits // 2):
+        encoded.append(_PAIRS[number & 1023])
+        number >>= 10
     return "".join(reversed(encoded))
 
 

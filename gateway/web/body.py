@@ -20,6 +20,7 @@ from gateway.web.problems import RequestRefused
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 10_000
 _MAX_INTEGER: Final = 2**63 - 1
+_MAX_EXACT: Final = 2**53
 _READ_SECONDS: Final = 30.0
 """How long a caller may take to send its body."""
 _NEEDS_WALK: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)|\d{19}|\d[eE]")
@@ -76,7 +77,9 @@ def parse_json(raw: bytes, *, max_nodes: int = MAX_NODES) -> JsonValue:
         # Before parsing: the parser recurses.
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels.", (_problem((), "too_deep"),))
     try:
-        value: JsonValue = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value: JsonValue = json.loads(
+            raw.decode(), object_pairs_hook=_unique, parse_float=_plain_number, parse_constant=_refuse_constant
+        )
     except UnicodeDecodeError as error:
         raise RequestRefused("malformed_json", f"The body is not UTF-8 at byte {error.start}.") from error
     except json.JSONDecodeError as error:
@@ -96,6 +99,12 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     if len(members) != len(pairs):
         raise RequestRefused("malformed_json", "An object in the body names the same member twice.")
     return members
+
+
+def _plain_number(text: str) -> int | float:
+    """1.0 is 1 (RFC 8785 §3.2.2.3): however a caller writes a number, it is one value from here on."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) <= _MAX_EXACT else number
 
 
 def _refuse_constant(name: str) -> NoReturn:

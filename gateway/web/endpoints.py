@@ -44,8 +44,6 @@ class Call(Generic[BodyT_co, QueryT_co]):
     """The path's parameters, decoded."""
     query: QueryT_co
     body: BodyT_co
-    raw: bytes
-    """The body as it came; empty without one."""
     value: JsonValue
     """The body as JSON says it, before any model."""
     limiter: RateLimiter
@@ -184,7 +182,6 @@ def bind(point: Endpoint, gateway: Gateway, guards: Guards) -> Callable[[web.Req
             query = validate_query(told.query, tuple(request.query.items()))
         elif request.query_string and not told.public:
             validate_query(Nothing, tuple(request.query.items()))
-        raw = b""
         value: JsonValue = None
         body: BaseModel = _NOTHING
         if told.body is not None:
@@ -202,7 +199,6 @@ def bind(point: Endpoint, gateway: Gateway, guards: Guards) -> Callable[[web.Req
                 path=path,
                 query=query,
                 body=body,
-                raw=raw,
                 value=value,
                 limiter=guards.limiter,
             )

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from typing import Final
 
 from aiohttp import web
@@ -15,7 +14,6 @@ _encode_sorted: Final = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
 ).encode
 _JSON_HEADERS: Final = CIMultiDict({"Content-Type": "application/json"})
-_MAYBE_FLOAT: Final = re.compile(rb"\d[.eE]")
 
 
 def encode(value: JsonValue | dict[str, JsonValue]) -> bytes:
@@ -31,22 +29,9 @@ def json_response(
     return web.Response(body=_encode(value).encode(), status=status, headers=fields)
 
 
-def fingerprint(value: JsonValue, raw: bytes | None = None) -> str:
-    """SHA-256 of the canonical JSON of a body: member order, spacing, escapes and 1 against 1.0 do not count.
+def fingerprint(value: JsonValue) -> str:
+    """SHA-256 of the canonical JSON of a body that `parse_json` read.
 
-    `raw`, the body that `value` was read from, only spares the look for numbers that could be written otherwise.
+    The order of members, spacing, escapes and 1 against 1.0 do not count.
     """
-    plain = value if raw is not None and not _MAYBE_FLOAT.search(raw) else _with_plain_numbers(value)
-    return hashlib.sha256(_encode_sorted(plain).encode()).hexdigest()
-
-
-def _with_plain_numbers(value: JsonValue) -> JsonValue:
-    match value:
-        case float() if value.is_integer():
-            return int(value)
-        case dict():
-            return {name: _with_plain_numbers(member) for name, member in value.items()}
-        case list():
-            return [_with_plain_numbers(item) for item in value]
-        case _:
-            return value
+    return hashlib.sha256(_encode_sorted(value).encode()).hexdigest()

@@ -107,11 +107,11 @@ def test_too_many_values_are_refused_without_reading_them_all(raw: bytes) -> Non
     ],
 )
 def test_bodies_compare_as_canonical_json(one: bytes, other: bytes) -> None:
-    assert fingerprint(parse_json(one), one) == fingerprint(parse_json(other), other)
+    assert fingerprint(parse_json(one)) == fingerprint(parse_json(other))
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [(b'{"a": 1}', b'{"a": "1"}'), (b"[1, 2]", b"[2, 1]"), (b'{"a": null}', b"{}"), (b"0.1", b"0.2")]
 )
 def test_different_bodies_have_different_fingerprints(one: bytes, other: bytes) -> None:
-    assert fingerprint(parse_json(one), one) != fingerprint(parse_json(other), other)
+    assert fingerprint(parse_json(one)) != fingerprint(parse_json(other))

@@ -92,6 +92,15 @@ class Recipient:
         )
 
 
+def comparable(channel: Channel, address: str) -> str:
+    """The address in the form in which two spellings of one are equal; suppressions are kept and sought in it.
+
+    Local parts are case-sensitive on paper (RFC 5321 §2.4), yet hardly any server tells them apart: a person who
+    left as Ann@ must not be written to as ann@. Numbers have one spelling, and tokens count letter by letter.
+    """
+    return address.casefold() if channel is Channel.EMAIL else address
+
+
 _VISIBLE_PHONE_DIGITS: Final = 2
 
 

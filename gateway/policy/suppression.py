@@ -5,7 +5,7 @@ from datetime import datetime
 from gateway.domain.decisions import Facts
 from gateway.domain.instants import rfc3339
 from gateway.domain.preferences import Suppression
-from gateway.domain.recipients import Channel, JsonValue, masked
+from gateway.domain.recipients import JsonValue, comparable, masked
 from gateway.policy.rulings import Ruling, passes, suppresses
 
 RULE = "suppression"
@@ -45,17 +45,9 @@ def check_suppression(facts: Facts, now: datetime) -> Ruling:
 def _forbids(suppression: Suppression, address: str, facts: Facts, now: datetime) -> bool:
     return (
         suppression.channel is facts.channel
-        and _same_address(facts.channel, suppression.address, address)
+        and comparable(facts.channel, suppression.address) == comparable(facts.channel, address)
         and suppression.forbids(facts.category, facts.topic, now)
     )
-
-
-def _same_address(channel: Channel, one: str, other: str) -> bool:
-    # Local parts are case-sensitive on paper (RFC 5321 §2.4), yet hardly any server tells them apart: a person
-    # who left as Ann@ must not be written to as ann@. Push tokens are compared as they are.
-    if channel is Channel.EMAIL:
-        return one.casefold() == other.casefold()
-    return one == other
 
 
 def _shown(suppression: Suppression) -> dict[str, JsonValue]:

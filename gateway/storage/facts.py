@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.domain.ids import DeliveryId, RecipientId, ServiceId
 from gateway.domain.preferences import Consent, Suppression
-from gateway.domain.recipients import Recipient
+from gateway.domain.recipients import Recipient, comparable
 from gateway.ports import Claim, StoredFacts
 from gateway.storage import tables
 from gateway.storage.rows import consent_of, names, stored_recipient_of, suppression_of
@@ -59,7 +59,8 @@ def _addresses(claim: Claim, people: Mapping[Person, Recipient]) -> tuple[str, .
     person = _person(claim)
     stored = people.get(person) if person else None
     whole = claim.message.to if stored is None else stored.overlaid(claim.message.to)
-    return whole.addresses(claim.delivery.channel)
+    channel = claim.delivery.channel
+    return tuple(comparable(channel, address) for address in whole.addresses(channel))
 
 
 def _recipients(driver: sqlite3.Connection, claims: Sequence[Claim]) -> Mapping[Person, Recipient]:

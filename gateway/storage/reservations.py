@@ -7,7 +7,7 @@ from typing import Final
 from gateway.domain.ids import DeliveryId
 from gateway.domain.lifecycle import DeliveryStatus, can_advance
 from gateway.domain.messages import Content
-from gateway.domain.recipients import Channel
+from gateway.domain.recipients import Channel, comparable
 from gateway.ports import Reservation
 from gateway.storage import tables
 from gateway.storage.accept import insert_events
@@ -62,11 +62,7 @@ def reserve_all(driver: sqlite3.Connection, reservations: Sequence[Reservation])
 
 def _newly_suppressed(driver: sqlite3.Connection, reservations: Sequence[Reservation]) -> set[DeliveryId]:
     """Deliveries that a suppression forbids which their decision did not know."""
-    keys = {
-        (reservation.claim.delivery.channel.value, address)
-        for reservation in reservations
-        for address in reservation.addresses
-    }
+    keys = {key for reservation in reservations for key in _keys(reservation)}
     by_address: dict[tuple[str, str], list[Row]] = {}
     for row in select_in(driver, SUPPRESSIONS, list(keys)):
         by_address.setdefault((row[1], row[2]), []).append(row)
@@ -75,10 +71,15 @@ def _newly_suppressed(driver: sqlite3.Connection, reservations: Sequence[Reserva
     return {
         reservation.claim.delivery.id
         for reservation in reservations
-        for address in reservation.addresses
-        for row in by_address.get((reservation.claim.delivery.channel.value, address), ())
+        for key in _keys(reservation)
+        for row in by_address.get(key, ())
         if _forbids(row, reservation)
     }
+
+
+def _keys(reservation: Reservation) -> list[tuple[str, str]]:
+    channel = reservation.claim.delivery.channel
+    return [(channel.value, comparable(channel, address)) for address in reservation.addresses]
 
 
 def _forbids(row: Row, reservation: Reservation) -> bool:

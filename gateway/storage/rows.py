@@ -19,7 +19,7 @@ from gateway.domain.ids import (
 from gateway.domain.lifecycle import DeliveryStatus, Strategy, message_status
 from gateway.domain.messages import Attachment, Attempt, Delivery, Event, Message, Priority
 from gateway.domain.preferences import Category, Consent, ConsentState, Suppression, SuppressionReason
-from gateway.domain.recipients import Channel, Recipient
+from gateway.domain.recipients import Channel, Recipient, comparable
 from gateway.ports import NewDelivery, NewMessage
 from gateway.storage import tables
 from gateway.storage.documents import (
@@ -289,7 +289,7 @@ def suppression_row(suppression: Suppression) -> Row:
     return (
         suppression.id,
         suppression.channel.value,
-        suppression.address,
+        comparable(suppression.channel, suppression.address),
         suppression.reason.value,
         suppression.scope,
         None if suppression.evidence is None else dump(suppression.evidence),

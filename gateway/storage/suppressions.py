@@ -1,5 +1,6 @@
 """Addresses never to be written to."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.ids import SuppressionId
 from gateway.domain.preferences import Suppression, SuppressionReason
-from gateway.domain.recipients import Channel
+from gateway.domain.recipients import Channel, comparable
 from gateway.errors import NotFound
 from gateway.ports import Page
 from gateway.storage.cursors import cursor_at, older_than
@@ -29,8 +30,10 @@ class Suppressions:
     async def add_suppression(self, suppression: Suppression) -> Suppression:
         """Add it; the one that stands already for (channel, address, reason, scope) is answered instead.
 
-        One that has ended makes room, and one that would end sooner is prolonged: of two the longer holds.
+        It is kept in its comparable spelling. One that has ended makes room, and one that would end sooner is
+        prolonged: of two the longer holds.
         """
+        suppression = replace(suppression, address=comparable(suppression.channel, suppression.address))
         async with self._writer.transaction() as connection:
             standing = await _find_same(connection, suppression)
             if standing is None:
@@ -63,7 +66,8 @@ class Suppressions:
         if channel is not None:
             query = query.where(suppressions.c.channel == channel.value)
         if address is not None:
-            query = query.where(suppressions.c.address == address)
+            spellings = {comparable(each, address) for each in ([channel] if channel else Channel)}
+            query = query.where(suppressions.c.address.in_(spellings))
         if cursor is not None:
             query = query.where(older_than(cursor, suppressions.c.created_at, suppressions.c.id))
         async with self._reader.connect() as connection:

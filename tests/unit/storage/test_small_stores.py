@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.ids import ConsentId, DeliveryId, KeyId, RecipientId, ServiceId, SuppressionId
+from gateway.domain.ids import ConsentId, DeliveryId, KeyId, RecipientId, ServiceId, SuppressionId, WorkerId
 from gateway.domain.preferences import ConsentState, SuppressionReason
-from gateway.domain.recipients import Channel, PushDevice, PushPlatform, Recipient
+from gateway.domain.recipients import Channel, EmailAddress, PushDevice, PushPlatform, Recipient
 from gateway.errors import Conflict, InvalidRequest, NotFound
-from gateway.ports import ApiKey, MailboxItem, SenderIdentity, Service
+from gateway.ports import ApiKey, MailboxItem, NewDelivery, NewMessage, SenderIdentity, Service
 from gateway.storage.cursors import make_cursor, read_cursor
 from gateway.storage.store import SqliteStore, open_store
-from tests.factories import NOW, SERVICE, make_consent, make_recipient, make_suppression
+from tests.factories import NOW, SERVICE, make_consent, make_delivery, make_message, make_recipient, make_suppression
 
 AMINA = RecipientId("user-42")
 
@@ -187,6 +187,34 @@ async def test_the_same_suppression_is_kept_once(store: SqliteStore) -> None:
 
     assert again == first
     assert (await suppressions.list_suppressions(None, None, 10, None)).items == (first,)
+
+
+async def test_two_spellings_of_one_mailbox_are_one_suppression(store: SqliteStore) -> None:
+    kept = await store.suppressions.add_suppression(make_suppression(address="Amina@example.org"))
+
+    again = await store.suppressions.add_suppression(make_suppression(id=SuppressionId("sup_2")))
+    token = await store.suppressions.add_suppression(
+        make_suppression(id=SuppressionId("sup_3"), channel=Channel.PUSH, address="ToKeN")
+    )
+
+    assert again == kept
+    assert token.address == "ToKeN"
+    assert (await store.suppressions.list_suppressions(None, "AMINA@example.org", 10, None)).items == (kept,)
+    assert (await store.suppressions.list_suppressions(None, "ToKeN", 10, None)).items == (token,)
+
+
+async def test_a_suppression_is_found_for_a_message_that_spells_the_address_otherwise(store: SqliteStore) -> None:
+    kept = await store.suppressions.add_suppression(make_suppression(address="Amina@example.org"))
+    message, delivery = make_message(to=Recipient(email=EmailAddress("aMINA@example.org"))), make_delivery()
+    await store.accepting.accept(
+        NewMessage(message=message, deliveries=(NewDelivery(delivery=delivery, due_at=NOW),), events=())
+    )
+    await store.leases.join(WorkerId("wrk_1"))
+
+    (claim,) = await store.dispatch.claim(WorkerId("wrk_1"), 1, NOW)
+    facts = await store.dispatch.facts([claim], NOW)
+
+    assert facts[delivery.id].suppressions == (kept,)
 
 
 async def test_of_two_suppressions_the_longer_holds(store: SqliteStore) -> None:

@@ -70,11 +70,11 @@ async def read_revisions(settings: Settings) -> tuple[str | None, str]:
     """The revision that the store is at, None for one without tables, and the one that this code needs."""
     path = database_path(settings.store.url)
     if not path.exists():
-        return None, migrations.head_revision()
+        return None, migrations.NEWEST
     database = open_database(path)
     try:
         async with database.reader.connect() as connection:
-            return await connection.run_sync(migrations.current_revision), migrations.head_revision()
+            return await connection.run_sync(migrations.current_revision), migrations.NEWEST
     finally:
         await database.aclose()
 

@@ -1,15 +1,77 @@
-"""`heliograph`: every command group under one name."""
+"""`heliograph`: every command and command group under one name; only the one that is asked for is imported."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
 
-from gateway.cli import catalogs, config, consents, db, keys, messages, recipients, services, suppressions, templates
-from gateway.cli.demo.command import demo
-from gateway.cli.serve import serve
 from gateway.resources import version
 
+if TYPE_CHECKING:
+    # Typer's own copy of Click: named in annotations only.
+    from typer._click import Command, Context
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and its line in the list of commands, which needs no import."""
+
+    module: str
+    attribute: str
+    line: str
+
+
+ENTRIES: Final[Mapping[str, Entry]] = {
+    "serve": Entry("serve", "serve", "Run the gateway: HTTP API, pages and, in embedded mode, the worker."),
+    "demo": Entry("demo.command", "demo", "Start a gateway on a fresh store, send hundreds of messages through it."),
+    "send": Entry("messages", "send", "Send one message of TEMPLATE."),
+    "explain": Entry("messages", "explain", "Say what would happen to such a message, and why."),
+    "messages": Entry("messages", "app", "Look at messages and steer them."),
+    "recipients": Entry("recipients", "app", "Keep and read people."),
+    "consents": Entry("consents", "app", "Say and read what a person wants."),
+    "suppressions": Entry("suppressions", "app", "Keep addresses from being written to; the key needs the scope ops."),
+    "templates": Entry("templates", "app", "Look at templates and check them."),
+    "catalogs": Entry("catalogs", "app", "Keep the translations: extract, update, check, stats."),
+    "services": Entry("services", "app", "Keep the services that may call, and their sender identities."),
+    "keys": Entry("keys", "app", "Make, list, rotate and revoke API keys."),
+    "db": Entry("db", "app", "Look at the store's tables and bring them up to date."),
+    "config": Entry("config", "app", "Look at the settings."),
+}
+
+
+def load_command(name: str) -> "Command":
+    """Import the module of a command and make the command."""
+    entry = ENTRIES[name]
+    found = getattr(import_module(f"gateway.cli.{entry.module}"), entry.attribute)
+    host = typer.Typer(pretty_exceptions_enable=False)
+    if isinstance(found, typer.Typer):
+        host.add_typer(found, name=name)
+    else:
+        host.command(name)(found)
+    host.callback()(_nothing)
+    return typer.main.get_group(host).commands[name]
+
+
+def _nothing() -> None:
+    pass
+
+
+class _LazyGroup(TyperGroup):
+    """Lists its commands by their lines and imports one when it is to run."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {name: TyperCommand(name, help=entry.line) for name, entry in ENTRIES.items()}
+
+    def resolve_command(self, ctx: "Context", args: list[str]) -> "tuple[str | None, Command | None, list[str]]":
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name is None else load_command(name), rest
+
+
 app = typer.Typer(
+    cls=_LazyGroup,
     no_args_is_help=True,
     help="A messaging gateway: who may be told what, when, in which language, on which channel, and the proof of it.",
     pretty_exceptions_enable=False,
@@ -32,22 +94,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-app.command()(serve)
-app.command()(messages.send)
-app.command()(messages.explain)
-app.add_typer(messages.app, name="messages")
-app.add_typer(recipients.app, name="recipients")
-app.add_typer(consents.app, name="consents")
-app.add_typer(suppressions.app, name="suppressions")
-app.add_typer(templates.app, name="templates")
-app.add_typer(catalogs.app, name="catalogs")
-app.add_typer(services.app, name="services")
-app.add_typer(keys.app, name="keys")
-app.add_typer(db.app, name="db")
-app.add_typer(config.app, name="config")
-app.command()(demo)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ class Condition:
         revision = await self._database.writer.run(_commit_something)
         return StoreCondition(
             revision=revision,
-            is_current=revision == migrations.head_revision(),
+            is_current=revision == migrations.NEWEST,
             engine=f"SQLite {sqlite3.sqlite_version}",
             warnings=() if sqlite3.sqlite_version_info >= WAL_RESET_MENDED else (_DEFECT,),
         )

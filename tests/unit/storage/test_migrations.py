@@ -1,6 +1,7 @@
 """The tables in the file are those of the code, however often and from wherever one upgrades."""
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from alembic.migration import MigrationContext
 from gateway.errors import ConfigurationError
 from gateway.storage import migrations, tables
 from gateway.storage.engine import Database, open_database
+from gateway.storage.migrations import steps
 from gateway.storage.store import open_store
 from tests.fakes import SetClock
 
@@ -49,7 +51,7 @@ async def test_the_migrations_lead_to_the_tables_of_the_code(tmp_path: Path) -> 
     await database.aclose()
 
     assert differences == []
-    assert revision == migrations.head_revision()
+    assert revision == migrations.NEWEST == steps.last()
 
 
 async def test_the_file_s_partial_indexes_are_those_of_the_code(tmp_path: Path) -> None:
@@ -86,6 +88,15 @@ async def test_a_store_that_is_newer_than_the_code_is_refused(tmp_path: Path) ->
     with pytest.raises(ConfigurationError, match="written by a newer one"):
         async with open_store(f"sqlite:///{tmp_path / 'store.db'}", SetClock()):
             pass
+
+
+def test_opening_an_up_to_date_store_does_not_wait_for_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    script = OPEN + "\nprint('alembic' in sys.modules)"
+
+    runs = [subprocess.check_output((sys.executable, "-c", script, url), text=True) for _ in range(2)]
+
+    assert [run.splitlines()[-1] for run in runs] == ["True", "False"]
 
 
 async def test_processes_that_start_together_on_a_fresh_file_all_open_it(tmp_path: Path) -> None:

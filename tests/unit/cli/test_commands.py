@@ -1,0 +1,48 @@
+"""The list of commands, which is written down, and the commands themselves, which are imported one at a time."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli.main import ENTRIES, app, load_command
+
+HEAVY = ("aiohttp", "alembic", "babel", "jinja2", "pydantic", "sqlalchemy")
+PRINT_HEAVY = f"import sys; import gateway.cli.main; print([name for name in {HEAVY!r} if name in sys.modules])"
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_line_of_a_command_begins_what_its_own_help_says(name: str) -> None:
+    command = load_command(name)
+
+    assert command.name == name
+    assert (command.help or "").startswith(ENTRIES[name].line.removesuffix("."))
+
+
+def test_the_root_lists_every_command() -> None:
+    result = CliRunner().invoke(app, ["--help"])
+
+    assert result.exit_code == 0
+    assert all(name in result.output for name in ENTRIES)
+
+
+def test_a_command_that_is_asked_for_shows_its_own_options() -> None:
+    result = CliRunner().invoke(app, ["send", "--help"], env={"COLUMNS": "200"})
+
+    assert result.exit_code == 0
+    assert "--idempotency-key" in result.output
+    assert "--install-completion" not in result.output
+
+
+def test_a_wrong_name_gets_a_suggestion_and_status_two() -> None:
+    result = CliRunner().invoke(app, ["mesages"])
+
+    assert result.exit_code == 2
+    assert "messages" in result.output
+
+
+def test_listing_the_commands_imports_none_of_what_they_need() -> None:
+    run = subprocess.run((sys.executable, "-c", PRINT_HEAVY), capture_output=True, text=True, check=True)
+
+    assert run.stdout == "[]\n"

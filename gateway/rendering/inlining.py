@@ -7,6 +7,7 @@ that it may stand in tables; one in an attribute is a run of private-use charact
 
 import re
 from collections.abc import Iterator, Sequence
+from html import unescape
 from typing import Final
 
 import css_inline
@@ -17,6 +18,9 @@ from gateway.rendering.html import Cursor, Where
 
 _TOKEN: Final = re.compile("<!--\ue000([0-9]+)\ue001-->|\ue000([0-9]+)\ue001")
 _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
+_MARKUP: Final = re.compile(
+    r"""<style\b.*?</style>|<!--.*?-->|<[!/A-Za-z](?:"[^"]*"|'[^']*'|[^'">])*>""", re.DOTALL | re.IGNORECASE
+)
 _HTML: Final = re.compile(r"<html\b[^>]*>", re.IGNORECASE)
 _BODY: Final = re.compile(r"(<body\b[^>]*>)(.*)(</body>)", re.IGNORECASE | re.DOTALL)
 _STYLE: Final = re.compile(r"(?<=<head>)<style>.*?</style>\n?", re.DOTALL)
@@ -126,13 +130,25 @@ def inline(body: Sequence[nodes.Node], path: str, *, tag: str, direction: str) -
         text = inliner.inline(writer.text())
     except css_inline.InlineError as error:
         raise TemplateBroken(f"{path}: the CSS cannot be inlined: {error}", part=path) from error
-    pieces = _TOKEN.split(mark_language(_style_last(text), tag, direction))
-    order = [plain or comment for comment, plain in zip(pieces[1::3], pieces[2::3], strict=True)]
-    if order != [str(number) for number in range(writer.tokens)]:
-        message = "a value, condition or loop stands where HTML moves it, such as directly inside <table> or <tr>"
+    if not _is_same(writer.text(), text):
+        message = "a text, value, condition or loop stands where HTML moves it, such as directly inside <table> or <tr>"
         raise TemplateBroken(f"{path}: {message}", part=path)
-    reader = _Reader(iter(pieces[0::3]))
+    reader = _Reader(iter(_TOKEN.split(mark_language(_style_last(text), tag, direction))[0::3]))
     return reader.next_text() + reader.read(body)
+
+
+def _is_same(written: str, inlined: str) -> bool:
+    """Whether every token kept its place, and between them every text that readers see."""
+    before, after = _TOKEN.split(written), _TOKEN.split(inlined)
+    if before[1::3] != after[1::3] or before[2::3] != after[2::3]:
+        return False
+    in_text = [True, *(comment is not None for comment in before[1::3]), True]
+    stretches = zip(before[0::3], after[0::3], in_text, in_text[1:], strict=False)
+    return all(_visible(old) == _visible(new) for old, new, starts, ends in stretches if starts and ends)
+
+
+def _visible(html: str) -> str:
+    return "".join(unescape(_MARKUP.sub("", html)).split())
 
 
 def _style_last(document: str) -> str:

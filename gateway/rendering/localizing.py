@@ -148,10 +148,9 @@ class _Localizer:
                     localized += self._if(node)
                 case nodes.For():
                     localized.append(self._for(node))
-                case nodes.Assign():
-                    localized.append(nodes.Assign(node.target, self._expression(node.node), lineno=node.lineno))
                 case _:
-                    raise TemplateBroken(f"{self._path}:{node.lineno}: cannot stand here", part=self._path)
+                    assert isinstance(node, nodes.Assign)  # the allow-list and the layouts leave nothing else
+                    localized.append(nodes.Assign(node.target, self._expression(node.node), lineno=node.lineno))
         return localized
 
     def _child(self, child: nodes.Expr) -> list[nodes.Node]:
@@ -179,8 +178,6 @@ class _Localizer:
                 message = f"{self._path}:{value.lineno}: {refusal}"
                 raise TemplateBroken(message, part=self._path, line=value.lineno)
         shown = self._expression(value)
-        if isinstance(shown, nodes.Const):
-            return shown
         way = self._way(value)
         self._cursor.tail = ""
         if way == SHOW and isinstance(shown, nodes.Filter) and shown.name in SAFE_FORMATTING:
@@ -299,10 +296,9 @@ class _Localizer:
             case nodes.Compare():
                 operands = [nodes.Operand(operand.op, self._operand(operand.expr)) for operand in node.ops]
                 return nodes.Compare(self._operand(node.expr), operands, lineno=node.lineno)
-            case nodes.Expr():
-                return self._copy(node)
             case _:
-                raise TemplateBroken(f"{self._path}:{node.lineno}: is no value", part=self._path, line=node.lineno)
+                assert isinstance(node, nodes.Expr)
+                return self._copy(node)
 
     def _operand(self, node: nodes.Expr) -> nodes.Expr:
         operand = self._expression(node)

@@ -45,8 +45,6 @@ def _text(node: nodes.Expr) -> str:
 def find_marks(body: Sequence[nodes.Node], *, html: bool) -> Iterator[tuple[nodes.Call, Mark]]:
     """Every marked string of a flat tree, in order."""
     for node in body:
-        if isinstance(node, nodes.Call):
-            yield node, read_mark(node, html=html)
         for call in node.find_all(nodes.Call):
             yield call, read_mark(call, html=html)
 

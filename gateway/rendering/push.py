@@ -6,6 +6,7 @@ notification"); Web Push 4096 bytes of record, of which encryption takes 103 (RF
 
 import json
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, Final, assert_never
 
 import regex
@@ -67,35 +68,30 @@ def _fits(content: PushContent) -> bool:
     return all(size <= LIMITS[platform] for platform, size in _sizes(content).items())
 
 
-def cut(text: str, graphemes: list[str], kept: int) -> str:
-    """The first `kept` graphemes and an ellipsis, every isolate closed; the whole text when all are kept."""
-    if kept >= len(graphemes):
-        return text
+def _cut(graphemes: list[str], kept: int) -> str:
+    """The first `kept` graphemes and an ellipsis, every isolate closed."""
     return bidi.close_isolates("".join(graphemes[:kept]).rstrip()) + _ELLIPSIS
 
 
 def _longest(content: PushContent) -> PushContent | None:
     """With as much of the body as fits; None if even an empty one does not."""
     graphemes = _GRAPHEME.findall(content.body)
-    low, high = -1, len(graphemes)
+    low, high = -1, len(graphemes) - 1
     while low < high:
         middle = (low + high + 1) // 2
-        if _fits(replace(content, body=cut(content.body, graphemes, middle))):
+        if _fits(replace(content, body=_cut(graphemes, middle))):
             low = middle
         else:
             high = middle - 1
-    return None if low < 0 else replace(content, body=cut(content.body, graphemes, low))
+    return None if low < 0 else replace(content, body=_cut(graphemes, low))
 
 
 def _short_title(title: str) -> str:
     if len(title.encode()) <= _MAX_TITLE:
         return title
-    graphemes, size = _GRAPHEME.findall(title), 0
-    for kept, grapheme in enumerate(graphemes):
-        size += len(grapheme.encode())
-        if size > _MAX_TITLE:
-            return cut(title, graphemes, kept)
-    return title
+    graphemes = _GRAPHEME.findall(title)
+    sizes = accumulate(len(grapheme.encode()) for grapheme in graphemes)
+    return _cut(graphemes, sum(size <= _MAX_TITLE for size in sizes))
 
 
 def fit(content: PushContent) -> PushContent:

@@ -86,18 +86,22 @@ class Renderer:
         default = pin.catalogs.default
         offered = tuple(dict.fromkeys((*pin.catalogs.offered, *template.variants)))
         candidates = match(requested, offered, default) if requested else (default,)
+        languages = tuple(_language(pin.catalogs, locale) for locale in candidates)
         missing: list[str] = []
-        for position, locale in enumerate(candidates):
-            language = _language(pin.catalogs, locale)
-            lacking = () if locale == default else self._lacking(template, tuple(channels), language)
+        better = 0
+        for language in languages[:-1]:  # the last one is the default, which lacks nothing
+            lacking = self._lacking(template, tuple(channels), language)
             if not lacking:
-                rest = tuple(_language(pin.catalogs, later) for later in candidates[position + 1 :])
-                return LocaleResolution(
-                    requested=requested, resolved=language.tag, missing=tuple(missing), languages=(language, *rest)
-                )
+                break
+            better += 1
             missing += [f"{language.tag}: {msgid}" for msgid in lacking]
-            self._count(Fallback(template=template.name, channel=None, locale=language.tag, reason=lacking[0]))
-        raise RenderFailed("no language is left")  # match() ends with the default, which lacks nothing
+            self._on_fallback(Fallback(template=template.name, channel=None, locale=language.tag, reason=lacking[0]))
+        return LocaleResolution(
+            requested=requested,
+            resolved=languages[better].tag,
+            missing=tuple(missing),
+            languages=languages[better:],
+        )
 
     def _lacking(self, template: Template, channels: tuple[Channel, ...], language: Language) -> tuple[str, ...]:
         """The strings that the language lacks for these channels, remembered per version."""
@@ -133,7 +137,7 @@ class Renderer:
             except ContentError as error:
                 if language.locale == pin.catalogs.default:
                     raise RenderFailed(error.message) from error
-                self._count(
+                self._on_fallback(
                     Fallback(template=template.name, channel=channel, locale=language.tag, reason=error.message)
                 )
         raise RenderFailed("the resolution has no language; make it with resolve()")
@@ -141,9 +145,6 @@ class Renderer:
     def may_be_empty(self, template: Template, channel: Channel) -> bool:
         """Whether only a trial tells that this data makes a text; False when every checked data does."""
         return template.may_be_empty(channel)
-
-    def _count(self, fallback: Fallback) -> None:
-        self._on_fallback(fallback)
 
 
 def _find_missing(template: Template, channels: Iterable[Channel], language: Language) -> Iterable[str]:

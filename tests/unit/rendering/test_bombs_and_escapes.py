@@ -202,6 +202,8 @@ def test_extending_twice_is_refused(bench: Workbench) -> None:
         ("{{ thing.missing|join }}", {"a": 1}, "no attribute"),
         ("{{ thing.missing|first }}", {"a": 1}, "no attribute"),
         ("{% for x in thing.missing %}{% endfor %}", {"a": 1}, "no attribute"),
+        ("{{ none }}", {}, "no value has no text"),
+        ("{{ true }}", {}, "true or false has no text"),
         ("{{ thing|money }}", {"amount": "x", "currency": "EUR"}, None),
         ("{{ thing|money }}", {"amount": "1", "currency": "QQQ"}, None),
         ("{{ thing|date }}", "tomorrow", None),

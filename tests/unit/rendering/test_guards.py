@@ -3,7 +3,6 @@
 import pytest
 from babel import Locale
 
-from gateway.errors import TemplateBroken
 from gateway.localization.plurals import parse_plural_forms
 from gateway.localization.snapshots import Catalog, PluralText
 from gateway.rendering.budget import MAX_WORK, Budget
@@ -90,19 +89,6 @@ def test_lines_are_one_or_tidy() -> None:
     assert tidy("\n a \r\nb\t\n\n\n\nc\n") == "a\nb\n\nc"
 
 
-def test_a_part_that_python_cannot_compile_is_broken(bench: Workbench) -> None:
-    nested = "{% if x %}" * 35 + "x" + "{% endif %}" * 35
-    bench.sms(nested + "Text", 'x = {type = "string"}', 'x = "x"')
-    bench.load()
-
-    assert "note" in bench.templates.snapshot.broken or bench.text() == "xText"
-
-
-def test_a_marked_list_shows_its_own_sort_of_error() -> None:
-    assert issubclass(Missing, Exception)
-    assert TemplateBroken("m", part="p", line=3).line == 3
-
-
 def test_secrets_are_masked_in_what_is_kept_and_real_in_what_is_sent(bench: Workbench) -> None:
     variables = 'code = {type = "string", secret = true}'
     bench.sms("{% trans %}{{ code }} is your code.{% endtrans %}", variables, 'code = "4711"')
@@ -131,15 +117,32 @@ def test_texts_in_many_versions_stay_within_bounds(bench: Workbench) -> None:
     assert len(bench.renderer._missing) == 1
 
 
-def test_a_translation_that_breaks_the_layout_is_passed_over(bench: Workbench) -> None:
-    bench.email(
-        "<p>{% trans %}Hi <a href='https://x.org'>there</a>{% endtrans %}</p>{{ name }}",
-        'name = {type = "string"}',
-        'name = "N"',
-    )
-    bench.write("note/de/email/body.html", "<p {{ name }}>x</p>")
+def test_two_languages_in_turn_leave_nothing_in_each_other(bench: Workbench) -> None:
+    bench.write("_layouts/greeting.txt", "{% set hello = _('Hello') %}{{ hello }}")
+    bench.sms("{% include '_layouts/greeting.txt' %} {{ n|number }}", 'n = {type = "number"}', "n = 1")
+    bench.translate("fr", {"Hello": "Bonjour"})
+    bench.translate("de", {"Hello": "Hallo"})
 
-    assert "quoted attribute" in bench.problem()
+    shown = [bench.text({"n": 1234.5}, tag) for tag in ("de", "fr", "de", "en", "fr")]
+
+    assert shown == ["Hallo 1.234,5", "Bonjour 1 234,5", "Hallo 1.234,5", "Hello 1,234.5", "Bonjour 1 234,5"]
+
+
+def test_written_out_values_are_shown(bench: Workbench) -> None:
+    bench.email("<p>{{ '<b>' }} {{ 7 }}</p>", subject="{{ 'Subject' }}")
+
+    assert "<p>&lt;b&gt; 7</p>" in bench.html({})
+
+
+def test_the_pin_names_the_catalogs_version(bench: Workbench) -> None:
+    bench.sms("x")
+    bench.load()
+    before = bench.renderer.pin().version
+
+    bench.translate("de", {"x": "y"})
+    bench.load()
+
+    assert bench.renderer.pin().version != before
 
 
 def test_an_unknown_zone_fails_as_a_render(bench: Workbench) -> None:

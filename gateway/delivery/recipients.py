@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from functools import lru_cache
+from typing import Final, TypeVar
 
 from gateway.delivery.addresses import (
     BadAddress,
@@ -17,6 +18,10 @@ from gateway.errors import FieldProblem
 from gateway.localization.locales import UnknownLocale, parse_locale, to_tag
 
 T = TypeVar("T")
+
+# Checking one person's addresses costs more than all the rest of accepting, and people are written to again.
+_parse_email: Final = lru_cache(maxsize=16_384)(parse_email)
+_parse_phone: Final = lru_cache(maxsize=16_384)(parse_phone)
 
 
 def check_recipient(given: Recipient, base: str = "") -> tuple[Recipient, list[FieldProblem]]:
@@ -37,8 +42,8 @@ def check_recipient(given: Recipient, base: str = "") -> tuple[Recipient, list[F
     country = checked(given.country, "country", check_country)
     recipient = replace(
         given,
-        email=checked(given.email, "email", parse_email),
-        phone=checked(given.phone, "phone", parse_phone),
+        email=checked(given.email, "email", _parse_email),
+        phone=checked(given.phone, "phone", _parse_phone),
         locale=checked(given.locale, "locale", normal_locale),
         timezone=checked(given.timezone, "timezone", check_timezone),
         country=country,
@@ -49,6 +54,7 @@ def check_recipient(given: Recipient, base: str = "") -> tuple[Recipient, list[F
     return recipient, problems
 
 
+@lru_cache(maxsize=1_024)
 def normal_locale(tag: str) -> str:
     """The tag in canonical form. Raises UnknownLocale when CLDR does not know it."""
     return to_tag(parse_locale(tag))

@@ -1,5 +1,6 @@
 """In whose name a message goes out."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -89,13 +90,22 @@ class Senders:
         self._services = services
         self._clock = clock
         self._believed: dict[ServiceId, _Believed] = {}
+        self._asking = asyncio.Lock()
 
     async def of(self, service_id: ServiceId) -> tuple[SenderIdentity, ...]:
         """The service's identities. Raises NotFound for a service that is gone."""
+        known = self._known(service_id)
+        if known is not None:
+            return known
+        async with self._asking:
+            # Another task may have asked while we waited for the lock.
+            known = self._known(service_id)
+            if known is None:
+                known = (await self._services.get_service(service_id)).senders
+                self._believed[service_id] = _Believed(known, self._clock.monotonic() + _BELIEVED_SECONDS)
+        return known
+
+    def _known(self, service_id: ServiceId) -> tuple[SenderIdentity, ...] | None:
         believed = self._believed.get(service_id)
-        now = self._clock.monotonic()
-        if believed is None or believed.until <= now:
-            service = await self._services.get_service(service_id)
-            believed = _Believed(service.senders, now + _BELIEVED_SECONDS)
-            self._believed[service_id] = believed
-        return believed.identities
+        fresh = believed is not None and believed.until > self._clock.monotonic()
+        return believed.identities if believed is not None and fresh else None

@@ -180,14 +180,14 @@ async def open_gateway(
             first_key=await make_first_key(store.services, clock),
         )
         if work:
-            dispatcher = _make_dispatcher(gateway, composer, senders)
+            dispatcher = _make_dispatcher(gateway, composer, senders, wake)
             worker = await stack.enter_async_context(_make_worker(gateway, dispatcher, wake))
             gateway.readiness.watch(lambda: worker.is_working)
             gateway = replace(gateway, worker=worker)
         yield gateway
 
 
-def _make_dispatcher(gateway: Gateway, composer: Composer, senders: Senders) -> Dispatcher:
+def _make_dispatcher(gateway: Gateway, composer: Composer, senders: Senders, wake: Doorbell) -> Dispatcher:
     settings = gateway.settings.delivery
     configured = gateway.settings.providers
     smtp = {name: one for name, one in configured.items() if isinstance(one, SmtpProviderSettings)}
@@ -207,6 +207,7 @@ def _make_dispatcher(gateway: Gateway, composer: Composer, senders: Senders) -> 
         ),
         clock=gateway.clock,
         chance=random.random,
+        wake=wake,
         metrics=gateway.metrics,
     )
 

@@ -25,7 +25,7 @@ from gateway.domain.preferences import Category
 from gateway.errors import ContentError, NotFound, Unavailable
 from gateway.metrics import Metrics
 from gateway.policy.gate import decide
-from gateway.ports import Claim, Clock, DispatchStore, Provider, Reservation, Step, StoredFacts
+from gateway.ports import Claim, Clock, DispatchStore, Provider, Reservation, Step, StoredFacts, Wake
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -78,6 +78,7 @@ class Dispatcher:
         rules: DispatchRules,
         clock: Clock,
         chance: Callable[[], float],
+        wake: Wake,
         metrics: Metrics,
     ) -> None:
         self._store = store
@@ -89,6 +90,7 @@ class Dispatcher:
         self._rules = rules
         self._clock = clock
         self._chance = chance
+        self._wake = wake
         self._metrics = metrics
         self._places = {name: Places(one.capabilities.concurrency) for name, one in providers.items()}
 
@@ -171,7 +173,6 @@ class Dispatcher:
         return self._judge(claim, finished, decision, provider, addresses_of(envelope))
 
     async def _call(self, attempt: Attempt, provider: Provider, envelope: Envelope) -> Attempt:
-        self._health.begin(provider.name)
         began = self._clock.monotonic()
         outcome = Outcome.UNKNOWN
         try:
@@ -180,8 +181,11 @@ class Dispatcher:
             outcome = result.outcome
         except TimeoutError:
             result = SendResult(outcome=Outcome.UNKNOWN, detail="no answer in time")
+        except Unavailable as error:
+            # An adapter that needs the store: whether it had called out before, nobody knows.
+            result = SendResult(outcome=Outcome.UNKNOWN, detail=error.code)
         finally:
-            self._health.end(provider.name, outcome)
+            self._health.learn(provider.name, outcome)
             self._metrics.attempts.labels(provider.name, outcome.value).inc()
             self._metrics.attempt_seconds.labels(provider.name).observe(self._clock.monotonic() - began)
         return replace(attempt, finished_at=self._clock.now(), result=result)
@@ -238,6 +242,8 @@ class Dispatcher:
             _log.info("delivery.claim_lost", delivery=step.claim.delivery.id)
             return
         self._count(step)
+        if step.due_at is not None or step.next_delivery is not None:
+            self._wake.ring()
 
     def _count(self, step: Step) -> None:
         message = step.claim.message

@@ -66,8 +66,10 @@ def _country_of_number(phone: str) -> str | None:
 
 _ALONE_SECONDS: Final = 15.0
 """How long a provider that fails is left alone before the next probe."""
-_TRANSIENT_LIMIT: Final = 5
-"""Transient answers in a row after which a provider counts as failing; one alone says nothing (greylisting)."""
+_PROBE_EVERY_SECONDS: Final = 5.0
+"""Once it has rested, one delivery in so long is let through until one fares well."""
+_DOUBTS: Final = 5
+"""Doubtful answers in a row after which a provider counts as failing; one alone says nothing (greylisting)."""
 _FAILING: Final = frozenset({Outcome.MISCONFIGURED})
 _DOUBTFUL: Final = frozenset({Outcome.TRANSIENT, Outcome.THROTTLED, Outcome.UNKNOWN})
 
@@ -76,58 +78,55 @@ _DOUBTFUL: Final = frozenset({Outcome.TRANSIENT, Outcome.THROTTLED, Outcome.UNKN
 class _State:
     doubts: int = 0
     alone_until: float | None = None
-    probing: bool = False
+    """Set while it is left alone; None for a provider that is well."""
 
 
 class Health:
-    """Which providers are well: one that fails is left alone for a while, then probed by a single delivery."""
+    """Which providers are well: one that fails is left alone for a while, then probed by single deliveries."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._states: dict[str, _State] = {}
 
     def is_well(self, provider: str) -> bool:
-        """Whether a delivery may go to it now; after a rest one caller at a time is let through as a probe."""
-        state = self._states.get(provider)
-        if state is None or state.alone_until is None:
+        """Whether it is not left alone."""
+        return self._state(provider).alone_until is None
+
+    def admits(self, provider: str) -> bool:
+        """Whether this delivery may go to it now: to one that is well, or as the probe of one that has rested."""
+        state, now = self._state(provider), self._clock.monotonic()
+        if state.alone_until is None:
             return True
-        return not state.probing and self._clock.monotonic() >= state.alone_until
+        if now < state.alone_until:
+            return False
+        state.alone_until = now + _PROBE_EVERY_SECONDS
+        return True
 
-    def begin(self, provider: str) -> None:
-        """A call starts; if the provider was left alone, this is the probe."""
-        state = self._states.get(provider)
-        if state is not None and state.alone_until is not None:
-            state.probing = True
-
-    def end(self, provider: str, outcome: Outcome) -> None:
-        """Learn from an answer. Refusals of a message or an address say nothing against the provider."""
-        state = self._states.setdefault(provider, _State())
-        was_probing, state.probing = state.probing, False
+    def learn(self, provider: str, outcome: Outcome) -> None:
+        """Take in an answer. Refusals of one message or address say nothing against the provider."""
+        state = self._state(provider)
         if outcome not in _FAILING | _DOUBTFUL:
             state.doubts, state.alone_until = 0, None
             return
         state.doubts += 1
-        if outcome in _FAILING or was_probing or state.doubts >= _TRANSIENT_LIMIT:
+        if outcome in _FAILING or state.alone_until is not None or state.doubts >= _DOUBTS:
             state.alone_until = self._clock.monotonic() + _ALONE_SECONDS
 
     def rest_seconds(self, providers: Sequence[str]) -> float:
-        """How long until one of them may be tried; 0 when one may now."""
-        if not providers or any(self.is_well(provider) for provider in providers):
-            return 0.0
+        """How long until the first of them may be tried, which none may now; at least a second."""
         now = self._clock.monotonic()
-        rests = [(self._states[provider].alone_until or now) - now for provider in providers]
-        return max(min(rests), 1.0)
+        return max(min((self._state(one).alone_until or now) - now for one in providers), 1.0)
+
+    def _state(self, provider: str) -> _State:
+        return self._states.setdefault(provider, _State())
 
 
 def choose(route: Sequence[str], last: str | None, health: Health) -> str | None:
-    """The provider for the next try: the first healthy one after the last that was tried, then from the start.
+    """The provider for the next try: the first that admits it after the one tried last, then from the start.
 
     None when all are left alone.
     """
-    for provider in (*following(route, last), *route):
-        if health.is_well(provider):
-            return provider
-    return None
+    return next((one for one in (*following(route, last), *route) if health.admits(one)), None)
 
 
 def following(route: Sequence[str], last: str | None) -> tuple[str, ...]:

@@ -43,20 +43,19 @@ def test_a_misconfigured_provider_is_left_alone_and_its_traffic_goes_to_the_next
     clock = SetClock()
     health = Health(clock)
 
-    health.end("one", Outcome.MISCONFIGURED)
+    health.learn("one", Outcome.MISCONFIGURED)
 
     assert choose(ROUTE, None, health) == "two"
-    assert health.rest_seconds(["one"]) > 0
-    assert health.rest_seconds(ROUTE) == 0
+    assert 14 < health.rest_seconds(["one"]) <= 15
 
 
 def test_one_transient_answer_says_nothing_against_a_provider_but_many_in_a_row_do() -> None:
     health = Health(SetClock())
 
-    health.end("one", Outcome.TRANSIENT)
+    health.learn("one", Outcome.TRANSIENT)
     assert health.is_well("one")
     for _ in range(4):
-        health.end("one", Outcome.TRANSIENT)
+        health.learn("one", Outcome.TRANSIENT)
 
     assert not health.is_well("one")
 
@@ -64,27 +63,39 @@ def test_one_transient_answer_says_nothing_against_a_provider_but_many_in_a_row_
 def test_after_its_rest_a_provider_is_probed_by_one_delivery_and_is_well_after_a_good_answer() -> None:
     clock = SetClock()
     health = Health(clock)
-    health.end("one", Outcome.MISCONFIGURED)
+    health.learn("one", Outcome.MISCONFIGURED)
 
     clock.advance(20)
-    assert health.is_well("one")
-    health.begin("one")
-    assert not health.is_well("one")
-    health.end("one", Outcome.SENT)
+    probes = [health.admits("one") for _ in range(3)]
+    health.learn("one", Outcome.SENT)
 
+    assert probes == [True, False, False]
     assert health.is_well("one")
 
 
 def test_a_probe_that_fails_sends_the_provider_back_to_rest() -> None:
     clock = SetClock()
     health = Health(clock)
-    health.end("one", Outcome.MISCONFIGURED)
+    health.learn("one", Outcome.MISCONFIGURED)
     clock.advance(20)
 
-    health.begin("one")
-    health.end("one", Outcome.TRANSIENT)
+    assert health.admits("one")
+    health.learn("one", Outcome.TRANSIENT)
+    clock.advance(10)
 
-    assert not health.is_well("one")
+    assert not health.admits("one")
+
+
+def test_a_probe_that_never_came_back_is_followed_by_another() -> None:
+    clock = SetClock()
+    health = Health(clock)
+    health.learn("one", Outcome.MISCONFIGURED)
+    clock.advance(20)
+
+    assert health.admits("one")
+    clock.advance(6)
+
+    assert health.admits("one")
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.INVALID_RECIPIENT, Outcome.OPTED_OUT])
@@ -92,7 +103,7 @@ def test_a_refusal_of_one_message_says_nothing_against_the_provider(outcome: Out
     health = Health(SetClock())
 
     for _ in range(20):
-        health.end("one", outcome)
+        health.learn("one", outcome)
 
     assert health.is_well("one")
 
@@ -110,7 +121,8 @@ def test_the_next_try_goes_to_the_provider_after_the_last_one_and_then_from_the_
 def test_nobody_is_chosen_while_all_are_left_alone() -> None:
     health = Health(SetClock())
     for provider in ROUTE:
-        health.end(provider, Outcome.MISCONFIGURED)
+        health.learn(provider, Outcome.MISCONFIGURED)
 
     assert choose(ROUTE, None, health) is None
     assert 1 <= health.rest_seconds(ROUTE) <= 15
+    assert not any(health.admits(provider) for provider in ROUTE)

@@ -106,12 +106,17 @@ class CatalogLibrary:
         return file
 
     def _report(self, known: dict[str, _Known]) -> None:
+        is_first = not self._known
+        say = _log.debug if is_first else _log.info
         for name, held in known.items():
             before = self._known.get(name, _Known())
             if held.problem and held.problem != before.problem:
                 _log.warning("catalog.refused", domain=self._domain, locale=name, problem=held.problem)
             elif held.file is not None and held.file != before.file:
-                _log.info("catalog.loaded", domain=self._domain, locale=name, failing=len(held.file.failing))
+                say("catalog.loaded", domain=self._domain, locale=name, failing=len(held.file.failing))
+        if is_first:
+            loaded = [name for name, held in known.items() if held.file is not None]
+            _log.info("catalogs.loaded", domain=self._domain, count=len(loaded), locales=" ".join(loaded))
 
 
 def _check_successor(file: CatalogFile, data: bytes, served: CatalogFile, served_data: bytes) -> None:

@@ -118,12 +118,16 @@ class TemplateLibrary:
         return files
 
     def _report(self, known: Mapping[str, _Known]) -> None:
+        is_first = not self._known
+        say = _log.debug if is_first else _log.info
         for name, held in known.items():
             before = self._known.get(name, _Known())
             if held.problem and held.problem != before.problem:
                 _log.warning("template.refused", template=name, problem=held.problem, serving=held.template is not None)
             elif held.template is not None and held.template is not before.template:
-                _log.info("template.loaded", template=name, version=held.template.version)
+                say("template.loaded", template=name, version=held.template.version)
+        if is_first:
+            _log.info("templates.loaded", count=sum(held.template is not None for held in known.values()))
 
 
 def _snapshot(known: Mapping[str, _Known]) -> Snapshot:

@@ -1,0 +1,132 @@
+"""A store that cannot commit for a while: nothing is forgotten and nothing is sent twice."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from gateway.delivery.composition import Composer
+from gateway.delivery.dispatch import Dispatcher, DispatchRules
+from gateway.delivery.envelopes import Addressing
+from gateway.delivery.retry import RetryPolicy
+from gateway.delivery.routing import Health, Route, RoutingTable
+from gateway.delivery.senders import Senders
+from gateway.domain.ids import DeliveryId, WorkerId
+from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Lane
+from gateway.domain.recipients import Channel
+from gateway.errors import Unavailable
+from gateway.metrics import Metrics
+from gateway.ports import Claim, DispatchStore, Reservation, Step, StoredFacts
+from gateway.work.embedded import Doorbell
+from tests.fakes import ScriptedProvider
+from tests.rigs import Rig, open_rig
+
+WORKER = WorkerId("wrk_test")
+
+
+class AwayStore:
+    """The real store, away for the first calls of some of its verbs."""
+
+    def __init__(self, store: DispatchStore, away: Mapping[str, int]) -> None:
+        self._store = store
+        self._away = dict(away)
+
+    def _come_back(self, verb: str) -> None:
+        if self._away.get(verb, 0):
+            self._away[verb] -= 1
+            raise Unavailable("the disk is full")
+
+    async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
+        return await self._store.claim(worker, limit, now, lowest)
+
+    async def facts(self, claims: Sequence[Claim], now: datetime) -> Mapping[DeliveryId, StoredFacts]:
+        self._come_back("facts")
+        return await self._store.facts(claims, now)
+
+    async def reserve(self, reservation: Reservation) -> bool:
+        self._come_back("reserve")
+        return await self._store.reserve(reservation)
+
+    async def record(self, step: Step) -> bool:
+        self._come_back("record")
+        return await self._store.record(step)
+
+    async def next_due(self) -> datetime | None:
+        return await self._store.next_due()
+
+
+def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> Dispatcher:
+    gateway = rig.gateway
+    routes = tuple(Route(channel=one, countries=frozenset(), providers=(provider.name,)) for one in Channel)
+    return Dispatcher(
+        store=store,
+        composer=Composer(gateway.renderer, gateway.links, "UTC"),
+        routing=RoutingTable(routes=routes, mailbox=provider.name),
+        providers={provider.name: provider},
+        health=Health(gateway.clock),
+        addressing=Addressing(Senders(gateway.services, gateway.clock), {}, {}),
+        rules=DispatchRules(
+            retry=RetryPolicy(
+                attempts=8, first=gateway.settings.delivery.retry_first, longest=gateway.settings.delivery.retry_max
+            ),
+            unknown_after=gateway.settings.delivery.unknown_after,
+            resent=frozenset(),
+        ),
+        clock=gateway.clock,
+        chance=lambda: 0.5,
+        wake=Doorbell(),
+        metrics=Metrics(),
+    )
+
+
+async def test_a_result_waits_for_the_store_and_is_written_once(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted")
+    async with open_rig(tmp_path, work=False) as rig:
+        queue = rig.gateway.store.dispatch
+        accepted = await rig.send()
+        await rig.gateway.store.leases.join(WORKER)
+        (claim,) = await queue.claim(WORKER, 1, rig.gateway.clock.now())
+        store = AwayStore(queue, {"facts": 1, "reserve": 1, "record": 1})
+
+        await _dispatcher(rig, store, provider).dispatch(claim, None)
+
+        record = await rig.read(accepted)
+        assert record.status is DeliveryStatus.SENT
+        assert len(provider.envelopes) == 1
+        assert len(record.deliveries[0].attempts) == 1
+
+
+async def test_a_claim_that_was_lost_calls_nobody_and_writes_nothing(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted")
+    async with open_rig(tmp_path, work=False) as rig:
+        queue = rig.gateway.store.dispatch
+        accepted = await rig.send()
+        await rig.gateway.store.leases.join(WORKER)
+        (claim,) = await queue.claim(WORKER, 1, rig.gateway.clock.now())
+        await rig.gateway.store.leases.leave(WORKER)
+
+        await _dispatcher(rig, queue, provider).dispatch(claim, None)
+
+        record = await rig.read(accepted)
+        assert record.status is DeliveryStatus.ACCEPTED
+        assert provider.envelopes == []
+
+
+async def test_an_error_of_ours_sets_the_delivery_aside_without_an_attempt(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted")
+
+    class BrokenStore(AwayStore):
+        async def reserve(self, reservation: Reservation) -> bool:
+            raise RuntimeError("a fault of ours")
+
+    async with open_rig(tmp_path, work=False) as rig:
+        queue = rig.gateway.store.dispatch
+        accepted = await rig.send()
+        await rig.gateway.store.leases.join(WORKER)
+        (claim,) = await queue.claim(WORKER, 1, rig.gateway.clock.now())
+
+        await _dispatcher(rig, BrokenStore(queue, {}), provider).dispatch(claim, None)
+
+        (delivery,) = (await rig.read(accepted)).deliveries
+        assert (delivery.delivery.status, delivery.delivery.reason) == (DeliveryStatus.QUEUED, "internal_error")
+        assert delivery.attempts == ()

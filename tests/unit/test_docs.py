@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from typer.main import get_command
 
 from gateway import errors
+from gateway.cli.main import app
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.settings import MailboxProviderSettings, RouteSettings, Section, Settings, SmtpProviderSettings
 from gateway.web.problems import STATUSES
@@ -51,6 +53,17 @@ def test_every_error_code_is_explained_with_its_status() -> None:
 
     assert {code: int(status) for code, status in rows} == dict(STATUSES)
     assert ours - {errors.GatewayError.code} <= listed("errors.md")
+
+
+def test_every_command_is_explained() -> None:
+    group = get_command(app)
+    commands = {
+        f"{name} {inner}" if inner else name
+        for name, command in group.commands.items()
+        for inner in getattr(command, "commands", {"": None})
+    }
+
+    assert listed("command-line.md") == commands
 
 
 def test_every_setting_is_explained() -> None:

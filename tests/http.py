@@ -1,6 +1,7 @@
 """The real app over a real store, and a client that speaks for a service."""
 
 import io
+import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -69,16 +70,13 @@ class Caller:
     ) -> Reply:
         """Make one call; `raw` is sent as it is, as JSON by its header."""
         sent = {"Authorization": f"Bearer {self.key}", **self.extra, **(headers or {})}
-        if raw is not None:
+        content = json.dumps(body).encode() if raw is None and body is not None else raw
+        if content is not None:
             sent.setdefault("Content-Type", "application/json")
+        # A stream, since the client warns of large bodies given as bytes.
+        data = None if content is None else io.BytesIO(content)
         async with self.client.request(
-            method,
-            path,
-            json=body,
-            data=None if raw is None else io.BytesIO(raw),
-            headers=sent,
-            params=params,
-            allow_redirects=False,
+            method, path, data=data, headers=sent, params=params, allow_redirects=False
         ) as response:
             is_json = response.content_type.endswith("json")
             read = await (response.json(content_type=None) if is_json else response.text())

@@ -24,7 +24,7 @@ _TAGS: Final = {
     "Service": "Whether it lives, what it measures, what it can do.",
 }
 _STATUS_MEANINGS: Final = {
-    400: "The body is no JSON that every parser reads alike.",
+    400: "This is no HTTP request as it should be, or its body no JSON that every parser reads alike.",
     401: "No valid API key was sent.",
     403: "The key lacks the scope.",
     404: "There is no such thing, or it is another service's.",
@@ -207,6 +207,8 @@ def problems_of(told: Declaration) -> dict[int, tuple[str, ...]]:
     def add(status: int, *codes: str) -> None:
         problems[status] = tuple(dict.fromkeys((*problems.get(status, ()), *codes)))
 
+    # An address or a header that is too long, whatever the method.
+    add(400, "bad_request")
     if not told.public:
         add(401, "unauthenticated")
         add(422, "invalid_request")

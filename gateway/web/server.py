@@ -41,8 +41,9 @@ class Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """A problem instead of plain text; the connection is closed."""
-        # Logs what is worth it, and raises where a part of another answer is out already.
-        super().handle_error(request, status, exc, message)
+        if status >= 500 or request.writer.output_size > 0:
+            # Logs what is worth it, and raises where a part of another answer is out already.
+            super().handle_error(request, status, exc, message)
         code = "bad_request" if status < 500 else "internal"
         problem = Problem(status=status, code=code, detail="This could not be read as an HTTP request.")
         request_id = RequestIds().new()

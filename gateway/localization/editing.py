@@ -52,8 +52,8 @@ def update(po: PoFile | None, pot: PoFile, locale: Locale) -> PoFile:
         else:
             entries.append(source.changed(msgstr=_empty(source, count), line=0))
     reused = {entry.key for entry in suggestions.values()}
-    kept = [entry for entry in (*obsolete.values(), *live.values()) if entry in removed and entry.key not in reused]
-    entries += [_retire(entry) for entry in kept]
+    kept = [entry for entry in removed if entry.key not in reused]
+    entries += [_retire(entry) for entry in sorted(kept, key=lambda entry: not entry.obsolete)]
     return PoFile(entries=tuple(entries), trailing=old.trailing, newline=old.newline)
 
 

@@ -15,7 +15,7 @@ _NUMBER_NAMES = frozenset({"count", "n", "num", "number", "shown"})
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 _UNSAFE = re.compile(
-    r"<\s*/?\s*(?:script|style|iframe|object|embed|form|link|meta|base|svg|math)\b|\bon[a-z]+\s*=|javascript\s*:|vbscript\s*:"
+    r"<\s*+(?:/\s*+)?(?:script|style|iframe|object|embed|form|link|meta|base|svg|math)\b|\bon[a-z]+\s*=|javascript\s*:|vbscript\s*:"
     r"|\bdata\s*:\s*[a-z]+/",
     re.IGNORECASE,
 )

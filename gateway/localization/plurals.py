@@ -19,7 +19,8 @@ CHECKED_COUNTS = range(1001)
 """Counts for which headers are held against CLDR: every rule of CLDR 47 repeats within a thousand, but for millions."""
 
 _CATEGORIES = ("zero", "one", "two", "few", "many", "other")
-_HEADER = re.compile(r"\s*nplurals\s*=\s*([0-9]{1,2})\s*;\s*plural\s*=\s*([^;]+?)\s*;?\s*", re.ASCII)
+# Possessive: spaces that several parts could take would be shared out in every way there is.
+_HEADER = re.compile(r"\s*nplurals\s*=\s*([0-9]{1,2})\s*;\s*plural\s*=([^;]++);?\s*", re.ASCII)
 _TOKEN = re.compile(r"\s*([0-9]{1,9}|n|\|\||&&|==|!=|<=|>=|[-?:<>+*/%!()])", re.ASCII)
 _MAX_EXPRESSION = 1000
 _MAX_DEPTH = 60

@@ -22,7 +22,8 @@ _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)")
 _SIMPLE_ESCAPES = {
     "n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "\\": "\\", '"': '"'
 }  # fmt: skip
-_LOCATION = re.compile("\u2068[^\u2069]*\u2069\\S*|\\S+")
+# A name with spaces stands in isolates; one that never closes must not be looked for to the end of the line each time.
+_LOCATION = re.compile("\u2068[^\u2068\u2069]*\u2069\\S*|\\S+")
 _CONFLICT = re.compile(r"<{7}|={7}$|>{7}|\|{7}")
 _NPLURALS = re.compile(r"nplurals\s*=\s*([0-9]+)")
 _CHARSET = re.compile(r"charset\s*=\s*([^\s;]+)", re.IGNORECASE)
@@ -238,7 +239,11 @@ class _Reader:
     def _unescape(self, number: int, code: str) -> str:
         if code in _SIMPLE_ESCAPES:
             return _SIMPLE_ESCAPES[code]
-        value = int(code[1:], 16) if code[0] == "x" and len(code) > 1 else int(code, 8) if code.isdigit() else 0
+        value = 0
+        if code[0] == "x" and len(code) > 1:
+            value = int(code[1:], 16)
+        elif code[0] in "01234567":
+            value = int(code, 8)
         if not 0 < value < 0x80:  # higher bytes would be in the file's charset, which nobody writes
             self._fail(number, f"unknown escape \\{code}")
         return chr(value)

@@ -1,6 +1,7 @@
 """Plural headers: parsed safely, derived from CLDR, held against it."""
 
 import gettext
+import time
 
 import pytest
 from babel import localedata
@@ -126,6 +127,14 @@ def test_any_expression_gives_what_pythons_gettext_gives(expression: str, count:
 def test_a_header_that_cannot_serve_every_count_is_refused(header: str) -> None:
     with pytest.raises(CatalogBroken):
         parse_plural_forms(header)
+
+
+def test_a_header_of_nothing_but_spaces_is_refused_at_once() -> None:
+    started = time.process_time()
+    with pytest.raises(CatalogBroken):
+        parse_plural_forms("nplurals=2; plural=" + " " * 100_000 + ";;")
+
+    assert time.process_time() - started < 1
 
 
 def test_a_form_beyond_the_checked_counts_is_refused_when_it_comes() -> None:

@@ -1,5 +1,6 @@
 """Reading PO files strictly and writing them without loss; polib is the independent reader."""
 
+import time
 from pathlib import Path
 
 import polib
@@ -140,6 +141,8 @@ BROKEN = {
     "an open string": ('msgid "A\nmsgstr "a"\n', "quotes", 9),
     "words after a string": ('msgid "A" B\n', "quotes", 9),
     "an unknown escape": ('msgid "A\\q"\n', "escape", 9),
+    "an escape of no octal digit": ('msgid "A\\8"\n', "escape", 9),
+    "an escape of a digit that is none to C": ('msgid "A²\\²"\n', "escape", 9),
     "an escape that is NUL": ('msgid "A\\0"\n', "escape", 9),
     "an escape beyond ASCII": ('msgid "A\\xff"\n', "escape", 9),
     "no msgstr at the end": ('msgid "A"\n', "ends inside", 9),
@@ -178,6 +181,16 @@ def test_bytes_that_are_not_utf8_are_refused_with_their_line() -> None:
         parse_po(po_bytes("fr", "# ok\n") + b'msgid "H\xe9"\nmsgstr ""\n')
 
     assert refused.value.line == 10
+
+
+def test_places_that_never_close_take_linear_time() -> None:
+    comment = "#: " + "\u2068 " * 100_000
+
+    started = time.process_time()
+    po = parse_po(f'{comment}\nmsgid "A"\nmsgstr ""\n'.encode())
+
+    assert time.process_time() - started < 1
+    assert len(po.entries[0].locations) == 100_000
 
 
 def test_nul_and_other_charsets_are_refused() -> None:

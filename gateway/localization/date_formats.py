@@ -5,7 +5,7 @@ and Babel's format_date ignores the zone. The calendar is Gregorian in every loc
 """
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -53,7 +53,11 @@ class DateFormats:
 
     def at(self, kind: Kind, instant: datetime, zone: pytz.BaseTzInfo, form: str) -> str:
         """The date, the time or both of an instant, in a zone."""
-        return self._apply(kind, instant.astimezone(zone), form)
+        try:
+            local = instant.astimezone(zone)
+        except OverflowError as error:
+            raise BadValue("the calendar of the zone does not reach that far") from error
+        return self._apply(kind, local, form)
 
     def relative(self, seconds: int) -> str:
         """How far ahead (or, negative, ago), in the largest unit of which it is at least one; never rounded up."""
@@ -70,9 +74,8 @@ class DateFormats:
         pattern = patterns.get(self._locale.plural_form(count), patterns["other"])
         return str(pattern).replace("{0}", self._numbers.number(Decimal(count)))
 
-    def duration(self, span: timedelta) -> str:
+    def duration(self, seconds: int) -> str:
         """A span in its two largest units, exact: `1 hour, 30 minutes`, `23 hours`, `10 minutes`."""
-        seconds = int(span.total_seconds())
         if not 0 <= seconds <= _LONGEST:
             raise BadValue("a duration is between 0 seconds and 100 years")
         parts: list[str] = []

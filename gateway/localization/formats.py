@@ -5,7 +5,7 @@ UnknownTimeZone. What was formatted is remembered, within bounds, by locale and 
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
@@ -93,7 +93,7 @@ class _LocaleFormats:
 
         @lru_cache(maxsize=_REMEMBERED)
         def duration(seconds: int) -> str:
-            return finish(dates.duration(timedelta(seconds=seconds)))
+            return finish(dates.duration(seconds))
 
         @lru_cache(maxsize=_REMEMBERED)
         def phone(value: str) -> str:

@@ -43,8 +43,13 @@ def read_number(value: object) -> Decimal:
         case _:
             number = None
     if number is None or not number.is_finite() or abs(number) >= _LARGEST:
-        raise BadValue(f"not a number: {str(value)[:40]!r}")
+        raise BadValue(f"not a number: {_shown(value)}")
     return number
+
+
+def _shown(value: object) -> str:
+    # Of a long list or a whole number (Python refuses to write out thousands of digits) the kind says enough.
+    return repr(value[:40]) if isinstance(value, str) else type(value).__name__
 
 
 def read_money(value: object) -> tuple[Decimal, str]:

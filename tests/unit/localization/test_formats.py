@@ -135,12 +135,19 @@ def test_decimals_may_be_asked_for() -> None:
         formats("en").number(1, True)
 
 
-@pytest.mark.parametrize("value", [None, [], {}, "", "1.2.3", "0x10", float("nan"), float("inf"), 1e300, "a" * 100])
+@pytest.mark.parametrize(
+    "value", [None, [], {}, True, "", "1.2.3", "0x10", float("nan"), float("inf"), 1e300, "a" * 100]
+)
 def test_what_is_no_number_is_refused(value: object) -> None:
     with pytest.raises(BadValue) as refused:
         formats("en").number(value)
 
     assert len(str(refused.value)) < 100
+
+
+def test_a_number_of_more_digits_than_python_writes_out_is_refused() -> None:
+    with pytest.raises(BadValue):
+        formats("en").number(10**5000)
 
 
 @pytest.mark.parametrize(
@@ -303,6 +310,15 @@ def test_what_is_no_date_or_instant_is_refused(value: object) -> None:
         formats("en").datetime(value)
 
 
+@pytest.mark.parametrize(
+    ("instant", "zone"),
+    [("9999-12-31T23:59:59Z", "Pacific/Kiritimati"), ("0001-01-01T00:00:00Z", "America/New_York")],
+)
+def test_an_instant_beyond_the_zones_calendar_is_refused(instant: str, zone: str) -> None:
+    with pytest.raises(BadValue):
+        formats("en", zone).datetime(instant)
+
+
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "europe/paris", "", "../../etc/passwd", "UTC+2"])
 def test_an_unknown_zone_is_refused(zone: str) -> None:
     with pytest.raises(UnknownTimeZone) as refused:
@@ -367,7 +383,7 @@ def test_a_duration_is_exact_in_its_two_largest_units(tag: str, seconds: object,
     assert formats(tag).duration(seconds) == expected
 
 
-@pytest.mark.parametrize("seconds", [-1, 10**12, "soon"])
+@pytest.mark.parametrize("seconds", [-1, 10**12, 10**29, "soon"])
 def test_a_duration_that_is_none_is_refused(seconds: object) -> None:
     with pytest.raises(BadValue):
         formats("en").duration(seconds)

@@ -17,7 +17,7 @@ from gateway.web.metrics import HttpMetrics
 from gateway.web.problems import RequestRefused, internal_problem, problem_of, problem_of_http
 from gateway.web.requests import REQUEST_ID, RequestIds, trace_context
 
-_SECURITY_HEADERS: Final[Mapping[str, str]] = {
+STANDING_HEADERS: Final[Mapping[str, str]] = {
     "Server": "heliograph",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -33,7 +33,7 @@ log: Final = structlog.get_logger(__name__)
 def make_guard(admission: Admission, metrics: HttpMetrics, *, is_https: bool) -> Middleware:
     """The middleware; `is_https` says that the public address is, so that browsers may be told to insist."""
     ids = RequestIds()
-    standing = dict(_SECURITY_HEADERS)
+    standing = dict(STANDING_HEADERS)
     if is_https:
         standing["Strict-Transport-Security"] = "max-age=31536000"
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from gateway.web.middlewares import STANDING_HEADERS
 from gateway.web.problems import Problem
 from gateway.web.requests import RequestIds
 
@@ -48,7 +49,7 @@ class Connection(RequestHandler):
         problem = Problem(status=status, code=code, detail="This could not be read as an HTTP request.")
         request_id = RequestIds().new()
         response = problem.answer(request_id)
-        response.headers["X-Request-Id"] = request_id
+        response.headers.update({**STANDING_HEADERS, "X-Request-Id": request_id})
         response.force_close()
         return response
 

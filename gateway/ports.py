@@ -235,6 +235,12 @@ class DispatchStore(Protocol):
     async def next_due(self) -> datetime | None:
         """When the next waiting delivery falls due; None when nothing waits."""
 
+    async def catch_up(self, now: datetime, latest: datetime) -> int:
+        """After the wall clock was set back: what waits for nothing is due now, no retry later than `latest`.
+
+        How many were late. What a caller or policy put off keeps its instant.
+        """
+
 
 class LeaseStore(Protocol):
     """Who is alive: a worker that stops beating loses its claims."""

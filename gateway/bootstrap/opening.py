@@ -229,5 +229,6 @@ def _make_worker(gateway: Gateway, dispatcher: Dispatcher, wake: Doorbell) -> Wo
         clock=gateway.clock,
         metrics=gateway.metrics,
         in_flight=gateway.settings.delivery.in_flight,
+        longest_retry=gateway.settings.delivery.retry_max,
         drain=max(gateway.settings.server.drain - _CLOSING, timedelta(0)),
     )

@@ -3,8 +3,10 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from gateway.domain.ids import DeliveryId, WorkerId
+from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane
 from gateway.ports import Claim, Clock, Reservation, Step, StoredFacts
 from gateway.storage.accept import first_due
@@ -53,6 +55,10 @@ class Dispatch:
         """When the next waiting delivery falls due; None when nothing waits."""
         return await self._database.lookups.run(first_due)
 
+    async def catch_up(self, now: datetime, latest: datetime) -> int:
+        """After the wall clock was set back: what waits for nothing is due now, no retry later than `latest`."""
+        return await self._database.writer.run(lambda driver: _catch_up(driver, to_micros(now), to_micros(latest)))
+
     def _claim_all(self, driver: sqlite3.Connection, demands: Sequence[Demand]) -> Sequence[Sequence[Claim]]:
         claims = []
         for demand in demands:
@@ -60,6 +66,15 @@ class Dispatch:
             self._places += len(taken)
             claims.append(taken)
         return claims
+
+
+_CATCH_UP: Final = "UPDATE deliveries SET due_at = ? WHERE status = ? AND due_at > ? AND lease_owner IS NULL"
+
+
+def _catch_up(driver: sqlite3.Connection, now: int, latest: int) -> int:
+    accepted = driver.execute(_CATCH_UP, (now, DeliveryStatus.ACCEPTED.value, now)).rowcount
+    retried = driver.execute(_CATCH_UP, (latest, DeliveryStatus.QUEUED.value, latest)).rowcount
+    return accepted + retried
 
 
 FactsBatcher = Batcher[Sequence[Claim], Mapping[DeliveryId, StoredFacts]]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
 
@@ -26,6 +26,8 @@ _LOOK_SECONDS: Final = 1.0
 _BEAT_SECONDS: Final = 10.0
 _SWEEP_SECONDS: Final = 10.0
 _RESTART_SECONDS: Final = 1.0
+_CLOCK_STEP: Final = timedelta(seconds=1)
+"""A wall clock may creep back by less than this (NTP slew); it delays nothing for longer."""
 _URGENT_SHARE: Final = 8
 """One place in so many is kept for the lanes `critical` and `high`."""
 _BATCH_SHARE: Final = 4
@@ -67,6 +69,7 @@ class Worker:
         clock: Clock,
         metrics: Metrics,
         in_flight: int,
+        longest_retry: timedelta,
         drain: timedelta,
     ) -> None:
         self._queue = queue
@@ -78,6 +81,9 @@ class Worker:
         self._metrics = metrics
         self._places = in_flight
         self._kept_for_urgent = in_flight // _URGENT_SHARE
+        self._longest_retry = longest_retry
+        self._latest: datetime | None = None
+        """The latest instant that the wall clock has shown; None before the first look."""
         self._drain = drain
         self._id = WorkerId("")
         self._jobs: dict[asyncio.Task[None], Lane] = {}
@@ -146,7 +152,7 @@ class Worker:
     async def _claim(self) -> None:
         """One look at the queue, and a nap if there was nothing to take."""
         free, free_for_all = self._free_places()
-        now = self._clock.now()
+        now = await self._now()
         due = await self._queue.next_due() if free > 0 else None
         if due is None or due > now:
             until_due = _LOOK_SECONDS if due is None else (due - now).total_seconds()
@@ -156,6 +162,20 @@ class Worker:
         if not claims:
             return await self._wake.wait(_LOOK_SECONDS)
         return await self._start(claims)
+
+    async def _now(self) -> datetime:
+        """The wall clock; where it was set back, what that would delay is due at once.
+
+        Due times are kept by the wall clock, so a step back makes what was due an hour ago due in the future.
+        """
+        now = self._clock.now()
+        if self._latest is None or now < self._latest - _CLOCK_STEP:
+            late = await self._queue.catch_up(now, now + self._longest_retry)
+            if self._latest is not None:
+                _log.warning("clock.set_back", seconds=(self._latest - now).total_seconds(), late=late)
+            self._latest = now
+        self._latest = max(self._latest, now)
+        return now
 
     def _free_places(self) -> tuple[int, int]:
         """How many places are free for the urgent lanes, and how many of these for every lane."""

@@ -54,6 +54,9 @@ class AwayStore:
     async def next_due(self) -> datetime | None:
         return await self._store.next_due()
 
+    async def catch_up(self, now: datetime, latest: datetime) -> int:
+        return await self._store.catch_up(now, latest)
+
 
 def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> Dispatcher:
     gateway = rig.gateway

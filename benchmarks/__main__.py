@@ -4,7 +4,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-_SUPPORT = {"__init__", "__main__", "load", "measure", "servers"}
+_SUPPORT = {"__init__", "__main__", "load", "measure", "processes", "servers", "sink"}
 
 
 def main() -> None:

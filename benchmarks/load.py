@@ -1,7 +1,8 @@
 """A closed-loop HTTP load generator, run as its own process: cheap enough not to be what is measured.
 
-    python -m benchmarks.load HOST PORT PATH CONNECTIONS SECONDS [KEY] < body
+    python -m benchmarks.load HOST PORT PATH CONNECTIONS SECONDS [KEY] < bodies
 
+The bodies, one to a line, are posted in turn.
 Prints one line of JSON: answers per second after a warm-up of a fifth of the time, statuses, and latencies.
 """
 
@@ -11,15 +12,15 @@ import secrets
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
+from itertools import cycle
 
 
 class Caller(asyncio.Protocol):
     """One kept connection that posts again as soon as it was answered."""
 
-    def __init__(self, tally: "Tally", head: bytes, body: bytes) -> None:
+    def __init__(self, tally: "Tally") -> None:
         self._tally = tally
-        self._head = head
-        self._body = body
         self._received = bytearray()
         self._sent_at = 0.0
         self._transport: asyncio.Transport | None = None
@@ -32,8 +33,7 @@ class Caller(asyncio.Protocol):
     def _post(self) -> None:
         assert self._transport is not None
         self._sent_at = time.perf_counter()
-        key = f"Idempotency-Key: {self._tally.next_key()}\r\n\r\n".encode()
-        self._transport.write(self._head + key + self._body)
+        self._transport.write(self._tally.next_request())
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -57,18 +57,21 @@ class Caller(asyncio.Protocol):
 class Tally:
     """What was answered, counted once the warm-up is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, head: bytes, bodies: Sequence[bytes]) -> None:
         self.is_open = True
         self.counting = False
         self.all_answered = 0
         self.statuses: Counter[int] = Counter()
         self.latencies: list[float] = []
-        self._prefix = secrets.token_hex(8)
+        self._prefix = secrets.token_hex(8).encode()
         self._posted = 0
+        self._requests = cycle((b"%bContent-Length: %d\r\n" % (head, len(body)), body) for body in bodies)
 
-    def next_key(self) -> str:
+    def next_request(self) -> bytes:
+        """The next body in turn, with a key of its own."""
         self._posted += 1
-        return f"{self._prefix}-{self._posted}"
+        head, body = next(self._requests)
+        return b"%bIdempotency-Key: %b-%d\r\n\r\n%b" % (head, self._prefix, self._posted, body)
 
     def answered(self, status: int, seconds: float) -> None:
         self.all_answered += 1
@@ -78,14 +81,14 @@ class Tally:
 
 
 async def generate(  # noqa: PLR0917
-    host: str, port: int, head: bytes, body: bytes, connections: int, seconds: float
+    host: str, port: int, head: bytes, bodies: Sequence[bytes], connections: int, seconds: float
 ) -> dict[str, object]:
     """Post from all connections at once for the given time."""
-    tally = Tally()
+    tally = Tally(head, bodies)
     loop = asyncio.get_running_loop()
     callers = []
     for _ in range(connections):
-        _, caller = await loop.create_connection(lambda: Caller(tally, head, body), host, port)
+        _, caller = await loop.create_connection(lambda: Caller(tally), host, port)
         callers.append(caller)
     await asyncio.sleep(seconds / 5)
     tally.counting = True
@@ -110,12 +113,12 @@ async def generate(  # noqa: PLR0917
 def main() -> None:
     """Read the body from standard input and print the outcome."""
     host, port, path, connections, seconds, *key = sys.argv[1:]
-    body = sys.stdin.buffer.read()
-    lines = [f"POST {path} HTTP/1.1", f"Host: {host}", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    bodies = sys.stdin.buffer.read().splitlines()
+    lines = [f"POST {path} HTTP/1.1", f"Host: {host}", "Content-Type: application/json"]
     if key:
         lines.append(f"Authorization: Bearer {key[0]}")
     head = ("\r\n".join(lines) + "\r\n").encode()
-    print(json.dumps(asyncio.run(generate(host, int(port), head, body, int(connections), float(seconds)))))
+    print(json.dumps(asyncio.run(generate(host, int(port), head, bodies, int(connections), float(seconds)))))
 
 
 if __name__ == "__main__":

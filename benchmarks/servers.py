@@ -1,7 +1,8 @@
-"""The two servers that `accept` holds against each other, each as its own process.
+"""The servers that are held against each other, each as its own process.
 
-    python -m benchmarks.servers echo            bare aiohttp: decode, validate, answer the same body
-    python -m benchmarks.servers gateway FOLDER  the whole gateway over a fresh store, dispatch paused
+    python -m benchmarks.servers echo                 bare aiohttp: decode, validate, answer the same body
+    python -m benchmarks.servers gateway FOLDER       the whole gateway over a fresh store, dispatch paused
+    python -m benchmarks.servers gateway FOLDER PORT  the same at work, with an SMTP relay at that port
 
 Each prints its port and, for the gateway, a key, then serves until its standard input closes.
 """
@@ -14,6 +15,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from gateway.bootstrap import open_gateway
+from gateway.logs import configure_logs
 from gateway.settings import Settings
 from gateway.web.app import make_app
 from gateway.web.schemas.messages import SendShape
@@ -35,18 +37,28 @@ async def _serve_echo() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _serve_gateway(folder: str) -> AsyncIterator[str]:
-    settings = Settings.model_validate(
-        {"store": {"url": f"sqlite:///{folder}/store.db"}, "delivery": {"shed_after": "7d"}, "log": {"level": "error"}}
-    )
-    async with open_gateway(settings, work=False) as gateway, listening(make_app(gateway), "127.0.0.1", 0) as port:
+async def _serve_gateway(folder: str, relay_port: str = "") -> AsyncIterator[str]:
+    relay = {"kind": "smtp", "host": "127.0.0.1", "port": relay_port}
+    given = {
+        "store": {"url": f"sqlite:///{folder}/store.db"},
+        "delivery": {"shed_after": "7d"},
+        "log": {"level": "error"},
+        "providers": {"relay": relay} if relay_port else {},
+        "routes": [{"channel": "email", "providers": ["relay"]}] if relay_port else [],
+    }
+    settings = Settings.model_validate(given)
+    configure_logs(settings.log)
+    async with (
+        open_gateway(settings, work=bool(relay_port)) as gateway,
+        listening(make_app(gateway), "127.0.0.1", 0) as port,
+    ):
         yield f"{port} {gateway.first_key}"
 
 
 async def main() -> None:
     """Serve what the command line names."""
     kind, *rest = sys.argv[1:]
-    async with _serve_echo() if kind == "echo" else _serve_gateway(rest[0]) as told:
+    async with _serve_echo() if kind == "echo" else _serve_gateway(*rest) as told:
         print(told, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

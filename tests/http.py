@@ -1,7 +1,9 @@
 """The real app over a real store, and a client that speaks for a service."""
 
+import asyncio
 import io
 import json
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ ORDER_DATA: Mapping[str, Any] = {
     "eta": "2026-12-01",
 }
 """What the template `order-shipped` takes."""
+_PATIENCE_SECONDS = 20.0
 ALL_SCOPES = frozenset(Scope)
 
 
@@ -133,6 +136,18 @@ class Site:
             )
         )
         return Caller(self.client, token.text)
+
+
+async def settled(caller: Caller, message_id: str, *statuses: str) -> dict[str, Any]:
+    """The message once its status is one of these, or any final one; a test that waits in vain says where it hangs."""
+    wanted = set(statuses) or {"delivered", "undelivered", "failed", "suppressed", "expired", "cancelled"}
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        message: dict[str, Any] = (await caller.get(f"/v1/messages/{message_id}")).body
+        if message["status"] in wanted:
+            return message
+        assert time.monotonic() < deadline, message
+        await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

@@ -29,7 +29,6 @@ from gateway.web.static_files import static_routes
 
 ADMISSION: Final = web.AppKey("admission", Admission)
 """Tells the process that stops to drain first: `app[ADMISSION].drain()`."""
-GATEWAY: Final = web.AppKey("gateway", Gateway)
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *messages.ENDPOINTS,
@@ -58,7 +57,6 @@ def make_app(gateway: Gateway, pages: Iterable[web.AbstractRouteDef] = ()) -> we
     limit = max(settings.limits.body_bytes, settings.limits.batch_body_bytes)
     app = web.Application(middlewares=[guard], client_max_size=limit + 1)
     app[ADMISSION] = admission
-    app[GATEWAY] = gateway
     guards = Guards(
         authenticator=Authenticator(gateway.services, gateway.clock),
         limiter=RateLimiter(gateway.clock),

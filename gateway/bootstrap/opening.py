@@ -124,111 +124,155 @@ async def open_gateway(
     wait. `further` providers serve beside the configured ones. Leaving the block finishes the calls under way.
     Raises ConfigurationError before anything is sent.
     """
-    clock, metrics, wake = clock or SystemClock(), Metrics(), Doorbell()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(configured_store(settings, clock, further))
-        templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
-        providers = await open_providers(settings, store.mailbox, clock, stack, further)
-        routing = make_routing(settings, providers)
-        renderer = Renderer(templates, catalogs, FallbackReport(metrics))
-        links = UnsubscribeLinks(link_secret(settings), settings.public_url)
-        zone = settings.policy.default_timezone
-        composer = Composer(renderer, links, zone)
-        senders = Senders(store.services, clock)
-        limits = AttachmentLimits(files=settings.limits.attachments, total_bytes=settings.limits.attachment_bytes)
-        drafter = Drafter(
-            renderer=renderer,
-            composer=composer,
-            recipients=store.recipients,
-            senders=senders,
-            limits=limits,
-            default_timezone=zone,
-        )
-        gateway = Gateway(
-            settings=settings,
-            clock=clock,
-            metrics=metrics,
-            store=store,
-            templates=templates,
-            catalogs=catalogs,
-            page_catalogs=page_catalogs,
-            renderer=renderer,
-            links=links,
-            routing=routing,
-            providers=providers,
-            acceptor=Acceptor(
-                store=store.accepting,
-                drafter=drafter,
-                admission=Admission(store.accepting, clock, settings.delivery.shed_after),
-                wake=wake,
-                clock=clock,
-                metrics=metrics,
-            ),
-            explainer=Explainer(store=store.dispatch, drafter=drafter, composer=composer, routing=routing, clock=clock),
-            previewer=Previewer(renderer=renderer, links=links, clock=clock, default_timezone=zone),
-            steering=Steering(store=store.steering, log=store.log, wake=wake, clock=clock),
-            unsubscriber=Unsubscriber(
-                links=links,
-                log=store.log,
-                consents=store.consents,
-                suppressions=store.suppressions,
-                templates=templates,
-                clock=clock,
-            ),
-            readiness=ReadinessCheck(store=store.condition, templates=templates, catalogs=catalogs, clock=clock),
-            worker=None,
-            first_key=await make_first_key(store.services, clock),
-        )
+        parts = await _open_parts(settings, clock or SystemClock(), further, stack)
+        gateway = _assemble(parts, await make_first_key(parts.store.services, parts.clock))
         if work:
-            dispatcher = _make_dispatcher(gateway, composer, senders, wake)
-            worker = await stack.enter_async_context(_make_worker(gateway, dispatcher, wake))
+            worker = await stack.enter_async_context(_make_worker(parts, _make_dispatcher(parts)))
             gateway.readiness.watch(lambda: worker.is_working)
             gateway = replace(gateway, worker=worker)
         yield gateway
 
 
-def _make_dispatcher(gateway: Gateway, composer: Composer, senders: Senders, wake: Doorbell) -> Dispatcher:
-    settings = gateway.settings.delivery
-    configured = gateway.settings.providers
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What the use cases are made of, open and ready."""
+
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    wake: Doorbell
+    store: SqliteStore
+    templates: TemplateLibrary
+    catalogs: CatalogLibrary
+    page_catalogs: CatalogLibrary
+    providers: Mapping[str, Provider]
+    routing: RoutingTable
+    renderer: Renderer
+    links: UnsubscribeLinks
+    composer: Composer
+    senders: Senders
+
+
+async def _open_parts(settings: Settings, clock: Clock, further: Collection[Provider], stack: AsyncExitStack) -> _Parts:
+    metrics = Metrics()
+    store = await stack.enter_async_context(configured_store(settings, clock, further))
+    templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
+    providers = await open_providers(settings, store.mailbox, clock, stack, further)
+    renderer = Renderer(templates, catalogs, FallbackReport(metrics))
+    links = UnsubscribeLinks(link_secret(settings), settings.public_url)
+    return _Parts(
+        settings=settings,
+        clock=clock,
+        metrics=metrics,
+        wake=Doorbell(),
+        store=store,
+        templates=templates,
+        catalogs=catalogs,
+        page_catalogs=page_catalogs,
+        providers=providers,
+        routing=make_routing(settings, providers),
+        renderer=renderer,
+        links=links,
+        composer=Composer(renderer, links, settings.policy.default_timezone),
+        senders=Senders(store.services, clock),
+    )
+
+
+def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
+    settings, clock, store, wake = parts.settings, parts.clock, parts.store, parts.wake
+    zone, composer = settings.policy.default_timezone, parts.composer
+    drafter = Drafter(
+        renderer=parts.renderer,
+        composer=composer,
+        recipients=store.recipients,
+        senders=parts.senders,
+        limits=AttachmentLimits(files=settings.limits.attachments, total_bytes=settings.limits.attachment_bytes),
+        default_timezone=zone,
+    )
+    return Gateway(
+        settings=settings,
+        clock=clock,
+        metrics=parts.metrics,
+        store=store,
+        templates=parts.templates,
+        catalogs=parts.catalogs,
+        page_catalogs=parts.page_catalogs,
+        renderer=parts.renderer,
+        links=parts.links,
+        routing=parts.routing,
+        providers=parts.providers,
+        acceptor=Acceptor(
+            store=store.accepting,
+            drafter=drafter,
+            admission=Admission(store.accepting, clock, settings.delivery.shed_after),
+            wake=wake,
+            clock=clock,
+            metrics=parts.metrics,
+        ),
+        explainer=Explainer(
+            store=store.dispatch, drafter=drafter, composer=composer, routing=parts.routing, clock=clock
+        ),
+        previewer=Previewer(renderer=parts.renderer, links=parts.links, clock=clock, default_timezone=zone),
+        steering=Steering(store=store.steering, log=store.log, wake=wake, clock=clock),
+        unsubscriber=Unsubscriber(
+            links=parts.links,
+            log=store.log,
+            consents=store.consents,
+            suppressions=store.suppressions,
+            templates=parts.templates,
+            clock=clock,
+        ),
+        readiness=ReadinessCheck(
+            store=store.condition, templates=parts.templates, catalogs=parts.catalogs, clock=clock
+        ),
+        worker=None,
+        first_key=first_key,
+    )
+
+
+def _make_dispatcher(parts: _Parts) -> Dispatcher:
+    settings = parts.settings.delivery
+    configured = parts.settings.providers
     smtp = {name: one for name, one in configured.items() if isinstance(one, SmtpProviderSettings)}
     timeouts = {name: one.timeout.total_seconds() for name, one in smtp.items()}
     of_providers = {name: one.sender for name, one in smtp.items() if one.sender is not None}
     return Dispatcher(
-        store=gateway.store.dispatch,
-        composer=composer,
-        routing=gateway.routing,
-        providers=gateway.providers,
-        health=Health(gateway.clock),
-        addressing=Addressing(senders, of_providers, timeouts),
+        store=parts.store.dispatch,
+        composer=parts.composer,
+        routing=parts.routing,
+        providers=parts.providers,
+        health=Health(parts.clock),
+        addressing=Addressing(parts.senders, of_providers, timeouts),
         rules=DispatchRules(
             retry=RetryPolicy(attempts=settings.attempts, first=settings.retry_first, longest=settings.retry_max),
             unknown_after=settings.unknown_after,
             resent=frozenset(category for category in Category if settings.on_unknown.resends(category)),
         ),
-        clock=gateway.clock,
+        clock=parts.clock,
         chance=random.random,
-        wake=wake,
-        metrics=gateway.metrics,
+        wake=parts.wake,
+        metrics=parts.metrics,
     )
 
 
-def _make_worker(gateway: Gateway, dispatcher: Dispatcher, wake: Doorbell) -> Worker:
+def _make_worker(parts: _Parts, dispatcher: Dispatcher) -> Worker:
     sweeper = Sweeper(
-        leases=gateway.store.leases,
-        backlog=gateway.store.accepting,
-        wake=wake,
-        clock=gateway.clock,
-        metrics=gateway.metrics,
+        leases=parts.store.leases,
+        backlog=parts.store.accepting,
+        wake=parts.wake,
+        clock=parts.clock,
+        metrics=parts.metrics,
     )
     return Worker(
-        queue=gateway.store.dispatch,
-        leases=gateway.store.leases,
+        queue=parts.store.dispatch,
+        leases=parts.store.leases,
         dispatcher=dispatcher,
         sweeper=sweeper,
-        wake=wake,
-        clock=gateway.clock,
-        metrics=gateway.metrics,
-        in_flight=gateway.settings.delivery.in_flight,
-        longest_retry=gateway.settings.delivery.retry_max,
-        drain=max(gateway.settings.server.drain - _CLOSING, timedelta(0)),
+        wake=parts.wake,
+        clock=parts.clock,
+        metrics=parts.metrics,
+        in_flight=parts.settings.delivery.in_flight,
+        longest_retry=parts.settings.delivery.retry_max,
+        drain=max(parts.settings.server.drain - _CLOSING, timedelta(0)),
     )

@@ -113,6 +113,11 @@ class Gateway:
         if self.worker is not None:
             self.worker.stop()
 
+    async def drain(self) -> None:
+        """Stop claiming, and let the calls under way finish in the time that they have."""
+        if self.worker is not None:
+            await self.worker.drain()
+
 
 @asynccontextmanager
 async def open_gateway(

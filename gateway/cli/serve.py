@@ -38,10 +38,10 @@ async def serve() -> None:
                 async with listening(app, server.host, server.port) as port:
                     _announce(gateway, f"http://{server.host}:{port}")
                     await stop.wait()
-                    # From here on new posts get 503; what is under way finishes before the block ends.
-                    app[ADMISSION].drain()
-                    gateway.stop_claiming()
                     log.info("server.draining")
+                    # From here on new posts get 503, until the calls under way are done and the listener closes.
+                    app[ADMISSION].drain()
+                    await gateway.drain()
             except OSError as error:
                 raise fail(f"Cannot listen on {server.host}:{server.port}: {error.strerror or error}") from error
     log.info("server.stopped")

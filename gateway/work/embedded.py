@@ -100,6 +100,17 @@ class Worker:
             self._stopped_at = self._clock.monotonic()
             self._wake.ring()
 
+    async def drain(self) -> None:
+        """Stop, and wait for the calls under way, no longer than they have left."""
+        self.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain.total_seconds() - (self._clock.monotonic() - self._stopped_at)):
+                # A claim that was under way when we stopped still starts its jobs.
+                await asyncio.wait([self._claiming])
+                if self._jobs:
+                    _log.info("worker.draining", in_flight=len(self._jobs))
+                    await asyncio.wait(self._jobs)
+
     @property
     def is_working(self) -> bool:
         """Whether it claims what falls due: its loops run and it was not told to stop."""
@@ -119,14 +130,7 @@ class Worker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._drain.total_seconds() - (self._clock.monotonic() - self._stopped_at)):
-                # A claim that was under way when we stopped still starts its jobs.
-                await asyncio.wait([self._claiming])
-                if self._jobs:
-                    _log.info("worker.draining", in_flight=len(self._jobs))
-                    await asyncio.wait(self._jobs)
+        await self.drain()
         tasks = [*self._jobs, *self._loops, self._claiming]
         for task in tasks:
             task.cancel()

@@ -1,0 +1,208 @@
+"""The real command as people and scripts use it: a gateway in one process, commands in others."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from gateway.cli.main import _COMMANDS
+from tests.http import ORDER_DATA, send_body
+from tests.serving import Served, free_port, plain_environment, run_command, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """One gateway for all commands."""
+    async with serving(tmp_path_factory.mktemp("served")) as gateway:
+        yield gateway
+
+
+async def test_the_first_start_prints_one_key_alone_on_its_line(tmp_path: Path) -> None:
+    async with serving(tmp_path) as first:
+        assert first.key.startswith("hg_live_")
+        assert first.process.stdout is not None
+        assert await first.stop() == 0
+        assert await first.process.stdout.read() == b""
+
+    async with serving(tmp_path, first=False) as second:
+        assert second.process.stdout is not None
+        assert await second.stop() == 0
+        assert await second.process.stdout.read() == b""
+
+
+async def test_a_message_goes_out_with_one_command(served: Served) -> None:
+    sent = await served.run(
+        "send", "order-shipped", "--sample", "usual", "--email", "amina@example.org", "--locale", "fr-CA",
+        "--channel", "email", "--tag", "shell", "--json",
+    )  # fmt: skip
+
+    message_id = json.loads(sent.out)["id"]
+    assert sent.status == 0
+    async with asyncio.timeout(20):
+        while (shown := json.loads((await served.run("messages", "show", message_id, "--json")).out))["status"] in (
+            "accepted",
+            "sending",
+        ):
+            pass
+    assert (shown["status"], shown["locale"]) == ("delivered", "fr-CA")
+    assert next(event["type"] for event in shown["events"]) == "message.accepted"
+    listed = await served.run("messages", "list", "--tag", "shell")
+    assert message_id in listed.out
+
+
+async def test_a_scheduled_message_can_be_taken_back_once(served: Served) -> None:
+    headers = {"Authorization": f"Bearer {served.key}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        body = send_body(send_at="2026-12-31T00:00:00Z")
+        async with session.post(f"{served.url}/v1/messages", json=body) as response:
+            message_id = (await response.json())["id"]
+
+    cancelled = await served.run("messages", "cancel", message_id)
+    missing = await served.run("messages", "cancel", "msg_none")
+
+    assert (cancelled.status, cancelled.out) == (0, "")
+    assert missing.status == 1
+
+
+async def test_explain_tells_why_a_message_would_not_go(served: Served) -> None:
+    data = json.dumps({"discount": 0.2, "coupon": "B", "ends": "2026-12-24", "shop_url": "https://example.org"})
+
+    told = await served.run(
+        "explain", "win-back-offer", "--email", "amina@example.org", "--channel", "email", "--data", data
+    )
+
+    assert told.status == 0
+    assert "suppress" in told.out
+    assert "consent" in told.out
+
+
+async def test_people_and_what_they_want_are_kept(served: Served) -> None:
+    kept = await served.run(
+        "recipients", "put", "user-42", "--email", "amina@example.org", "--locale", "fr-CA",
+        "--attributes", '{"name": "Amina"}', "--json",
+    )  # fmt: skip
+    said = await served.run("consents", "set", "user-42", "email", "offers", "granted", "--json")
+    await served.run("consents", "set", "user-42", "email", "offers", "denied")
+    read = await served.run("recipients", "get", "user-42")
+    now = await served.run("consents", "list", "user-42", "--json")
+    history = await served.run("consents", "history", "user-42", "--json")
+
+    assert json.loads(kept.out)["attributes"] == {"name": "Amina"}
+    assert json.loads(said.out)["items"][0]["state"] == "granted"
+    assert "amina@example.org" in read.out
+    assert [line["state"] for line in json.loads(now.out)["items"]] == ["denied"]
+    assert [line["state"] for line in json.loads(history.out)["items"]] == ["denied", "granted"]
+
+
+async def test_an_address_is_suppressed_and_allowed_again(served: Served) -> None:
+    added = await served.run("suppressions", "add", "sms", "+33612345678", "--reason", "stop", "--json")
+    listed = await served.run("suppressions", "list", "--channel", "sms")
+    removed = await served.run("suppressions", "remove", json.loads(added.out)["id"])
+    left = await served.run("suppressions", "list", "--channel", "sms", "--json")
+
+    assert "+33612345678" in listed.out
+    assert (added.status, removed.status) == (0, 0)
+    assert json.loads(left.out)["items"] == []
+
+
+async def test_templates_are_listed_shown_and_previewed(served: Served) -> None:
+    listed = await served.run("templates", "list", "--json")
+    shown = await served.run("templates", "show", "order-shipped")
+    preview = await served.run("templates", "preview", "order-shipped", "sms", "--locale", "de")
+
+    assert "order-shipped" in [each["name"] for each in json.loads(listed.out)["items"]]
+    assert "total" in shown.out
+    assert (preview.status, "in de" in preview.out) == (0, True)
+
+
+async def test_a_refusal_names_the_fields_and_ends_with_one(served: Served) -> None:
+    refused = await served.run("send", "order-shipped", "--email", "amina@", "--data", json.dumps(ORDER_DATA))
+
+    assert (refused.status, refused.out) == (1, "")
+    assert "/to/email" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["send", "order-shipped", "--data", "{", "--email", "a@example.org"], 2, "--data"),
+        (["send", "order-shipped", "--data", "[]", "--email", "a@example.org"], 2, "JSON object"),
+        (["send", "order-shipped", "--data", "@/nowhere.json", "--email", "a@example.org"], 2, "cannot be read"),
+        (["send"], 2, "Missing argument"),
+        (["suppressions", "add", "pigeon", "x"], 2, "pigeon"),
+        (["nonsense"], 2, "No such command"),
+        (["messages", "show", "../../healthz"], 1, ""),
+    ],
+)
+async def test_wrong_use_ends_with_two_and_a_sentence(served: Served, words: list[str], status: int, said: str) -> None:
+    ended = await served.run(*words)
+
+    assert (ended.status, ended.out) == (status, "")
+    assert said in ended.err
+
+
+async def test_a_command_without_a_key_or_a_gateway_says_what_to_do(served: Served) -> None:
+    without_key = await served.run("templates", "list", HELIOGRAPH_KEY="")
+    without_gateway = await served.run("templates", "list", HELIOGRAPH_URL=f"http://127.0.0.1:{free_port()}")
+
+    assert (without_key.status, without_gateway.status) == (2, 1)
+    assert "--key" in without_key.err
+    assert "heliograph serve" in without_gateway.err
+
+
+async def test_the_store_is_brought_up_to_date_by_hand(tmp_path: Path) -> None:
+    environment = plain_environment(tmp_path, free_port())
+
+    fresh = await run_command("db", "current", "--json", environment=environment)
+    upgraded = await run_command("db", "upgrade", environment=environment)
+    current = await run_command("db", "current", "--json", environment=environment)
+
+    assert (fresh.status, json.loads(fresh.out)["store"]) == (1, None)
+    assert upgraded.status == 0
+    assert (current.status, json.loads(current.out)["store"]) == (0, json.loads(fresh.out)["needed"])
+
+
+async def test_templates_of_a_folder_are_checked_before_they_serve(tmp_path: Path) -> None:
+    environment = plain_environment(tmp_path, free_port())
+    broken = tmp_path / "templates" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "template.toml").write_text('category = "none"', encoding="utf-8")
+
+    shipped = await run_command("templates", "check", "--json", environment=environment)
+    refused = await run_command("templates", "check", str(tmp_path / "templates"), environment=environment)
+
+    assert (shipped.status, json.loads(shipped.out)["refused"]) == (0, {})
+    assert (refused.status, "broken: " in refused.err) == (1, True)
+
+
+async def test_settings_that_are_wrong_stop_the_start_with_the_key(tmp_path: Path) -> None:
+    environment = {**plain_environment(tmp_path, free_port()), "HELIOGRAPH_SERVER_PORT": "eighty"}
+
+    stopped = await run_command("serve", environment=environment)
+
+    assert (stopped.status, stopped.out) == (1, "")
+    assert "HELIOGRAPH_SERVER_PORT" in stopped.err
+
+
+async def test_a_taken_port_is_told_in_a_sentence(served: Served, tmp_path: Path) -> None:
+    port = int(served.url.rpartition(":")[2])
+
+    stopped = await run_command("serve", environment=plain_environment(tmp_path, port))
+
+    assert stopped.status == 1
+    assert f"Cannot listen on 127.0.0.1:{port}" in stopped.err
+    assert "Traceback" not in stopped.err
+
+
+@pytest.mark.parametrize("command", sorted(_COMMANDS))
+async def test_every_command_explains_itself(served: Served, command: str) -> None:
+    told = await served.run(command, "--help")
+
+    assert told.status == 0
+    assert told.out.strip().startswith("Usage: heliograph")

@@ -1,0 +1,112 @@
+"""The real command as a child process: `heliograph serve` on a store of its own, and other commands against it."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+_COMMAND = (sys.executable, "-m", "gateway.cli.main")
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running gateway, and how commands reach it."""
+
+    url: str
+    key: str
+    process: asyncio.subprocess.Process
+    environment: Mapping[str, str]
+
+    async def run(self, *words: str, **changes: str) -> Ended:
+        """Run one command of `heliograph` to its end, with this gateway's address, key and settings."""
+        return await run_command(*words, environment={**self.environment, **changes})
+
+    async def stop(self) -> int:
+        """Tell it to stop and wait for its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(_STOP_SECONDS):
+            return await self.process.wait()
+
+
+async def run_command(*words: str, environment: Mapping[str, str], stdin: bytes | None = None) -> Ended:
+    """Run one command of `heliograph` to its end."""
+    process = await asyncio.create_subprocess_exec(
+        *_COMMAND,
+        *words,
+        env=dict(environment),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(stdin)
+    return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+def plain_environment(folder: Path, port: int) -> dict[str, str]:
+    """Settings for a gateway whose store lies in `folder`; nothing of the caller's own settings."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HELIOGRAPH_")}
+    return {
+        **inherited,
+        "PYTHONPATH": str(_ROOT),
+        "COLUMNS": "200",
+        "HELIOGRAPH_STORE_URL": f"sqlite:///{folder}/heliograph.db",
+        "HELIOGRAPH_SERVER_PORT": str(port),
+    }
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as response:
+            return response.status == 200
+    except aiohttp.ClientConnectionError:
+        return False
+
+
+@asynccontextmanager
+async def serving(folder: Path, *, first: bool = True, **changes: str) -> AsyncIterator[Served]:
+    """A gateway that answers, and has printed its key if this is the `first` start; killed at the end."""
+    port = free_port()
+    environment = {**plain_environment(folder, port), **changes}
+    with (folder / "gateway.log").open("ab") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            *_COMMAND, "serve", env=environment, stdout=asyncio.subprocess.PIPE, stderr=stderr
+        )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(_START_SECONDS):
+            key = (await process.stdout.readline()).decode().strip() if first else ""
+            url = f"http://127.0.0.1:{port}"
+            while not await _answers(url):  # noqa: ASYNC110 - another process rings no bell
+                assert process.returncode is None, (folder / "gateway.log").read_text()
+                await asyncio.sleep(0.05)
+        yield Served(url, key, process, {**environment, "HELIOGRAPH_URL": url, "HELIOGRAPH_KEY": key})
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

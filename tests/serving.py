@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from typer.testing import CliRunner
+
+from gateway.cli.main import make_app
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -37,8 +40,12 @@ class Served:
     environment: Mapping[str, str]
 
     async def run(self, *words: str, **changes: str) -> Ended:
-        """Run one command of `heliograph` to its end, with this gateway's address, key and settings."""
-        return await run_command(*words, environment={**self.environment, **changes})
+        """Run one command in this process, with this gateway's address, key and settings: quicker than a child."""
+        environment = {**self.environment, **changes}
+        result = await asyncio.to_thread(
+            CliRunner().invoke, make_app([words[0]]), list(words), env=environment, prog_name="heliograph"
+        )
+        return Ended(result.exit_code, result.stdout, result.stderr)
 
     async def stop(self) -> int:
         """Tell it to stop and wait for its exit status."""
@@ -102,7 +109,7 @@ async def serving(folder: Path, *, first: bool = True, **changes: str) -> AsyncI
         async with asyncio.timeout(_START_SECONDS):
             key = (await process.stdout.readline()).decode().strip() if first else ""
             url = f"http://127.0.0.1:{port}"
-            while not await _answers(url):  # noqa: ASYNC110 - another process rings no bell
+            while not await _answers(url):
                 assert process.returncode is None, (folder / "gateway.log").read_text()
                 await asyncio.sleep(0.05)
         yield Served(url, key, process, {**environment, "HELIOGRAPH_URL": url, "HELIOGRAPH_KEY": key})

@@ -37,9 +37,9 @@ async def test_the_first_start_prints_one_key_alone_on_its_line(tmp_path: Path) 
 
 
 async def test_a_message_goes_out_with_one_command(served: Served) -> None:
-    sent = await served.run(
+    sent = await run_command(
         "send", "order-shipped", "--sample", "usual", "--email", "amina@example.org", "--locale", "fr-CA",
-        "--channel", "email", "--tag", "shell", "--json",
+        "--channel", "email", "--tag", "shell", "--json", environment=served.environment,
     )  # fmt: skip
 
     message_id = json.loads(sent.out)["id"]
@@ -136,7 +136,6 @@ async def test_a_refusal_names_the_fields_and_ends_with_one(served: Served) -> N
         (["send", "order-shipped", "--data", "@/nowhere.json", "--email", "a@example.org"], 2, "cannot be read"),
         (["send"], 2, "Missing argument"),
         (["suppressions", "add", "pigeon", "x"], 2, "pigeon"),
-        (["nonsense"], 2, "No such command"),
         (["messages", "show", "../../healthz"], 1, ""),
     ],
 )
@@ -145,6 +144,12 @@ async def test_wrong_use_ends_with_two_and_a_sentence(served: Served, words: lis
 
     assert (ended.status, ended.out) == (status, "")
     assert said in ended.err
+
+
+async def test_an_unknown_command_is_named(served: Served) -> None:
+    ended = await run_command("nonsense", environment=served.environment)
+
+    assert (ended.status, "No such command 'nonsense'" in ended.err) == (2, True)
 
 
 async def test_a_command_without_a_key_or_a_gateway_says_what_to_do(served: Served) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 from typer.testing import CliRunner
 
-from gateway.cli.main import make_app
+from gateway.cli.main import app
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -42,9 +42,7 @@ class Served:
     async def run(self, *words: str, **changes: str) -> Ended:
         """Run one command in this process, with this gateway's address, key and settings: quicker than a child."""
         environment = {**self.environment, **changes}
-        result = await asyncio.to_thread(
-            CliRunner().invoke, make_app([words[0]]), list(words), env=environment, prog_name="heliograph"
-        )
+        result = await asyncio.to_thread(CliRunner().invoke, app, list(words), env=environment, prog_name="heliograph")
         return Ended(result.exit_code, result.stdout, result.stderr)
 
     async def stop(self) -> int:

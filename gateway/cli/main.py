@@ -98,7 +98,7 @@ def _root(
 
 def main() -> None:
     """The console script."""
-    app()
+    app(prog_name="heliograph")
 
 
 if __name__ == "__main__":

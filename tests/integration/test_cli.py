@@ -9,7 +9,6 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from gateway.cli.main import _COMMANDS
 from tests.http import ORDER_DATA, send_body
 from tests.serving import Served, free_port, plain_environment, run_command, serving
 
@@ -203,11 +202,3 @@ async def test_a_taken_port_is_told_in_a_sentence(served: Served, tmp_path: Path
     assert stopped.status == 1
     assert f"Cannot listen on 127.0.0.1:{port}" in stopped.err
     assert "Traceback" not in stopped.err
-
-
-@pytest.mark.parametrize("command", sorted(_COMMANDS))
-async def test_every_command_explains_itself(served: Served, command: str) -> None:
-    told = await served.run(command, "--help")
-
-    assert told.status == 0
-    assert told.out.strip().startswith("Usage: heliograph")

@@ -57,7 +57,7 @@ def read_reply(code: int, lines: list[str]) -> Reply:
     """A reply from its code and the texts of its lines; the enhanced code, repeated on each line, is taken off."""
     shaped = _ENHANCED.match(lines[0]) if lines else None
     # A class that contradicts the code is a server's slip; the code is what RFC 5321 binds us to.
-    if shaped is None or shaped[1][0] != str(code)[0]:
+    if shaped is None or shaped[1][0] != f"{code:03}"[0]:
         return Reply(code=code, text=" ".join(lines))
     return Reply(code=code, enhanced=shaped[1], text=" ".join(_ENHANCED.sub("", line, count=1) for line in lines))
 
@@ -134,6 +134,5 @@ def _by_enhanced(enhanced: str) -> Outcome:
 def _by_code(code: int) -> Outcome:
     if code in _BY_CODE_ALONE:
         return _BY_CODE_ALONE[code]
-    if 400 <= code < 500:
-        return Outcome.TRANSIENT
-    return Outcome.REJECTED
+    # Only 5xx refuses for good; what is no refusal at all comes from a server that lost the thread.
+    return Outcome.REJECTED if code >= 500 else Outcome.TRANSIENT

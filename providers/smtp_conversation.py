@@ -9,14 +9,14 @@ import asyncio
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
 import aiosmtplib
 
 from providers.smtp_answers import Answer, Reply, Stage, read_reply
 
-_REPLY_LINE: Final = re.compile(rb"(\d{3})(?:([ -])(.*))?")
+_REPLY_LINE: Final = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?")
 _CLOSING: Final = 421
 """The server hangs up after this one; what was asked beside it is not answered."""
 _MAX_REPLY_BYTES: Final = 64 * 1024
@@ -33,7 +33,7 @@ class Peer:
     tls: Literal["none", "starttls", "tls"]
     tls_context: ssl.SSLContext | None
     username: str | None
-    password: str | None
+    password: str | None = field(repr=False)
     hello: str | None
     """The name given in EHLO; None takes this machine's own."""
 
@@ -95,7 +95,12 @@ class Conversation(asyncio.Protocol):
         """Hand data to the network; return when the most of it has left. Raises Disconnected."""
         self._transport.write(data)
         if self._paused:
-            await self._wait()
+            try:
+                await self._wait()
+            except asyncio.CancelledError:
+                # Half a text is out: whatever came next on this connection would be read as the rest of it.
+                self.abort()
+                raise
         if self._lost:
             raise Disconnected([])
 
@@ -135,7 +140,9 @@ class Conversation(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        self._wake()
+        # Whoever waits for replies goes on waiting: that the text has left answers nothing.
+        if not self._expected:
+            self._wake()
 
     def _read_line(self, line: bytes) -> None:
         shaped = _REPLY_LINE.fullmatch(line)

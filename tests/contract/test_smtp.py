@@ -296,6 +296,42 @@ async def test_a_long_text_cut_before_its_end_is_known_not_taken() -> None:
         assert (result.outcome, result.code) == (Outcome.TRANSIENT, "lost:data")
 
 
+async def test_nothing_follows_a_text_that_was_broken_off() -> None:
+    conversations: list[list[bytes]] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard: list[bytes] = []
+        conversations.append(heard)
+        writer.write(b"220 peer\r\n")
+        await read_commands(reader, b"EHLO")
+        writer.write(b"250-peer\r\n250 PIPELINING\r\n")
+        await read_commands(reader, b"DATA")
+        writer.write(b"250 Ok\r\n250 Ok\r\n354 Go on\r\n")
+        if len(conversations) == 1:
+            # Takes no more than the system's buffers hold, until the sender has lost patience.
+            await stalled.wait()
+        try:
+            while line := await reader.readline():
+                heard.append(line)
+                if line == b".\r\n":
+                    writer.write(b"250 Ok\r\n")
+        finally:
+            ended.set()
+
+    stalled, ended = asyncio.Event(), asyncio.Event()
+    body = b"0123456789" * 7 + b"\r\n"
+    async with bare_peer(talk) as port, relay(port) as provider:
+        slow = await provider.send(make_envelope(mime=make_mime("dlv_1", body * 300_000), deadline_seconds=0.3))
+        stalled.set()
+        following = await provider.send(make_envelope())
+
+        assert (slow.outcome, slow.code) == (Outcome.TRANSIENT, "lost:data")
+        assert following.outcome is Outcome.SENT
+        assert len(conversations) == 2
+        await asyncio.wait_for(ended.wait(), 5)
+        assert not any(line.startswith(b"MAIL FROM") for line in conversations[0])
+
+
 async def test_a_message_beyond_the_servers_size_is_not_even_offered() -> None:
     async with smtp_peer() as peer, relay(peer.port) as provider:
         body = b"0123456789" * 7 + b"\r\n"

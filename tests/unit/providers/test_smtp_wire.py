@@ -72,6 +72,8 @@ def test_any_text_arrives_line_by_line_and_cannot_end_early(pieces: list[bytes])
         ("connect", "450 Later", Outcome.TRANSIENT),
         ("mail", "503 Bad sequence", Outcome.MISCONFIGURED),
         ("dot", "550 4.2.1 A contradiction", Outcome.REJECTED),
+        ("mail", "354 Out of turn", Outcome.TRANSIENT),
+        ("rcpt", "024 2.0.0 No code at all", Outcome.TRANSIENT),
     ],
 )
 def test_every_answer_has_one_meaning(stage: str, reply: str, outcome: Outcome) -> None:

@@ -44,7 +44,9 @@ __all__ = [
 ]
 
 _DETAIL_LENGTH: Final = 240
-_ADDRESS: Final = re.compile(r"[^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+|\+\d{7,15}")
+_WORD: Final = r"[^\s<>()\[\]:;,\"']"
+# Begins where a word does: a search from every letter would take quadratic time on a long one.
+_ADDRESS: Final = re.compile(rf"(?<!{_WORD}){_WORD}+@{_WORD}+|\+\d{{7,15}}")
 _UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _SHORTEST_TELLING_PART: Final = 3
 

@@ -63,14 +63,14 @@ class ReceivedMail:
 
     def as_json(self) -> dict[str, JsonValue]:
         """Subject, both bodies, headers and attachments; what the mail lacks is empty."""
-        headers: dict[str, JsonValue] = {}
+        headers: dict[str, list[str]] = {}
         for name, value in self._headers():
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+            headers.setdefault(name, []).append(value)
         return {
             "subject": self.header("Subject"),
             "html": self._body("text/html"),
             "text": self._body("text/plain"),
-            "headers": headers,
+            "headers": {name: ", ".join(values) for name, values in headers.items()},
             "locale": self.header("Content-Language") or None,
             "attachments": [_attachment_json(part) for part in self._leaves() if _is_attached(part)],
         }

@@ -11,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from providers.smtp_answers import Answer, Reply, Stage
 from providers.smtp_conversation import Conversation, Disconnected
 
-_PLAIN_ADDRESS: Final = re.compile(r"[^\x00-\x20\x7f-\uffff<>@\",:;\\()\[\]]+@[A-Za-z0-9.\-]+", re.ASCII)
+_PLAIN_ADDRESS: Final = re.compile(r"[^\x00-\x20\x7f-\U0010ffff<>@\",:;\\()\[\]]+@[A-Za-z0-9.\-]+", re.ASCII)
 _WHOLE_WRITE_BYTES: Final = 64 * 1024
 """Up to here text and dot go in one write; larger texts go first, so that a break in them is known to be one."""
 

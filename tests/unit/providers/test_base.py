@@ -1,5 +1,7 @@
 """What every adapter does the same way."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,13 @@ def test_redacted_words_are_one_short_line_without_the_address(text: str, addres
     assert address not in shown
     assert len(shown) <= 240
     assert len(shown.splitlines()) <= 1
+
+
+def test_endless_words_are_redacted_in_linear_time() -> None:
+    started = time.process_time()
+    redacted("a" * 500_000, "amina.benali@example.org")
+
+    assert time.process_time() - started < 2
 
 
 def test_a_wrong_channel_is_a_matter_of_the_routes() -> None:

@@ -215,6 +215,8 @@ def _translate(error: Exception) -> NotConnected:
     match error:
         case aiosmtplib.SMTPAuthenticationError():
             return NotConnected(Answer(stage=Stage.AUTH, reply=read_reply(error.code, error.message.split("\n"))))
+        case aiosmtplib.SMTPResponseException(code=aiosmtplib.SMTPStatus.invalid_response):
+            return _at_fault("What answers on this port does not speak SMTP.")
         case aiosmtplib.SMTPResponseException():
             return NotConnected(Answer(stage=Stage.CONNECT, reply=read_reply(error.code, error.message.split("\n"))))
         case OSError():

@@ -94,13 +94,13 @@ async def test_the_way_to_older_messages_keeps_the_filters(aiohttp_client: Clien
 @pytest.mark.parametrize(
     ("query", "name"),
     [
-        ("status=lost", "status"),
-        ("channel=pigeon", "channel"),
-        ("locale=qqq", "locale"),
-        ("from=yesterday", "from"),
-        ("before=2026-13-45T00:00", "before"),
+        ("status=lost", "Status"),
+        ("channel=pigeon", "Channel"),
+        ("locale=qqq", "Locale"),
+        ("from=yesterday", "From"),
+        ("before=2026-13-45T00:00", "Before"),
         ("cursor=forged", "cursor"),
-        (f"text={'x' * 300}", "text"),
+        (f"text={'x' * 300}", "Search"),
     ],
 )
 async def test_a_filter_that_cannot_be_read_is_named(aiohttp_client: Client, query: str, name: str) -> None:

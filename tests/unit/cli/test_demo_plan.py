@@ -1,0 +1,165 @@
+"""The demo's plan covers everything that can be sent, and its verdict finds what went otherwise."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from gateway.cli.demo.people import LOCALES, make_cast
+from gateway.cli.demo.plan import Plan, Planned, make_plan
+from gateway.cli.demo.posting import Posted
+from gateway.cli.demo.verdict import find_faults
+from gateway.domain.lifecycle import DeliveryStatus
+from tests.factories import NOW
+
+SAMPLES = {
+    "usual": {
+        "order": "A-1",
+        "total": {"amount": "1.00", "currency": "EUR"},
+        "eta": "2026-12-01",
+    }
+}
+
+
+def make_template(name: str, category: str, channels: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "category": category,
+        "channels": list(channels),
+        "topic": "offers",
+        "variables": {"order": {}, "total": {}, "eta": {}},
+        "samples": SAMPLES,
+    }
+
+
+TEMPLATES = (
+    make_template("order-shipped", "transactional", ("push", "sms", "email")),
+    make_template("one-time-code", "critical", ("sms", "email")),
+    make_template("win-back-offer", "marketing", ("email", "push")),
+)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(TEMPLATES, make_cast(), 300, NOW)
+
+
+def test_every_template_goes_out_in_every_locale_on_each_of_its_channels(plan: Plan) -> None:
+    sent = {
+        (planned.body["template"], planned.body["metadata"]["locale"], channel)
+        for planned in plan.messages
+        if planned.is_sent
+        for channel in planned.deliveries
+    }
+
+    assert sent >= {
+        (template["name"], locale, channel)
+        for template in TEMPLATES
+        for locale in LOCALES
+        for channel in template["channels"]
+    }
+
+
+def test_every_way_to_end_is_in_it(plan: Plan) -> None:
+    kinds = {planned.kind for planned in (*plan.messages, *plan.leaving, *plan.after_leaving)}
+
+    assert kinds == {
+        "all channels",
+        "one channel",
+        "scheduled",
+        "cancelled",
+        "no consent",
+        "falls back",
+        "refused",
+        "leaves",
+        "left",
+    }
+
+
+@pytest.mark.parametrize("size", [200, 300, 1_000])
+def test_it_is_as_large_as_asked(size: int) -> None:
+    assert make_plan(TEMPLATES, make_cast(), size, NOW).size == size
+
+
+def test_a_small_wish_still_covers_everything() -> None:
+    assert make_plan(TEMPLATES, make_cast(), 1, NOW).size > len(TEMPLATES) * len(LOCALES)
+
+
+def test_nobody_of_the_cast_shares_an_address() -> None:
+    cast = make_cast()
+    people = (*cast.fans, *cast.strangers, *cast.lost)
+
+    assert len({person.email for person in people}) == len(people)
+    assert len({person.phone for person in people}) == len(people)
+
+
+def end_well(planned: Planned, number: int) -> tuple[Posted, dict[str, Any]]:
+    message_id = f"msg_{number}"
+    message = {
+        "id": message_id,
+        "template": planned.body["template"],
+        "status": planned.status,
+        "locale": planned.body["metadata"]["locale"],
+        "deliveries": [
+            {"channel": channel, "status": status.value, "reason": None, "content": {}, "attempts": []}
+            for channel, status in planned.deliveries.items()
+        ],
+    }
+    return Posted(planned=planned, status=202, answer={"id": message_id}), message
+
+
+def end_refused(planned: Planned) -> Posted:
+    answer = {"code": "invalid_request", "errors": [{"pointer": planned.refused}]}
+    return Posted(planned=planned, status=422, answer=answer)
+
+
+def test_a_run_in_which_all_ends_well_has_no_fault(plan: Plan) -> None:
+    everything = (*plan.messages, *plan.leaving, *plan.after_leaving)
+    ended = [end_well(planned, n) for n, planned in enumerate(everything) if planned.refused is None]
+    refused = [end_refused(planned) for planned in everything if planned.refused]
+
+    faults = find_faults([posted for posted, _ in ended] + refused, {m["id"]: m for _, m in ended})
+
+    assert faults == []
+
+
+def planned_note(**changes: Any) -> Planned:
+    body = {"template": "order-shipped", "metadata": {"locale": "fr"}, "strategy": "first", **changes}
+    return Planned(kind="one channel", body=body, deliveries={"sms": DeliveryStatus.DELIVERED})
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"status": "sent"}, "should be delivered, is sent"),
+        ({"locale": "en"}, "should be in fr, is in en"),
+        ({"deliveries": []}, "is nowhere"),
+    ],
+    ids=["status", "locale", "deliveries"],
+)
+def test_an_end_that_was_not_planned_is_a_fault(change: Mapping[str, Any], fault: str) -> None:
+    posted, message = end_well(planned_note(), 1)
+
+    faults = find_faults([posted], {"msg_1": {**message, **change}})
+
+    assert [sentence for _, sentence in faults if fault in sentence]
+
+
+def test_a_message_before_its_time_is_a_fault() -> None:
+    posted, message = end_well(planned_note(send_at="2026-11-22T12:00:02Z"), 1)
+    message["deliveries"][0]["attempts"] = [{"started_at": "2026-11-22T12:00:01.5Z"}]
+
+    faults = find_faults([posted], {"msg_1": message})
+
+    assert faults == [("msg_1", "sms: went out before 2026-11-22T12:00:02Z")]
+
+
+def test_a_refusal_that_was_not_planned_and_an_acceptance_that_was_not_are_faults() -> None:
+    refused = Posted(planned=planned_note(), status=422, answer={"code": "invalid_request", "errors": []})
+    bad = Planned(kind="refused", body={}, refused="/to/email")
+    accepted = Posted(planned=bad, status=202, answer={"id": "msg_1"})
+    lost, _ = end_well(planned_note(), 2)
+
+    faults = find_faults([refused, accepted, lost], {})
+
+    assert [name for name, _ in faults] == ["one channel", "msg_1", "msg_2"]

@@ -57,6 +57,9 @@ def redacted(words: str, *addresses: str) -> str:
     `addresses` are those of the call: providers quote them, and also the part before the @ alone.
     """
     text = _UNPRINTABLE.sub(" ", words)
+    for address in filter(None, addresses):
+        # Whole first: an odd one, such as '@example.org, is not recognised as an address among other words.
+        text = re.sub(re.escape(address), lambda found: masked(found[0]), text, flags=re.IGNORECASE)
     text = _ADDRESS.sub(lambda found: masked(found[0]), text)
     for address in addresses:
         local = address.partition("@")[0]

@@ -213,12 +213,11 @@ def _translate(error: Exception) -> NotConnected:
             return _at_fault("The server's certificate cannot be trusted, or it does not speak TLS on this port.")
         cause = cause.__cause__
     match error:
-        case aiosmtplib.SMTPAuthenticationError():
-            return NotConnected(Answer(stage=Stage.AUTH, reply=read_reply(error.code, error.message.split("\n"))))
         case aiosmtplib.SMTPResponseException(code=aiosmtplib.SMTPStatus.invalid_response):
             return _at_fault("What answers on this port does not speak SMTP.")
         case aiosmtplib.SMTPResponseException():
-            return NotConnected(Answer(stage=Stage.CONNECT, reply=read_reply(error.code, error.message.split("\n"))))
+            stage = Stage.AUTH if isinstance(error, aiosmtplib.SMTPAuthenticationError) else Stage.CONNECT
+            return NotConnected(Answer(stage=stage, reply=read_reply(error.code, error.message.split("\n"))))
         case OSError():
             return NotConnected(Answer(stage=Stage.CONNECT, reply=None))
         case UnicodeError():

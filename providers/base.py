@@ -63,9 +63,14 @@ def redacted(words: str, *addresses: str) -> str:
     text = _ADDRESS.sub(lambda found: masked(found[0]), text)
     for address in addresses:
         local = address.partition("@")[0]
-        if len(local) >= _SHORTEST_TELLING_PART:
+        if len(local) >= _SHORTEST_TELLING_PART and not _is_plainly_absent(local, text):
             text = re.sub(rf"(?<!\w){re.escape(local)}(?!\w)", "•••", text, flags=re.IGNORECASE)
     return text.strip()[:_DETAIL_LENGTH]
+
+
+def _is_plainly_absent(local: str, text: str) -> bool:
+    """Whether no pattern need be made, which costs much; beyond ASCII letter case is too odd to say so."""
+    return local.isascii() and text.isascii() and local.lower() not in text.lower()
 
 
 def wrong_channel(envelope: Envelope) -> SendResult:

@@ -57,7 +57,8 @@ class Drafter:
     async def draft(self, service_id: ServiceId, live: bool, request: SendRequest, now: datetime) -> Draft:
         """Build the message. Raises InvalidRequest that names every wrong field by JSON pointer."""
         to, problems = check_recipient(request.to, "/to")
-        request = replace(request, to=to)
+        if to is not request.to:
+            request = replace(request, to=to)
         template = self._template(request.template, problems)
         if template is None:
             raise InvalidRequest(_REFUSED, problems)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Final
 
 from gateway.delivery.senders import Senders, choose_sender
@@ -78,8 +79,12 @@ def addresses_of(envelope: Envelope) -> tuple[str, ...]:
 
 def message_id_header(delivery_id: DeliveryId, sender: str) -> str:
     """RFC 5322 §3.6.4: unique by the delivery, the same for every try, in the sender's own domain."""
-    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost.localdomain"
-    return f"<{delivery_id}@{domain}>"
+    return f"<{delivery_id}@{_domain_of(sender)}>"
+
+
+@lru_cache(maxsize=1_024)
+def _domain_of(sender: str) -> str:
+    return parseaddr(sender)[1].rpartition("@")[2] or "localhost.localdomain"
 
 
 def _destination(facts: Facts, reachable: tuple[str, ...]) -> tuple[str, tuple[PushDevice, ...]]:

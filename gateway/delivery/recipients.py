@@ -40,15 +40,17 @@ def check_recipient(given: Recipient, base: str = "") -> tuple[Recipient, list[F
         return None
 
     country = checked(given.country, "country", check_country)
-    recipient = replace(
-        given,
-        email=checked(given.email, "email", _parse_email),
-        phone=checked(given.phone, "phone", _parse_phone),
-        locale=checked(given.locale, "locale", normal_locale),
-        timezone=checked(given.timezone, "timezone", check_timezone),
-        country=country,
-        region=checked(given.region, "region", lambda region: check_region(region, country)),
-    )
+    email = checked(given.email, "email", _parse_email)
+    phone = checked(given.phone, "phone", _parse_phone)
+    locale = checked(given.locale, "locale", normal_locale)
+    timezone = checked(given.timezone, "timezone", check_timezone)
+    region = checked(given.region, "region", lambda region: check_region(region, country))
+    recipient = given
+    was = (given.email, given.phone, given.locale, given.timezone, given.country, given.region)
+    if was != (email, phone, locale, timezone, country, region):
+        recipient = replace(
+            given, email=email, phone=phone, locale=locale, timezone=timezone, country=country, region=region
+        )
     for index, device in enumerate(given.push):
         problems.extend(_device_problems(device, f"{base}/push/{index}"))
     return recipient, problems

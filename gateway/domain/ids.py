@@ -28,20 +28,22 @@ WORKER: Final = "wrk"
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32 in lower case: ASCII order is numeric order, and no letter is read as a digit."""
-_TIME_DIGITS: Final = 10
-_RANDOM_DIGITS: Final = 16
-
-
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 """Two digits at a time: ids are made several times for each message."""
 
 
-def _encode(number: int, digits: int) -> str:
-    encoded = []
-    for _ in range(digits // 2):
-        encoded.append(_PAIRS[number & 1023])
-        number >>= 10
-    return "".join(reversed(encoded))
+def _ten_digits(number: int) -> str:
+    return (
+        _PAIRS[number >> 40 & 1023]
+        + _PAIRS[number >> 30 & 1023]
+        + _PAIRS[number >> 20 & 1023]
+        + _PAIRS[number >> 10 & 1023]
+        + _PAIRS[number & 1023]
+    )
+
+
+def _six_digits(number: int) -> str:
+    return _PAIRS[number >> 20 & 1023] + _PAIRS[number >> 10 & 1023] + _PAIRS[number & 1023]
 
 
 def make_id(prefix: str, at: datetime, entropy: int | None = None) -> str:
@@ -50,4 +52,5 @@ def make_id(prefix: str, at: datetime, entropy: int | None = None) -> str:
     Ids made a millisecond or more apart sort by time; `entropy` fixes the random part for tests.
     """
     random_part = secrets.randbits(80) if entropy is None else entropy
-    return f"{prefix}_{_encode(int(at.timestamp() * 1000), _TIME_DIGITS)}{_encode(random_part, _RANDOM_DIGITS)}"
+    milliseconds = int(at.timestamp() * 1000)
+    return f"{prefix}_{_ten_digits(milliseconds)}{_six_digits(random_part >> 50)}{_ten_digits(random_part)}"

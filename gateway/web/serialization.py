@@ -6,10 +6,10 @@ from typing import Final
 
 from aiohttp import web
 from multidict import CIMultiDict
+from pydantic_core import to_json
 
 from gateway.domain.recipients import JsonValue
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _encode_sorted: Final = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
 ).encode
@@ -18,7 +18,7 @@ _JSON_HEADERS: Final = CIMultiDict({"Content-Type": "application/json"})
 
 def encode(value: JsonValue | dict[str, JsonValue]) -> bytes:
     """Compact JSON in UTF-8."""
-    return _encode(value).encode()
+    return to_json(value)
 
 
 def json_response(
@@ -26,7 +26,7 @@ def json_response(
 ) -> web.Response:
     """An `application/json` answer."""
     fields = _JSON_HEADERS if headers is None else CIMultiDict(_JSON_HEADERS, **headers)
-    return web.Response(body=_encode(value).encode(), status=status, headers=fields)
+    return web.Response(body=to_json(value), status=status, headers=fields)
 
 
 def fingerprint(value: JsonValue) -> str:

@@ -1,6 +1,6 @@
 """The servers that are held against each other, each as its own process.
 
-    python -m benchmarks.servers echo                 bare aiohttp: decode, validate, answer the same body
+    python -m benchmarks.servers echo                 bare aiohttp: decode, validate, encode the same body
     python -m benchmarks.servers gateway FOLDER       the whole gateway over a fresh store, dispatch paused
     python -m benchmarks.servers gateway FOLDER PORT  the same at work, with an SMTP relay at that port
 
@@ -8,6 +8,7 @@ Each prints its port and, for the gateway, a key, then serves until its standard
 """
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,9 +24,9 @@ from gateway.web.server import listening
 
 
 async def _echo(request: web.Request) -> web.Response:
-    body = await request.read()
-    SendShape.model_validate_json(body)
-    return web.Response(body=body, status=202, content_type="application/json")
+    body = json.loads(await request.read())
+    SendShape.model_validate(body)
+    return web.Response(body=json.dumps(body).encode(), status=202, content_type="application/json")
 
 
 @asynccontextmanager

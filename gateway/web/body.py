@@ -77,9 +77,7 @@ def parse_json(raw: bytes, *, max_nodes: int = MAX_NODES) -> JsonValue:
         # Before parsing: the parser recurses.
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels.", (_problem((), "too_deep"),))
     try:
-        value: JsonValue = json.loads(
-            raw.decode(), object_pairs_hook=_unique, parse_float=_plain_number, parse_constant=_refuse_constant
-        )
+        value: JsonValue = _decode(raw.decode())
     except UnicodeDecodeError as error:
         raise RequestRefused("malformed_json", f"The body is not UTF-8 at byte {error.start}.") from error
     except json.JSONDecodeError as error:
@@ -109,6 +107,11 @@ def _plain_number(text: str) -> int | float:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise RequestRefused("malformed_json", f"{name} is no JSON number.")
+
+
+_decode: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_plain_number, parse_constant=_refuse_constant
+).decode
 
 
 _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)

@@ -8,6 +8,7 @@ walk over its values.
 import asyncio
 import json
 import re
+from operator import itemgetter
 from typing import Final, NoReturn
 
 from aiohttp import web
@@ -92,8 +93,12 @@ def parse_json(raw: bytes, *, max_nodes: int = MAX_NODES) -> JsonValue:
     return value
 
 
+_name: Final = itemgetter(0)
+
+
 def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-    members = dict(pairs)
+    # Sorted, so that bodies which say the same also read the same: the fingerprint of a body needs that.
+    members = dict(sorted(pairs, key=_name))
     if len(members) != len(pairs):
         raise RequestRefused("malformed_json", "An object in the body names the same member twice.")
     return members

@@ -1,7 +1,6 @@
 """JSON on its way out: compact UTF-8, the answers of the API and the canonical form that bodies compare in."""
 
 import hashlib
-import json
 from typing import Final
 
 from aiohttp import web
@@ -10,9 +9,6 @@ from pydantic_core import to_json
 
 from gateway.domain.recipients import JsonValue
 
-_encode_sorted: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
-).encode
 _JSON_HEADERS: Final = CIMultiDict({"Content-Type": "application/json"})
 
 
@@ -30,8 +26,8 @@ def json_response(
 
 
 def fingerprint(value: JsonValue) -> str:
-    """SHA-256 of the canonical JSON of a body that `parse_json` read.
+    """SHA-256 of the canonical JSON of a body that `parse_json` read: it sorts members and unifies numbers.
 
-    The order of members, spacing, escapes and 1 against 1.0 do not count.
+    So the order of members, spacing, escapes and 1 against 1.0 do not count.
     """
-    return hashlib.sha256(_encode_sorted(value).encode()).hexdigest()
+    return hashlib.sha256(to_json(value)).hexdigest()

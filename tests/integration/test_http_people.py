@@ -257,3 +257,14 @@ async def test_a_thousand_messages_go_in_one_batch_and_count_against_the_rate(si
     assert len({item["message"]["id"] for item in answered.body["items"]}) == 1000
     assert (refused.status, refused.body["code"]) == (429, "rate_limited")
     assert int(refused.headers["Retry-After"]) > 1
+
+
+async def test_one_wish_has_one_key_in_every_form(shop: Caller) -> None:
+    single = await shop.post("/v1/messages", send_body(), Idempotency_Key="wish-1")
+    shared = {name: value for name, value in send_body(data={"order": "A-1009"}).items() if name != "to"}
+    rest = {name: value for name, value in send_body()["data"].items() if name != "order"}
+    person = {"to": {"email": "amina@example.org"}, "data": rest, "idempotency_key": "wish-1"}
+
+    many = await shop.post("/v1/messages/batch", {"message": shared, "recipients": [person]})
+
+    assert many.body["items"][0]["message"]["id"] == single.body["id"]

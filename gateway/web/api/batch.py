@@ -74,12 +74,13 @@ def _combined(shared: dict[str, JsonValue], item: JsonValue) -> JsonValue:
     """One person's message: the shared one, with the person's own values over its `data`."""
     own = validate(BatchRecipientShape, item)
     data = shared.get("data", {})
-    merged: dict[str, JsonValue] = {
-        **shared,
-        "to": own.to,
-        "data": {**data, **own.data} if isinstance(data, dict) else data,
-    }
-    return merged if own.idempotency_key is None else {**merged, "idempotency_key": own.idempotency_key}
+    merged = {**shared, "to": own.to, "data": _sorted({**data, **own.data}) if isinstance(data, dict) else data}
+    return _sorted(merged if own.idempotency_key is None else {**merged, "idempotency_key": own.idempotency_key})
+
+
+def _sorted(members: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """As `parse_json` reads objects: so that the same wish has the same fingerprint in every form."""
+    return dict(sorted(members.items()))
 
 
 def _asked(item: JsonValue, trace: str | None) -> Asked:

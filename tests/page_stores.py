@@ -26,6 +26,12 @@ class MemoryLog:
         except KeyError:
             raise NotFound("There is no such message.") from None
 
+    async def read_delivery(self, delivery_id: DeliveryId) -> MessageRecord:
+        for record in self.records.values():
+            if any(held.delivery.id == delivery_id for held in record.deliveries):
+                return record
+        raise NotFound("There is no such delivery.")
+
     async def search(self, query: MessageQuery) -> Page[MessageRecord]:
         self.asked.append(query)
         if query.cursor not in (None, "second"):

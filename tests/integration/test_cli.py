@@ -202,3 +202,64 @@ async def test_a_taken_port_is_told_in_a_sentence(served: Served, tmp_path: Path
     assert stopped.status == 1
     assert f"Cannot listen on 127.0.0.1:{port}" in stopped.err
     assert "Traceback" not in stopped.err
+
+
+async def test_a_gateway_that_is_told_to_stop_finishes_its_calls_and_refuses_new_posts(tmp_path: Path) -> None:
+    relay = SlowRelay()
+    server = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    (tmp_path / "heliograph.toml").write_text(
+        f'[providers.relay]\nkind = "smtp"\nhost = "127.0.0.1"\nport = {port}\n'
+        '[[routes]]\nchannel = "email"\nproviders = ["relay"]\n',
+        encoding="utf-8",
+    )
+
+    async with serving(tmp_path, HELIOGRAPH_CONFIG=f"{tmp_path}/heliograph.toml") as gateway:
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {gateway.key}"}) as session:
+            async with session.post(f"{gateway.url}/v1/messages", json=send_body()) as response:
+                assert response.status == 202
+            await asyncio.wait_for(relay.called.wait(), 20)
+            stopping = asyncio.create_task(gateway.stop())
+            async with asyncio.timeout(10):
+                while (answer := await post(session, gateway))[0] == 202:  # noqa: ASYNC110 - it rings no bell
+                    await asyncio.sleep(0.02)
+        relay.may_answer.set()
+        status = await stopping
+    server.close()
+    await server.wait_closed()
+
+    assert answer[0] == 503
+    assert int(answer[1]) > 0
+    assert (status, relay.taken) == (0, 1)
+
+
+async def post(session: aiohttp.ClientSession, gateway: Served) -> tuple[int, str]:
+    body = send_body(send_at="2026-12-31T00:00:00Z")
+    async with session.post(f"{gateway.url}/v1/messages", json=body) as response:
+        return response.status, response.headers.get("Retry-After", "")
+
+
+class SlowRelay:
+    """An SMTP server that greets nobody before it is told to."""
+
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.taken = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One conversation."""
+        self.called.set()
+        await self.may_answer.wait()
+        writer.write(b"220 relay\r\n")
+        while line := await reader.readline():
+            verb = line.strip().upper()[:4]
+            if verb == b"DATA":
+                writer.write(b"354 go on\r\n")
+                while await reader.readline() != b".\r\n":
+                    pass
+                self.taken += 1
+            writer.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
+            if verb == b"QUIT":
+                break
+        writer.close()

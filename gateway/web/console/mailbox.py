@@ -5,10 +5,10 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.domain.ids import DeliveryId
+from gateway.domain.ids import DeliveryId, MessageId
 from gateway.domain.recipients import Channel
-from gateway.errors import InvalidRequest
-from gateway.ports import LogStore, MailboxItem, MailboxStore, MessageQuery, Page
+from gateway.errors import InvalidRequest, NotFound
+from gateway.ports import LogStore, MailboxItem, MailboxStore, Page
 from gateway.web.console.frames import email_frame
 from gateway.web.console.letters import letter_json, links_of, with_inline_images
 from gateway.web.pages.environment import Pages
@@ -49,7 +49,6 @@ class MailboxPages:
         """`GET /mailbox/{delivery_id}`; `?view=` chooses how an e-mail is shown."""
         item = await self._find(request)
         asked = request.query.get("view", "html")
-        messages = await self.log.search(MessageQuery(text=item.delivery_id, limit=1))
         return self.pages.respond(
             request,
             "console/letter.html",
@@ -58,13 +57,20 @@ class MailboxPages:
             view=asked if asked in _VIEWS else "html",
             links=links_of(str(item.content.get("html") or "")) if item.channel is Channel.EMAIL else [],
             source=item.raw.decode("utf-8", "replace") if item.raw else "",
-            message_id=messages.items[0].message.id if messages.items else None,
+            message_id=await self._message_of(item.delivery_id),
         )
 
     async def show_email(self, request: web.Request) -> web.StreamResponse:
         """`GET /mailbox/{delivery_id}/html`: an e-mail's HTML, for the frame alone."""
         item = await self._find(request)
         return email_frame(with_inline_images(str(item.content.get("html") or ""), item.raw))
+
+    async def _message_of(self, delivery_id: DeliveryId) -> MessageId | None:
+        """The message in the log; None for mail that some other program handed to the mailbox."""
+        try:
+            return (await self.log.read_delivery(delivery_id)).message.id
+        except NotFound:
+            return None
 
     async def _find(self, request: web.Request) -> MailboxItem:
         return await self.mailbox.get_item(DeliveryId(request.match_info["delivery_id"]))

@@ -41,7 +41,7 @@ _STORE_PAUSE_SECONDS: Final = 0.5
 _SET_ASIDE: Final = timedelta(seconds=30)
 """How long a delivery rests that met an error of ours before its provider was called."""
 _LOOKS: Final = 3
-"""How often a reservation is refused for news before the claim counts as lost."""
+"""How often news may overtake a decision before the delivery makes way for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +131,9 @@ class Dispatcher:
                 return await self._record(step)
             # News came while it waited, or between the decision and the reservation: look again.
             stored = await self._fresh_facts(claim)
-        _log.info("delivery.claim_lost", delivery=claim.delivery.id)
-        return None
+        # A claim that is still ours must not be forgotten; one that was lost is not written.
+        now = self._clock.now()
+        return await self._record(steps.wait(claim, "overtaken", now + _AFTER_BUSY * self._chance(), now))
 
     async def _try_provider(self, job: _Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
         """Wait for a place, render, reserve and call; None when policy has to look again first."""
@@ -142,7 +143,12 @@ class Dispatcher:
             if not taken:
                 return steps.wait(claim, "provider_busy", now + _AFTER_BUSY * self._chance(), now)
             if self._clock.monotonic() - began > _STALE_SECONDS:
-                return None
+                # Asked again without leaving the place: who went to the end of the queue might wait for ever.
+                facts = self._facts(claim, await self._fresh_facts(claim))
+                again = decide(facts, now)
+                if not isinstance(again, Send) or provider.name not in again.route:
+                    return None
+                decision = again
             attempt = new_attempt(claim, provider.name, now)
             try:
                 composed = self._composer.compose(

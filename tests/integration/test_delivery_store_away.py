@@ -1,7 +1,7 @@
 """A store that cannot commit for a while: nothing is forgotten and nothing is sent twice."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway.delivery.composition import Composer
@@ -16,7 +16,7 @@ from gateway.domain.messages import Lane
 from gateway.domain.recipients import Channel
 from gateway.errors import Unavailable
 from gateway.metrics import Metrics
-from gateway.ports import Claim, DispatchStore, Reservation, Step, StoredFacts
+from gateway.ports import Claim, Clock, DispatchStore, Reservation, Step, StoredFacts
 from gateway.work.embedded import Doorbell
 from tests.fakes import ScriptedProvider
 from tests.rigs import Rig, open_rig
@@ -58,7 +58,22 @@ class AwayStore:
         return await self._store.catch_up(now, latest)
 
 
-def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> Dispatcher:
+class SlowClock:
+    """A clock on which a second passes between any two looks: every wait was a long one."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seconds = 0.0
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        self._seconds += 1.0
+        return self._seconds
+
+
+def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider, clock: Clock | None = None) -> Dispatcher:
     gateway = rig.gateway
     routes = tuple(Route(channel=one, countries=frozenset(), providers=(provider.name,)) for one in Channel)
     return Dispatcher(
@@ -75,7 +90,7 @@ def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> D
             unknown_after=gateway.settings.delivery.unknown_after,
             resent=frozenset(),
         ),
-        clock=gateway.clock,
+        clock=clock or gateway.clock,
         chance=lambda: 0.5,
         wake=Doorbell(),
         metrics=Metrics(),
@@ -133,3 +148,39 @@ async def test_an_error_of_ours_sets_the_delivery_aside_without_an_attempt(tmp_p
         (delivery,) = (await rig.read(accepted)).deliveries
         assert (delivery.delivery.status, delivery.delivery.reason) == (DeliveryStatus.QUEUED, "internal_error")
         assert delivery.attempts == ()
+
+
+async def test_policy_is_asked_again_after_a_long_wait_without_giving_the_place_away(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted")
+    async with open_rig(tmp_path, work=False) as rig:
+        queue = rig.gateway.store.dispatch
+        accepted = await rig.send()
+        await rig.gateway.store.leases.join(WORKER)
+        (claim,) = await queue.claim(WORKER, 1, rig.gateway.clock.now())
+
+        await _dispatcher(rig, queue, provider, SlowClock(rig.gateway.clock)).dispatch(claim, None)
+
+        assert (await rig.read(accepted)).status is DeliveryStatus.SENT
+        assert len(provider.envelopes) == 1
+
+
+async def test_a_delivery_that_news_overtake_again_and_again_is_given_back(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted")
+
+    class RestlessStore(AwayStore):
+        async def reserve(self, reservation: Reservation) -> bool:
+            return False
+
+    async with open_rig(tmp_path, work=False) as rig:
+        queue = rig.gateway.store.dispatch
+        accepted = await rig.send()
+        await rig.gateway.store.leases.join(WORKER)
+        (claim,) = await queue.claim(WORKER, 1, rig.gateway.clock.now())
+
+        await _dispatcher(rig, RestlessStore(queue, {}), provider).dispatch(claim, None)
+
+        (delivery,) = (await rig.read(accepted)).deliveries
+        later = rig.gateway.clock.now() + timedelta(seconds=10)
+        assert (delivery.delivery.status, delivery.delivery.reason) == (DeliveryStatus.QUEUED, "overtaken")
+        assert len(await queue.claim(WORKER, 1, later)) == 1
+        assert provider.envelopes == []

@@ -370,7 +370,7 @@ class ConsentStore(Protocol):
         """Append them all, or none."""
 
     async def current_consents(self, service_id: ServiceId, recipient_id: RecipientId) -> Sequence[Consent]:
-        """For each (channel, topic) the line that holds: the latest `at`; at one instant a denial wins."""
+        """For each (channel, topic) the line that holds: the latest `at`; at one instant the strictest."""
 
     async def consent_history(
         self, service_id: ServiceId, recipient_id: RecipientId, limit: int, cursor: str | None

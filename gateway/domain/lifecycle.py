@@ -62,7 +62,7 @@ _FINAL: Final = frozenset(
 )
 
 _S = DeliveryStatus
-_WAITING: Final = (_S.ACCEPTED, _S.SCHEDULED, _S.HELD, _S.QUEUED)
+WAITING: Final = frozenset({_S.ACCEPTED, _S.SCHEDULED, _S.HELD, _S.QUEUED})
 """Statuses in which no provider call is under way and the delivery can be claimed."""
 
 _STOPS: Final = {

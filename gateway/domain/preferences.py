@@ -1,9 +1,10 @@
 """What a person wants and what forbids writing to them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
 from gateway.domain.recipients import Channel, JsonValue
@@ -50,6 +51,15 @@ class Consent:
     at: datetime
     """When the person said it; may lie before `recorded_at`."""
     recorded_at: datetime
+
+
+_STRICTNESS: Final = {ConsentState.GRANTED: 0, ConsentState.PENDING: 1, ConsentState.DENIED: 2}
+"""Of two lines said at one instant the stricter one holds."""
+
+
+def current_consent(history: Iterable[Consent]) -> Consent | None:
+    """The line of one (channel, topic) that holds: the latest `at`, and at one instant the strictest."""
+    return max(history, key=lambda consent: (consent.at, _STRICTNESS[consent.state]), default=None)
 
 
 class SuppressionReason(StrEnum):

@@ -1,24 +1,14 @@
 """Whether the person agreed: marketing needs a grant for its (channel, topic), the rest needs none."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
 
 from gateway.domain.decisions import Facts
 from gateway.domain.instants import rfc3339
-from gateway.domain.preferences import Consent, ConsentState
+from gateway.domain.preferences import Consent, ConsentState, current_consent
 from gateway.domain.recipients import JsonValue
 from gateway.policy.rulings import Ruling, passes, suppresses
 
 RULE = "consent"
-
-_STRICTNESS: Final = {ConsentState.GRANTED: 0, ConsentState.PENDING: 1, ConsentState.DENIED: 2}
-"""Of two lines said at one instant the stricter one holds."""
-
-
-def current_consent(history: Iterable[Consent]) -> Consent | None:
-    """The line of one (channel, topic) that holds: the latest `at`, and at one instant the strictest."""
-    return max(history, key=lambda consent: (consent.at, _STRICTNESS[consent.state]), default=None)
 
 
 def check_consent(facts: Facts, _now: datetime) -> Ruling:

@@ -8,20 +8,14 @@ from typing import Final
 
 from gateway.domain.ids import MessageId, ServiceId
 from gateway.domain.messages import Lane
-from gateway.domain.recipients import JsonValue, Recipient
+from gateway.domain.recipients import JsonValue
 from gateway.ports import AcceptOutcome, Clock, Idempotency, Mismatched, NewMessage, Replayed, Stored
 from gateway.storage import tables
 from gateway.storage.commit import GroupCommit
-from gateway.storage.documents import device_document, dump, load
+from gateway.storage.documents import dump, load
 from gateway.storage.engine import Database
-from gateway.storage.rows import (
-    attachment_rows,
-    delivery_row,
-    event_row,
-    message_row,
-    names,
-    stored_recipient_of,
-)
+from gateway.storage.recipients import remember
+from gateway.storage.rows import attachment_rows, delivery_row, event_row, message_row
 from gateway.storage.statements import Insert, Row, select_in
 from gateway.storage.tables import from_micros, to_micros
 
@@ -37,13 +31,6 @@ _insert_keys: Final = Insert(tables.idempotency_keys, suffix=' ON CONFLICT DO NO
 _SELECT_KEYS: Final = (
     'WITH k AS ({keys}) SELECT t.service_id, t."key", t.fingerprint, t.answer FROM k CROSS JOIN idempotency_keys t'
     ' ON t.service_id = k.column1 AND t."key" = k.column2'
-)
-_SELECT_RECIPIENT: Final = f"SELECT {names(tables.recipients)} FROM recipients WHERE service_id = ? AND id = ?"  # noqa: S608
-_upsert_recipients: Final = Insert(
-    tables.recipients,
-    suffix=" ON CONFLICT (service_id, id) DO UPDATE SET email=excluded.email, phone=excluded.phone,"
-    " push=excluded.push, locale=excluded.locale, timezone=excluded.timezone, country=excluded.country,"
-    " region=excluded.region, attributes=excluded.attributes, updated_at=excluded.updated_at",
 )
 _OLDEST_DUE: Final = " UNION ALL ".join(
     "SELECT * FROM (SELECT due_at FROM deliveries WHERE lane = "  # noqa: S608 - numbers of our own
@@ -155,7 +142,7 @@ def _accept_all(driver: sqlite3.Connection, entries: Sequence[_Entry]) -> Sequen
     _insert_attachments(driver, [row for entry in fresh for row in attachment_rows(entry.new.message)])
     for entry in fresh:
         if entry.new.remember is not None:
-            _remember(driver, entry.new.message.service_id, entry.new.remember, entry.new.message.created_at)
+            remember(driver, entry.new.message.service_id, entry.new.remember, entry.new.message.created_at)
     return outcomes
 
 
@@ -211,28 +198,4 @@ def _key_row(service_id: ServiceId, idempotency: Idempotency, message_id: Messag
         dump(idempotency.answer),
         to_micros(now),
         to_micros(now + IDEMPOTENCY_RETENTION),
-    )
-
-
-def _remember(driver: sqlite3.Connection, service_id: ServiceId, inline: Recipient, now: datetime) -> None:
-    """Lay the inline values over what is kept of the recipient."""
-    row = driver.execute(_SELECT_RECIPIENT, (service_id, inline.id)).fetchone()
-    kept = inline if row is None else stored_recipient_of(row).overlaid(inline)
-    _upsert_recipients(driver, [_recipient_row(service_id, kept, now)])
-
-
-def _recipient_row(service_id: ServiceId, recipient: Recipient, now: datetime) -> Row:
-    return (
-        service_id,
-        recipient.id,
-        recipient.email,
-        recipient.phone,
-        dump([device_document(device) for device in recipient.push]),
-        recipient.locale,
-        recipient.timezone,
-        recipient.country,
-        recipient.region,
-        dump(recipient.attributes),
-        to_micros(now),
-        to_micros(now),
     )

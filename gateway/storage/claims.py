@@ -11,13 +11,9 @@ from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane
 from gateway.ports import Claim
 from gateway.storage import tables
+from gateway.storage.columns import names
 from gateway.storage.lanes import share
-from gateway.storage.rows import (
-    MESSAGE_WIDTH,
-    delivery_of,
-    message_of,
-    names,
-)
+from gateway.storage.rows import MESSAGE_WIDTH, delivery_of, message_of
 from gateway.storage.standing import select_attachments
 from gateway.storage.statements import select_in
 from gateway.storage.tables import to_micros

@@ -9,7 +9,8 @@ from gateway.domain.preferences import Consent, Suppression
 from gateway.domain.recipients import Recipient, comparable
 from gateway.ports import Claim, StoredFacts
 from gateway.storage import tables
-from gateway.storage.rows import consent_of, names, stored_recipient_of, suppression_of
+from gateway.storage.columns import names
+from gateway.storage.person_rows import consent_of, stored_recipient_of, suppression_of
 from gateway.storage.statements import select_in
 
 # CROSS JOIN keeps the keys outside, so that each is looked up in the index; a row value IN (…) would scan the table.

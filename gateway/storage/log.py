@@ -13,10 +13,11 @@ from gateway.domain.recipients import Channel
 from gateway.errors import NotFound
 from gateway.ports import MessageQuery, MessageRecord, Page
 from gateway.storage import tables
+from gateway.storage.columns import names
 from gateway.storage.cursors import cursor_at, make_cursor, older_than, read_cursor
 from gateway.storage.engine import Database, run_on
 from gateway.storage.records import load_records
-from gateway.storage.rows import event_of, names
+from gateway.storage.rows import event_of
 
 _messages: Final = tables.messages.c
 _deliveries: Final = tables.deliveries.c

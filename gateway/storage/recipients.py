@@ -1,19 +1,26 @@
 """People as the services know them; an id means something within one service only."""
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
-
-import sqlalchemy as sa
+from typing import Final
 
 from gateway.domain.ids import RecipientId, ServiceId
 from gateway.domain.recipients import Recipient
 from gateway.errors import InvalidRequest, NotFound
+from gateway.storage import tables
 from gateway.storage.batcher import Batcher
-from gateway.storage.documents import device_document
 from gateway.storage.engine import Database
 from gateway.storage.facts import Person, find_people
-from gateway.storage.tables import recipients
+from gateway.storage.person_rows import recipient_row
+from gateway.storage.statements import Insert
+
+_upsert: Final = Insert(
+    tables.recipients,
+    suffix=" ON CONFLICT (service_id, id) DO UPDATE SET email=excluded.email, phone=excluded.phone,"
+    " push=excluded.push, locale=excluded.locale, timezone=excluded.timezone, country=excluded.country,"
+    " region=excluded.region, attributes=excluded.attributes, updated_at=excluded.updated_at",
+)
 
 
 class Recipients:
@@ -25,16 +32,7 @@ class Recipients:
 
     async def put_recipient(self, service_id: ServiceId, recipient: Recipient, now: datetime) -> bool:
         """Keep the whole record in place of what was there; True when it is new."""
-        mine = _of(service_id, recipient.id)
-        row = _row(recipient) | {"updated_at": now}
-        async with self._writer.transaction() as connection:
-            # The one writer holds the turn, so nobody comes between the two statements.
-            changed = await connection.execute(recipients.update().where(*mine).values(row))
-            if changed.rowcount:
-                return False
-            new = row | {"service_id": service_id, "id": recipient.id, "created_at": now}
-            await connection.execute(recipients.insert().values(new))
-        return True
+        return await self._writer.run(lambda driver: _put(driver, service_id, recipient, now))
 
     async def get_recipient(self, service_id: ServiceId, recipient_id: RecipientId) -> Recipient:
         """Read it. Raises NotFound."""
@@ -57,18 +55,20 @@ def make_people_batcher(database: Database) -> PeopleBatcher:
     return Batcher(flush, poison=(InvalidRequest,))
 
 
-def _of(service_id: ServiceId, recipient_id: RecipientId | None) -> tuple[sa.ColumnElement[bool], ...]:
-    return recipients.c.service_id == service_id, recipients.c.id == recipient_id
+def remember(driver: sqlite3.Connection, service_id: ServiceId, inline: Recipient, now: datetime) -> None:
+    """Lay a message's inline values over what is kept of the person."""
+    kept = _find(driver, service_id, inline)
+    _upsert(driver, [recipient_row(service_id, inline if kept is None else kept.overlaid(inline), now)])
 
 
-def _row(recipient: Recipient) -> dict[str, Any]:
-    return {
-        "email": recipient.email,
-        "phone": recipient.phone,
-        "push": [device_document(device) for device in recipient.push],
-        "locale": recipient.locale,
-        "timezone": recipient.timezone,
-        "country": recipient.country,
-        "region": recipient.region,
-        "attributes": dict(recipient.attributes),
-    }
+def _put(driver: sqlite3.Connection, service_id: ServiceId, recipient: Recipient, now: datetime) -> bool:
+    is_new = _find(driver, service_id, recipient) is None
+    _upsert(driver, [recipient_row(service_id, recipient, now)])
+    return is_new
+
+
+def _find(driver: sqlite3.Connection, service_id: ServiceId, named: Recipient) -> Recipient | None:
+    if named.id is None:
+        return None
+    person = (service_id, named.id)
+    return find_people(driver, (person,)).get(person)

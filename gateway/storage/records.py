@@ -8,8 +8,9 @@ from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Content
 from gateway.ports import DeliveryRecord, MessageRecord
 from gateway.storage import tables
+from gateway.storage.columns import names
 from gateway.storage.documents import content_of, load, versions_of
-from gateway.storage.rows import attempt_of, delivery_of, message_of, names
+from gateway.storage.rows import attempt_of, delivery_of, message_of
 from gateway.storage.standing import select_attachments
 from gateway.storage.statements import Row, select_in
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.domain.ids import DeliveryId
 from gateway.domain.lifecycle import DeliveryStatus, can_advance
-from gateway.domain.messages import Content
+from gateway.domain.messages import Content, EmailContent, PushContent, SmsContent
 from gateway.domain.recipients import Channel, comparable
 from gateway.ports import Reservation
 from gateway.storage import tables
@@ -14,11 +14,8 @@ from gateway.storage.accept import insert_events
 from gateway.storage.claims import still_held
 from gateway.storage.documents import content_document, dump, versions_document
 from gateway.storage.facts import SUPPRESSIONS
-from gateway.storage.rows import (
-    attempt_row,
-    event_row,
-    suppression_of,
-)
+from gateway.storage.person_rows import suppression_of
+from gateway.storage.rows import attempt_row, event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.statements import Insert, Row, select_in
 from gateway.storage.tables import to_micros
@@ -115,4 +112,10 @@ def _rendered_row(reservation: Reservation) -> Row:
 
 def _headline(content: Content) -> str:
     """What the log's free-text filter knows of a content."""
-    return str(getattr(content, "subject", "") or getattr(content, "title", ""))
+    match content:
+        case EmailContent():
+            return content.subject
+        case PushContent():
+            return content.title
+        case SmsContent():
+            return ""

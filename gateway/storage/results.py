@@ -3,21 +3,17 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from gateway.domain.lifecycle import DeliveryStatus, advance
+from gateway.domain.lifecycle import WAITING, DeliveryStatus, advance
 from gateway.ports import Step
-from gateway.storage import tables
 from gateway.storage.accept import insert_deliveries, insert_events
 from gateway.storage.claims import still_held
 from gateway.storage.documents import dump, result_document
-from gateway.storage.rows import (
-    delivery_row,
-    event_row,
-    suppression_row,
-)
+from gateway.storage.rows import delivery_row, event_row
 from gateway.storage.standing import refresh_status
-from gateway.storage.statements import Insert, Row
+from gateway.storage.statements import Row
+from gateway.storage.suppressions import suppress
 from gateway.storage.tables import to_micros
 
 _RECORD: Final = (
@@ -29,17 +25,6 @@ _DROP_SECRETS: Final = (
     "UPDATE messages SET secrets = NULL, secrets_dropped = 1 WHERE id = ? AND secrets IS NOT NULL AND NOT EXISTS"
     # Under `all` another channel may still have to be rendered.
     " (SELECT 1 FROM deliveries WHERE message_id = messages.id AND due_at IS NOT NULL)"
-)
-_insert_suppressions: Final = Insert(
-    tables.suppressions,
-    # What stands already and lasts as long stays as it is, with its own evidence.
-    suffix=" ON CONFLICT (channel, address, reason, scope) DO UPDATE SET evidence = excluded.evidence,"
-    " expires_at = excluded.expires_at WHERE expires_at IS NOT NULL"
-    " AND (excluded.expires_at IS NULL OR excluded.expires_at > expires_at)",
-)
-
-_WAITING: Final = frozenset(
-    {DeliveryStatus.ACCEPTED, DeliveryStatus.SCHEDULED, DeliveryStatus.HELD, DeliveryStatus.QUEUED}
 )
 
 
@@ -63,7 +48,9 @@ def record_all(driver: sqlite3.Connection, stamped: Sequence[Stamped]) -> Sequen
         driver,
         [delivery_row(step.next_delivery, step.claim.message) for step in steps if step.next_delivery is not None],
     )
-    _insert_suppressions(driver, [suppression_row(step.suppression) for step in steps if step.suppression])
+    for step in steps:
+        if step.suppression is not None:
+            suppress(driver, step.suppression)
     driver.executemany(_DROP_SECRETS, [(step.claim.message.id,) for step in steps if step.drop_secrets])
     refresh_status(driver, [step.claim.message.id for step in steps])
     return [status is not None for status in held]
@@ -77,7 +64,7 @@ def _record_row(item: Stamped, current: DeliveryStatus) -> Row:
         status.value,
         step.reason,
         due_at,
-        due_at if status in _WAITING else None,
+        due_at if status in WAITING else None,
         step.provider_message_id,
         item.now,
         step.claim.delivery.id,
@@ -88,7 +75,7 @@ def _finish_rows(step: Step) -> list[Row]:
     attempt = step.attempt
     if attempt is None or attempt.finished_at is None:
         return []
-    result: Any = attempt.result
+    result = attempt.result
     return [
         (
             to_micros(attempt.finished_at),

@@ -1,64 +1,32 @@
-"""Rows of the driver to and from domain values, column for column in the order of `tables`."""
+"""Rows of messages and what belongs to them, to and from domain values, column for column in the order of `tables`."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
-import sqlalchemy as sa
-
-from gateway.domain.ids import (
-    AttemptId,
-    ConsentId,
-    DeliveryId,
-    EventId,
-    MessageId,
-    RecipientId,
-    ServiceId,
-    SuppressionId,
-)
+from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy, message_status
 from gateway.domain.messages import Attachment, Attempt, Delivery, Event, Message, Priority
-from gateway.domain.preferences import Category, Consent, ConsentState, Suppression, SuppressionReason
-from gateway.domain.recipients import Channel, Recipient, comparable
+from gateway.domain.preferences import Category
+from gateway.domain.recipients import Channel
 from gateway.ports import NewDelivery, NewMessage
 from gateway.storage import tables
-from gateway.storage.documents import (
-    dump,
-    load,
-    recipient_document,
-    recipient_of,
-    result_document,
-    result_of,
-)
+from gateway.storage.columns import instant_or_none, micros_or_none
+from gateway.storage.documents import dump, load, recipient_document, recipient_of, result_document, result_of
 from gateway.storage.statements import Row
 from gateway.storage.tables import from_micros, to_micros
 
 _SEARCH_LENGTH: Final = 2_000
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-
-def names(table: sa.Table, prefix: str = "") -> str:
-    """The table's columns for a SELECT, in the order that the functions here expect."""
-    return ",".join(f'{prefix}"{column.name}"' for column in table.columns)
-
-
 MESSAGE_WIDTH: Final = len(tables.messages.columns)
-DELIVERY_WIDTH: Final = len(tables.deliveries.columns)
-
-
-def _micros(instant: datetime | None) -> int | None:
-    return None if instant is None else to_micros(instant)
-
-
-def _instant(micros: int | None) -> datetime | None:
-    return None if micros is None else from_micros(micros)
 
 
 def _dump(value: Any, empty: str) -> str:
     return dump(value) if value else empty
 
 
-def searchable(new: NewMessage, metadata: str) -> str:
+def _searchable(new: NewMessage, metadata: str) -> str:
     """The words that the log's free-text filter finds a message by; `metadata` is its JSON text."""
     message = new.message
     words = [message.id, *(delivery.delivery.id for delivery in new.deliveries), message.template]
@@ -94,13 +62,13 @@ def message_row(new: NewMessage) -> Row:
         len(message.attachments),
         None if message.fallback_after is None else message.fallback_after // _MICROSECOND,
         to_micros(message.created_at),
-        _micros(message.send_at),
+        micros_or_none(message.send_at),
         to_micros(message.expires_at),
         message.locale,
         message.traceparent,
         status.value,
         None,
-        searchable(new, metadata),
+        _searchable(new, metadata),
     )
 
 
@@ -130,7 +98,7 @@ def message_of(row: Row, attachments: Sequence[Attachment]) -> Message:
         attachments=tuple(attachments),
         fallback_after=None if fallback_after is None else timedelta(microseconds=fallback_after),
         created_at=from_micros(created_at),
-        send_at=_instant(send_at),
+        send_at=instant_or_none(send_at),
         expires_at=from_micros(expires_at),
         locale=locale,
         traceparent=traceparent,
@@ -147,7 +115,7 @@ def delivery_row(new: NewDelivery, message: Message) -> Row:
         delivery.channel.value,
         delivery.status.value,
         delivery.reason,
-        _micros(delivery.not_before),
+        micros_or_none(delivery.not_before),
         message.lane.value,
         to_micros(new.due_at),
         None,
@@ -174,7 +142,7 @@ def delivery_of(row: Row) -> Delivery:
         channel=Channel(channel),
         status=DeliveryStatus(status),
         reason=reason,
-        not_before=_instant(not_before),
+        not_before=instant_or_none(not_before),
         provider=provider,
         provider_message_id=provider_message_id,
         attempts=attempts,
@@ -210,7 +178,7 @@ def attempt_row(attempt: Attempt) -> Row:
         attempt.id,
         attempt.provider,
         to_micros(attempt.started_at),
-        _micros(attempt.finished_at),
+        micros_or_none(attempt.finished_at),
         None if result is None else result.outcome.value,
         None if result is None else dump(result_document(result)),
     )
@@ -225,7 +193,7 @@ def attempt_of(row: Row) -> Attempt:
         number=number,
         provider=provider,
         started_at=from_micros(started_at),
-        finished_at=_instant(finished_at),
+        finished_at=instant_or_none(finished_at),
         result=None if result is None else result_of(load(result)),
     )
 
@@ -242,72 +210,3 @@ def attachment_of(row: Row) -> Attachment:
     """The attachment of a row."""
     _message_id, _position, filename, content_type, inline_id, content = row
     return Attachment(filename=filename, content_type=content_type, content=content, inline_id=inline_id)
-
-
-def stored_recipient_of(row: Row) -> Recipient:
-    """The person of a row of `recipients`."""
-    _service_id, recipient_id, email, phone, push, locale, timezone, country, region, attributes, *_times = row
-    return recipient_of(
-        {
-            "id": recipient_id,
-            "email": email,
-            "phone": phone,
-            "push": load(push),
-            "locale": locale,
-            "timezone": timezone,
-            "country": country,
-            "region": region,
-            "attributes": load(attributes),
-        }
-    )
-
-
-def consent_of(row: Row) -> Consent:
-    """The line of the consent history of a row."""
-    (
-        _seq, consent_id, service_id, recipient_id, channel, topic, state, source, wording, locale, evidence, at,
-        recorded_at,
-    ) = row  # fmt: skip
-    return Consent(
-        id=ConsentId(consent_id),
-        service_id=ServiceId(service_id),
-        recipient_id=RecipientId(recipient_id),
-        channel=Channel(channel),
-        topic=topic,
-        state=ConsentState(state),
-        source=source,
-        wording=wording,
-        locale=locale,
-        evidence=None if evidence is None else load(evidence),
-        at=from_micros(at),
-        recorded_at=from_micros(recorded_at),
-    )
-
-
-def suppression_row(suppression: Suppression) -> Row:
-    """The row of a suppression."""
-    return (
-        suppression.id,
-        suppression.channel.value,
-        comparable(suppression.channel, suppression.address),
-        suppression.reason.value,
-        suppression.scope,
-        None if suppression.evidence is None else dump(suppression.evidence),
-        to_micros(suppression.created_at),
-        _micros(suppression.expires_at),
-    )
-
-
-def suppression_of(row: Row) -> Suppression:
-    """The suppression of a row."""
-    suppression_id, channel, address, reason, scope, evidence, created_at, expires_at = row
-    return Suppression(
-        id=SuppressionId(suppression_id),
-        channel=Channel(channel),
-        address=address,
-        reason=SuppressionReason(reason),
-        scope=scope,
-        evidence=None if evidence is None else load(evidence),
-        created_at=from_micros(created_at),
-        expires_at=_instant(expires_at),
-    )

@@ -7,7 +7,8 @@ from typing import Final
 from gateway.domain.lifecycle import DeliveryStatus, Strategy, message_status
 from gateway.domain.messages import Attachment
 from gateway.storage import tables
-from gateway.storage.rows import attachment_of, names
+from gateway.storage.columns import names
+from gateway.storage.rows import attachment_of
 from gateway.storage.statements import select_in
 
 _STATUSES: Final = (

@@ -6,9 +6,8 @@ from itertools import permutations
 import pytest
 
 from gateway.domain.decisions import Send, Suppress
-from gateway.domain.preferences import Category, Consent, ConsentState
+from gateway.domain.preferences import Category, Consent, ConsentState, current_consent
 from gateway.domain.recipients import Channel
-from gateway.policy.consent import current_consent
 from gateway.policy.gate import decide
 from tests.factories import NOW, make_consent, make_facts
 

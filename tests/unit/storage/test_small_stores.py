@@ -156,6 +156,16 @@ async def test_at_one_instant_a_denial_beats_a_grant_in_whatever_order(store: Sq
     assert await consents.current_consents(SERVICE, AMINA) == [denial]
 
 
+async def test_at_one_instant_a_pending_opt_in_beats_a_grant_as_it_does_in_policy(store: SqliteStore) -> None:
+    consents = store.consents
+    pending = make_consent(id=ConsentId("cns_1"), state=ConsentState.PENDING)
+    grant = make_consent(id=ConsentId("cns_2"))
+
+    await consents.add_consents([pending, grant])
+
+    assert await consents.current_consents(SERVICE, AMINA) == [pending]
+
+
 async def test_consents_are_all_recorded_or_none(store: SqliteStore) -> None:
     consents = store.consents
     twice = make_consent(id=ConsentId("cns_1"))

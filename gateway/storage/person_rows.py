@@ -1,0 +1,116 @@
+"""Rows of what is known of people and addresses, to and from domain values, column for column."""
+
+from datetime import datetime
+
+from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
+from gateway.domain.preferences import Consent, ConsentState, Suppression, SuppressionReason
+from gateway.domain.recipients import Channel, Recipient, comparable
+from gateway.storage.columns import instant_or_none, micros_or_none
+from gateway.storage.documents import device_document, dump, load, recipient_of
+from gateway.storage.statements import Row
+from gateway.storage.tables import from_micros, to_micros
+
+
+def recipient_row(service_id: ServiceId, recipient: Recipient, now: datetime) -> Row:
+    """The row of a person who is kept from now on."""
+    return (
+        service_id,
+        recipient.id,
+        recipient.email,
+        recipient.phone,
+        dump([device_document(device) for device in recipient.push]),
+        recipient.locale,
+        recipient.timezone,
+        recipient.country,
+        recipient.region,
+        dump(recipient.attributes),
+        to_micros(now),
+        to_micros(now),
+    )
+
+
+def stored_recipient_of(row: Row) -> Recipient:
+    """The person of a row of `recipients`."""
+    _service_id, recipient_id, email, phone, push, locale, timezone, country, region, attributes, *_times = row
+    return recipient_of(
+        {
+            "id": recipient_id,
+            "email": email,
+            "phone": phone,
+            "push": load(push),
+            "locale": locale,
+            "timezone": timezone,
+            "country": country,
+            "region": region,
+            "attributes": load(attributes),
+        }
+    )
+
+
+def consent_row(consent: Consent) -> Row:
+    """The row of a line of the consent history, without the number that its table gives it."""
+    return (
+        consent.id,
+        consent.service_id,
+        consent.recipient_id,
+        consent.channel.value,
+        consent.topic,
+        consent.state.value,
+        consent.source,
+        consent.wording,
+        consent.locale,
+        None if consent.evidence is None else dump(consent.evidence),
+        to_micros(consent.at),
+        to_micros(consent.recorded_at),
+    )
+
+
+def consent_of(row: Row) -> Consent:
+    """The line of the consent history of a row."""
+    (
+        _seq, consent_id, service_id, recipient_id, channel, topic, state, source, wording, locale, evidence, at,
+        recorded_at,
+    ) = row  # fmt: skip
+    return Consent(
+        id=ConsentId(consent_id),
+        service_id=ServiceId(service_id),
+        recipient_id=RecipientId(recipient_id),
+        channel=Channel(channel),
+        topic=topic,
+        state=ConsentState(state),
+        source=source,
+        wording=wording,
+        locale=locale,
+        evidence=None if evidence is None else load(evidence),
+        at=from_micros(at),
+        recorded_at=from_micros(recorded_at),
+    )
+
+
+def suppression_row(suppression: Suppression) -> Row:
+    """The row of a suppression."""
+    return (
+        suppression.id,
+        suppression.channel.value,
+        comparable(suppression.channel, suppression.address),
+        suppression.reason.value,
+        suppression.scope,
+        None if suppression.evidence is None else dump(suppression.evidence),
+        to_micros(suppression.created_at),
+        micros_or_none(suppression.expires_at),
+    )
+
+
+def suppression_of(row: Row) -> Suppression:
+    """The suppression of a row."""
+    suppression_id, channel, address, reason, scope, evidence, created_at, expires_at = row
+    return Suppression(
+        id=SuppressionId(suppression_id),
+        channel=Channel(channel),
+        address=address,
+        reason=SuppressionReason(reason),
+        scope=scope,
+        evidence=None if evidence is None else load(evidence),
+        created_at=from_micros(created_at),
+        expires_at=instant_or_none(expires_at),
+    )

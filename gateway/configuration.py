@@ -156,10 +156,19 @@ def _resolve_secrets(raw: dict[str, object], environ: Mapping[str, str], sources
             _put(raw, key.split("."), environ[str(where)])
             sources[key] = f"{place} (variable {where})"
         elif how == "file" and Path(str(where)).is_file():
-            _put(raw, key.split("."), Path(str(where)).read_text(encoding="utf-8").strip())
+            _put(raw, key.split("."), _read_secret(Path(str(where)), f"{place}: {key}"))
             sources[key] = f"{place} (file {where})"
         else:
             raise ConfigurationError(f"{place}: {key}: the {how} {where!r} that it names is not there")
+
+
+def _read_secret(path: Path, place: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        # The words of a decoding error would show some of the secret's bytes.
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigurationError(f"{place}: the file {path} cannot be read: {reason}") from None
 
 
 def _explain(error: ValidationError, sources: Mapping[str, str], lines: Mapping[str, int], path: Path) -> str:

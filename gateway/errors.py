@@ -9,11 +9,10 @@
     ├── Overloaded            the gateway sheds load before it loses anything (503)
     ├── Unavailable           the store cannot commit now (503)
     ├── ConfigurationError    stops the start; names the key, the file and the line
-    ├── ContentError          a published text cannot be used; its users fall back or are refused
-    │   ├── CatalogBroken     a PO file that is not whole; names file and line
-    │   ├── TemplateBroken    a template that does not pass its checks; names part and line
-    │   └── RenderFailed      this text with these values; the next language is tried
-    └── LeaseLost             another worker owns the delivery now: drop the result, touch nothing
+    └── ContentError          a published text cannot be used; its users fall back or are refused
+        ├── CatalogBroken     a PO file that is not whole; names file and line
+        ├── TemplateBroken    a template that does not pass its checks; names part and line
+        └── RenderFailed      this text with these values; the next language is tried
 
 Policy outcomes and provider answers are values (gateway.domain), not exceptions.
 """
@@ -144,9 +143,3 @@ class RenderFailed(ContentError):
     """This text could not be rendered with these values in this language."""
 
     code = "render_failed"
-
-
-class LeaseLost(GatewayError):
-    """The delivery is no longer this worker's; its result must be dropped."""
-
-    code = "lease_lost"

@@ -67,7 +67,8 @@ class SendRequest:
     """Keep the inline values as the recipient's own."""
     channels: tuple[Channel, ...] | None = None
     strategy: Strategy | None = None
-    data: Mapping[str, JsonValue] = field(default_factory=dict)
+    data: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
+    """Secret values among them are not set apart yet."""
     send_at: datetime | LocalTime | None = None
     expires_at: datetime | None = None
     priority: Priority = Priority.NORMAL
@@ -97,7 +98,7 @@ class Message:
     """The inline values only; what is stored of the recipient is read anew at hand-off."""
     data: Mapping[str, JsonValue]
     """The template's variables, secret ones shown as ••••."""
-    secrets: Mapping[str, JsonValue]
+    secrets: Mapping[str, JsonValue] = field(repr=False)
     """The secret variables' values; empty once the message is final."""
     priority: Priority
     tags: tuple[str, ...]
@@ -281,8 +282,9 @@ class Envelope:
     to: str
     """The one address; empty for push."""
     devices: tuple[PushDevice, ...] = ()
-    content: Content
-    mime: bytes | None = None
+    content: Content = field(repr=False)
+    """With the secret values, as is `mime`."""
+    mime: bytes | None = field(default=None, repr=False)
     """The whole e-mail, for providers that take raw MIME."""
     attachments: tuple[Attachment, ...] = ()
     message_id_header: str | None = None

@@ -99,6 +99,8 @@ def _make_engine(path: Path, pool_size: int, *, begin: str, read_only: bool) -> 
         # Every transaction here ends where it began, so a rollback on return would only cost a hop.
         pool_reset_on_return=None,
         connect_args={"isolation_level": None, "timeout": BUSY_SECONDS, "cached_statements": _STATEMENTS},
+        # An error is logged with its text: no address or template data may stand in it.
+        hide_parameters=True,
         json_serializer=dump,
         json_deserializer=load,
     )

@@ -31,6 +31,16 @@ def test_the_environment_stands_above_the_file_and_each_value_names_its_place(tm
     assert loaded.sources["server.port"] == "HELIOGRAPH_SERVER_PORT"
 
 
+def test_a_secret_file_that_is_no_text_is_named_without_its_content(tmp_path: Path) -> None:
+    (tmp_path / "password").write_bytes(b"hunter2\xff")
+    write(tmp_path, f"[security]\nsecret = {{file = '{tmp_path}/password'}}\n")
+
+    with pytest.raises(ConfigurationError, match=r"security\.secret.*not UTF-8") as refused:
+        load_settings({}, tmp_path)
+
+    assert "hunter2" not in str(refused.value)
+
+
 def test_secrets_come_from_the_environment_or_a_file_and_never_show(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("from-file\n", encoding="utf-8")
     write(

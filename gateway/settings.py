@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
+import pytz
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from gateway.domain.durations import parse_duration
@@ -18,7 +18,7 @@ def _to_duration(value: object) -> object:
 
 
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in pytz.all_timezones_set:
         raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Paris")
     return name
 

@@ -74,7 +74,9 @@ def _settle_memory() -> None:
 
 
 @asynccontextmanager
-async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+async def listening(
+    app: web.Application, host: str, port: int, *, most_connections: int = _MOST_CONNECTIONS
+) -> AsyncIterator[int]:
     """Serve the app while the context lasts; gives the port, which matters where 0 was asked for.
 
     On the way out the listener closes, requests under way finish, and then the app is cleaned up. Raises OSError
@@ -87,7 +89,7 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
     loop = asyncio.get_running_loop()
 
     def connect() -> asyncio.Protocol:
-        if len(server.connections) >= _MOST_CONNECTIONS:
+        if len(server.connections) >= most_connections:
             return _TurnedAway()
         return Connection(server, loop=loop, **_SERVER_OPTIONS)
 

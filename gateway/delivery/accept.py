@@ -56,6 +56,8 @@ class Accepted:
 
 Refusal = Callable[[GatewayError], JsonObject]
 """How a refused item of a batch is shown."""
+_Prepared = NewMessage | Replayed | GatewayError
+"""An item of a batch: to be stored, answered before, or refused."""
 
 
 class Acceptor:
@@ -87,25 +89,14 @@ class Acceptor:
         """
         key = asked.key
         with self._in_flight.hold(service_id, None if key is None else key.key):
-            try:
-                new = await self._prepare(service_id, live, asked)
-            except (InvalidRequest, Overloaded):
-                # A repeat is a repeat, although by now its expiry has passed or the template is gone.
-                recalled = None if key is None else await self._recall(service_id, key)
-                if recalled is None:
-                    raise
-                return recalled
-            outcome = await self._store.accept(new)
-        match outcome:
-            case Stored():
-                self._welcome([new])
-                return Accepted(answer=_answer_of(new), replayed=False)
-            case Replayed(answer=answer):
-                return Accepted(answer=dict(answer), replayed=True)
-            case Mismatched():
-                raise IdempotencyMismatch(_MISMATCH)
-            case never:
-                assert_never(never)
+            prepared = await self._prepare(service_id, live, asked)
+            if isinstance(prepared, Replayed):
+                return _repeated(prepared)
+            outcome = await self._store.accept(prepared)
+        if isinstance(outcome, Stored):
+            self._welcome([prepared])
+            return Accepted(answer=_answer_of(prepared), replayed=False)
+        return _repeated(outcome)
 
     async def accept_batch(
         self,
@@ -130,27 +121,28 @@ class Acceptor:
 
             request = None if key is None else Idempotency(key=key.key, fingerprint=key.fingerprint, answer={})
             outcomes, whole = await self._store.accept_batch(service_id, new, request, compose)
-        match whole:
-            case Stored():
-                stored = [one for one, outcome in zip(new, outcomes, strict=True) if isinstance(outcome, Stored)]
-                self._welcome(stored)
-                return Accepted(answer=compose(outcomes), replayed=False)
-            case Replayed(answer=answer):
-                return Accepted(answer=dict(answer), replayed=True)
-            case Mismatched():
-                raise IdempotencyMismatch(_MISMATCH)
-            case never:
-                assert_never(never)
+        if isinstance(whole, Stored):
+            stored = [one for one, outcome in zip(new, outcomes, strict=True) if isinstance(outcome, Stored)]
+            self._welcome(stored)
+            return Accepted(answer=compose(outcomes), replayed=False)
+        return _repeated(whole)
 
-    async def _prepare(self, service_id: ServiceId, live: bool, asked: Asked) -> NewMessage:
-        draft = await self._drafter.draft(service_id, live, asked.request, self._clock.now())
-        await self._admission.admit(draft.message.lane)
+    async def _prepare(self, service_id: ServiceId, live: bool, asked: Asked) -> NewMessage | Replayed:
+        """A message to store, or the answer of then: a repeat is one although by now its expiry has passed."""
+        try:
+            draft = await self._drafter.draft(service_id, live, asked.request, self._clock.now())
+            await self._admission.admit(draft.message.lane)
+        except (InvalidRequest, Overloaded):
+            recalled = None if asked.key is None else await self._recall(service_id, asked.key)
+            if recalled is None:
+                raise
+            return recalled
         return _new_message(draft, asked)
 
     async def _prepare_all(
         self, service_id: ServiceId, live: bool, items: Sequence[Asked | InvalidRequest], held: ExitStack
-    ) -> list[NewMessage | GatewayError]:
-        prepared: list[NewMessage | GatewayError] = []
+    ) -> list[_Prepared]:
+        prepared: list[_Prepared] = []
         keys: set[str] = set()
         for index, item in enumerate(items):
             if index % _BREATH == _BREATH - 1:
@@ -163,17 +155,17 @@ class Acceptor:
                     held.enter_context(self._in_flight.hold(service_id, item.key.key))
                     keys.add(item.key.key)
                 prepared.append(await self._prepare(service_id, live, item))
-            except (InvalidRequest, Overloaded, Conflict) as error:
+            except (InvalidRequest, Overloaded, Conflict, IdempotencyMismatch) as error:
                 prepared.append(error)
         return prepared
 
-    async def _recall(self, service_id: ServiceId, key: IdempotencyKey) -> Accepted | None:
+    async def _recall(self, service_id: ServiceId, key: IdempotencyKey) -> Replayed | None:
         known = await self._store.recall(service_id, key.key)
         if known is None:
             return None
         if known.fingerprint != key.fingerprint:
             raise IdempotencyMismatch(_MISMATCH)
-        return Accepted(answer=dict(known.answer), replayed=True)
+        return Replayed(answer=known.answer)
 
     def _welcome(self, stored: Sequence[NewMessage]) -> None:
         for new in stored:
@@ -223,20 +215,38 @@ def _answer(message: Message, made: Sequence[NewDelivery]) -> JsonObject:
     return message_json(MessageRecord(message=message, status=status, deliveries=deliveries, versions=None))
 
 
-def _batch_answer(
-    prepared: Sequence[NewMessage | GatewayError], outcomes: Sequence[AcceptOutcome], refusal: Refusal
-) -> JsonObject:
+def _batch_answer(prepared: Sequence[_Prepared], outcomes: Sequence[AcceptOutcome], refusal: Refusal) -> JsonObject:
     waiting = iter(outcomes)
     items: list[JsonValue] = []
     for item in prepared:
-        if isinstance(item, GatewayError):
-            items.append(refusal(item))
-            continue
-        match next(waiting):
-            case Stored():
-                items.append({"status": "accepted", "message": _answer_of(item)})
-            case Replayed(answer=answer):
-                items.append({"status": "accepted", "message": dict(answer), "replayed": True})
-            case Mismatched():
-                items.append(refusal(IdempotencyMismatch(_MISMATCH)))
+        match item:
+            case NewMessage():
+                items.append(_stored_item(item, next(waiting), refusal))
+            case Replayed():
+                items.append(_replayed_item(item))
+            case _:
+                items.append(refusal(item))
     return {"items": items}
+
+
+def _stored_item(new: NewMessage, outcome: AcceptOutcome, refusal: Refusal) -> JsonObject:
+    match outcome:
+        case Stored():
+            return {"status": "accepted", "message": _answer_of(new)}
+        case Replayed():
+            return _replayed_item(outcome)
+        case Mismatched():
+            return refusal(IdempotencyMismatch(_MISMATCH))
+        case never:
+            assert_never(never)
+
+
+def _replayed_item(outcome: Replayed) -> JsonObject:
+    return {"status": "accepted", "message": dict(outcome.answer), "replayed": True}
+
+
+def _repeated(outcome: Replayed | Mismatched) -> Accepted:
+    """What a key that was used before comes to. Raises IdempotencyMismatch."""
+    if isinstance(outcome, Mismatched):
+        raise IdempotencyMismatch(_MISMATCH)
+    return Accepted(answer=dict(outcome.answer), replayed=True)

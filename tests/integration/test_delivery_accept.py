@@ -13,8 +13,8 @@ from gateway.delivery.idempotency import IdempotencyKey
 from gateway.domain.ids import RecipientId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import Attachment, LocalTime, Priority
-from gateway.domain.recipients import Channel, PushDevice, PushPlatform, Recipient
-from gateway.errors import Conflict, IdempotencyMismatch, InvalidRequest, NotFound, Overloaded
+from gateway.domain.recipients import Channel, JsonValue, PushDevice, PushPlatform, Recipient
+from gateway.errors import Conflict, GatewayError, IdempotencyMismatch, InvalidRequest, NotFound, Overloaded
 from gateway.ports import MessageQuery, SenderIdentity
 from tests.factories import NOW, make_recipient, make_request
 from tests.fakes import SetClock
@@ -207,6 +207,16 @@ async def test_a_refusal_keeps_no_key(rig: Rig) -> None:
     assert not (await rig.send(key="k")).replayed
 
 
+def _refusal(error: GatewayError) -> dict[str, JsonValue]:
+    return {"status": "refused", "code": error.code}
+
+
+def _items(accepted: Accepted) -> list[Any]:
+    items = accepted.answer["items"]
+    assert isinstance(items, list)
+    return items
+
+
 async def test_a_batch_answers_each_item_on_its_own_and_repeats_as_a_whole(rig: Rig) -> None:
     good, bad = make_request(template="note", data={"text": "a"}), make_request(template="note", data={})
     key = IdempotencyKey(key="one", fingerprint="f")
@@ -215,19 +225,36 @@ async def test_a_batch_answers_each_item_on_its_own_and_repeats_as_a_whole(rig: 
 
     async def post() -> Accepted:
         whole = IdempotencyKey(key="whole", fingerprint="w")
-        return await rig.gateway.acceptor.accept_batch(
-            rig.service_id, True, items, whole, lambda error: {"status": "refused", "code": error.code}
-        )
+        return await rig.gateway.acceptor.accept_batch(rig.service_id, True, items, whole, _refusal)
 
     first, second = await post(), await post()
 
-    results = first.answer["items"]
-    assert isinstance(results, list)
-    statuses = [one["status"] for one in results]  # type: ignore[index,call-overload]
-    assert statuses == ["accepted", "refused", "refused", "accepted", "accepted"]
-    assert results[3]["message"]["id"] == results[0]["message"]["id"]  # type: ignore[index,call-overload]
+    results = _items(first)
+    assert [one["status"] for one in results] == ["accepted", "refused", "refused", "accepted", "accepted"]
+    assert results[3]["message"] == results[0]["message"]
     assert (second.replayed, second.answer) == (True, first.answer)
     assert len((await rig.gateway.log.search(MessageQuery())).items) == 2
+
+
+async def test_a_repeated_item_of_a_batch_is_answered_although_its_expiry_has_passed(tmp_path: Path) -> None:
+    clock = SetClock()
+    request = make_request(template="note", data={"text": "a"}, expires_at=NOW + timedelta(minutes=1))
+    items = [
+        Asked(request=request, key=IdempotencyKey(key="one", fingerprint="f")),
+        Asked(request=request, key=IdempotencyKey(key="two", fingerprint="f")),
+    ]
+    async with open_rig(tmp_path, clock=clock, work=False) as rig:
+        acceptor, service_id = rig.gateway.acceptor, rig.service_id
+        first = await acceptor.accept_batch(service_id, True, items[:1], None, _refusal)
+        clock.advance(3600)
+
+        second = await acceptor.accept_batch(service_id, True, items, None, _refusal)
+        other = Asked(request=request, key=IdempotencyKey(key="one", fingerprint="g"))
+        third = await acceptor.accept_batch(service_id, True, [other], None, _refusal)
+
+        (accepted,) = _items(first)
+        assert _items(second) == [{**accepted, "replayed": True}, {"status": "refused", "code": "invalid_request"}]
+        assert _items(third) == [{"status": "refused", "code": "idempotency_mismatch"}]
 
 
 async def test_a_backlog_that_is_too_old_sheds_ordinary_lanes_first(tmp_path: Path) -> None:

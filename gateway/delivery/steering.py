@@ -44,7 +44,7 @@ class Steering:
         """Try a message again on the channel on which it failed last, or on the one named: a new delivery.
 
         It goes through the whole policy again. Raises NotFound, and Conflict `not_failed`, `expired`, or
-        `secrets_gone` when its text is not known any more.
+        `secrets_dropped` when its text is not known any more.
         """
         record = await self._log.read(message_id, service_id)
         failed = _last_failed(record, channel)

@@ -51,7 +51,7 @@ class Steering:
 
     async def retry(self, message_id: MessageId, service_id: ServiceId | None, new: NewDelivery, event: Event) -> None:
         """Add a delivery for another try. Raises NotFound, and Conflict `not_failed` unless the last one on that
-        channel failed for good, `secrets_gone` when the message cannot be rendered again."""
+        channel failed for good, `secrets_dropped` when the message cannot be rendered again."""
         await self._writer.run(lambda driver: _retry(driver, message_id, service_id, new, event))
 
 
@@ -84,7 +84,7 @@ def _retry(
         raise Conflict("only a delivery that failed can be tried again", "not_failed")
     dropped = driver.execute("SELECT secrets_dropped FROM messages WHERE id = ?", (message_id,)).fetchone()[0]
     if dropped:
-        raise Conflict("its secret values were dropped, so it cannot be rendered again", "secrets_gone")
+        raise Conflict("its secret values were dropped, so it cannot be rendered again", "secrets_dropped")
     insert_deliveries(driver, [delivery_row(new, record.message)])
     insert_events(driver, [event_row(event)])
     refresh_status(driver, [message_id])

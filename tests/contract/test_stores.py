@@ -570,7 +570,7 @@ async def test_retry_is_refused_once_the_secrets_are_gone(store: SqliteStore) ->
     with pytest.raises(Conflict) as refused:
         await store.steering.retry(claim.message.id, None, new_delivery(2, claim.message), new_event(claim.message))
 
-    assert refused.value.conflict_code == "secrets_gone"
+    assert refused.value.conflict_code == "secrets_dropped"
 
 
 # Reading

@@ -190,7 +190,10 @@ class Worker:
     async def _start(self, claims: Sequence[Claim]) -> None:
         try:
             facts = await self._queue.facts(claims, self._clock.now())
-        except Unavailable:
+        except (
+            Exception
+        ) as error:  # the job wrapper: each job asks for its own, and only who cannot be read is set aside
+            _log.warning("claims.without_facts", error=type(error).__name__, count=len(claims))
             facts = {}
         for claim in claims:
             job = asyncio.create_task(self._dispatcher.dispatch(claim, facts.get(claim.delivery.id)))

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from gateway.delivery.accept import Accepted
 from gateway.delivery.composition import Composer
 from gateway.delivery.dispatch import Dispatcher, DispatchRules
 from gateway.delivery.envelopes import Addressing
+from gateway.delivery.recovery import Sweeper
 from gateway.delivery.retry import RetryPolicy
 from gateway.delivery.routing import Health, Route, RoutingTable
 from gateway.delivery.senders import Senders
@@ -17,7 +19,7 @@ from gateway.domain.recipients import Channel
 from gateway.errors import Unavailable
 from gateway.metrics import Metrics
 from gateway.ports import Claim, Clock, DispatchStore, Reservation, Step, StoredFacts
-from gateway.work.embedded import Doorbell
+from gateway.work.embedded import Doorbell, Worker
 from tests.fakes import ScriptedProvider
 from tests.rigs import Rig, open_rig
 
@@ -97,13 +99,35 @@ def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider, cloc
     )
 
 
+def _worker(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> Worker:
+    gateway, wake, metrics = rig.gateway, Doorbell(), Metrics()
+    leases, backlog = gateway.store.leases, gateway.store.accepting
+    return Worker(
+        queue=store,
+        leases=leases,
+        dispatcher=_dispatcher(rig, store, provider),
+        sweeper=Sweeper(leases=leases, backlog=backlog, wake=wake, clock=gateway.clock, metrics=metrics),
+        wake=wake,
+        clock=gateway.clock,
+        metrics=metrics,
+        in_flight=8,
+        longest_retry=timedelta(seconds=1),
+        drain=timedelta(seconds=1),
+    )
+
+
+async def _accept_and_claim(rig: Rig) -> tuple[Accepted, Claim]:
+    accepted = await rig.send()
+    await rig.gateway.store.leases.join(WORKER)
+    (claim,) = await rig.gateway.store.dispatch.claim(WORKER, 1, rig.gateway.clock.now())
+    return accepted, claim
+
+
 async def test_a_result_waits_for_the_store_and_is_written_once(tmp_path: Path) -> None:
     provider = ScriptedProvider("scripted")
     async with open_rig(tmp_path, work=False) as rig:
         queue = rig.gateway.store.dispatch
-        accepted = await rig.send()
-        await rig.gateway.store.leases.join(WORKER)
-        (claim,) = await queue.claim(WORKER, 1, rig.gateway.clock.now())
+        accepted, claim = await _accept_and_claim(rig)
         store = AwayStore(queue, {"facts": 1, "reserve": 1, "record": 1})
 
         await _dispatcher(rig, store, provider).dispatch(claim, None)
@@ -118,9 +142,7 @@ async def test_a_claim_that_was_lost_calls_nobody_and_writes_nothing(tmp_path: P
     provider = ScriptedProvider("scripted")
     async with open_rig(tmp_path, work=False) as rig:
         queue = rig.gateway.store.dispatch
-        accepted = await rig.send()
-        await rig.gateway.store.leases.join(WORKER)
-        (claim,) = await queue.claim(WORKER, 1, rig.gateway.clock.now())
+        accepted, claim = await _accept_and_claim(rig)
         await rig.gateway.store.leases.leave(WORKER)
 
         await _dispatcher(rig, queue, provider).dispatch(claim, None)
@@ -139,9 +161,7 @@ async def test_an_error_of_ours_sets_the_delivery_aside_without_an_attempt(tmp_p
 
     async with open_rig(tmp_path, work=False) as rig:
         queue = rig.gateway.store.dispatch
-        accepted = await rig.send()
-        await rig.gateway.store.leases.join(WORKER)
-        (claim,) = await queue.claim(WORKER, 1, rig.gateway.clock.now())
+        accepted, claim = await _accept_and_claim(rig)
 
         await _dispatcher(rig, BrokenStore(queue, {}), provider).dispatch(claim, None)
 
@@ -154,9 +174,7 @@ async def test_policy_is_asked_again_after_a_long_wait_without_giving_the_place_
     provider = ScriptedProvider("scripted")
     async with open_rig(tmp_path, work=False) as rig:
         queue = rig.gateway.store.dispatch
-        accepted = await rig.send()
-        await rig.gateway.store.leases.join(WORKER)
-        (claim,) = await queue.claim(WORKER, 1, rig.gateway.clock.now())
+        accepted, claim = await _accept_and_claim(rig)
 
         await _dispatcher(rig, queue, provider, SlowClock(rig.gateway.clock)).dispatch(claim, None)
 
@@ -173,9 +191,7 @@ async def test_a_delivery_that_news_overtake_again_and_again_is_given_back(tmp_p
 
     async with open_rig(tmp_path, work=False) as rig:
         queue = rig.gateway.store.dispatch
-        accepted = await rig.send()
-        await rig.gateway.store.leases.join(WORKER)
-        (claim,) = await queue.claim(WORKER, 1, rig.gateway.clock.now())
+        accepted, claim = await _accept_and_claim(rig)
 
         await _dispatcher(rig, RestlessStore(queue, {}), provider).dispatch(claim, None)
 
@@ -184,3 +200,22 @@ async def test_a_delivery_that_news_overtake_again_and_again_is_given_back(tmp_p
         assert (delivery.delivery.status, delivery.delivery.reason) == (DeliveryStatus.QUEUED, "overtaken")
         assert len(await queue.claim(WORKER, 1, later)) == 1
         assert provider.envelopes == []
+
+
+async def test_what_cannot_be_read_of_one_delivery_holds_no_other_up(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted")
+
+    class UnreadableStore(AwayStore):
+        async def facts(self, claims: Sequence[Claim], now: datetime) -> Mapping[DeliveryId, StoredFacts]:
+            if any(claim.message.id == broken.answer["id"] for claim in claims):
+                raise ValueError("a row that no code of ours has written")
+            return await super().facts(claims, now)
+
+    async with open_rig(tmp_path, work=False) as rig:
+        broken, fine = await rig.send(), await rig.send()
+        async with _worker(rig, UnreadableStore(rig.gateway.store.dispatch, {}), provider):
+            await rig.settled(fine, DeliveryStatus.SENT)
+            (aside,) = (await rig.settled(broken, DeliveryStatus.QUEUED)).deliveries
+
+        assert aside.delivery.reason == "internal_error"
+        assert len(provider.envelopes) == 1

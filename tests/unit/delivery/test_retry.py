@@ -111,3 +111,27 @@ def test_nothing_is_tried_again_after_its_expiry_or_beyond_its_tries(
             assert NOW <= at < attempt.expires_at
         case Settled(status=status):
             assert can_advance(DeliveryStatus.SENDING, status)
+
+
+def test_the_ceiling_of_the_wait_doubles_with_each_try_until_the_longest() -> None:
+    waits = [retry_delay(number, POLICY, 1.0, None).total_seconds() for number in (1, 2, 3, 7, 8, 100)]
+
+    assert waits == [5, 10, 20, 320, 600, 600]
+
+
+def test_retry_after_is_waited_for_under_the_jitter_and_no_longer_than_a_day() -> None:
+    assert retry_delay(1, POLICY, 1.0, 60.0) == timedelta(seconds=65)
+    assert retry_delay(1, POLICY, 0.0, 10.0**9) == timedelta(days=1)
+    assert retry_delay(1, POLICY, 0.0, -5.0) == timedelta(0)
+
+
+def test_a_throttled_try_is_due_when_the_provider_said() -> None:
+    verdict = decide(SendResult(outcome=Outcome.THROTTLED, retry_after_seconds=60.0), _try(), POLICY, 0.0)
+
+    assert verdict == Again(at=NOW + timedelta(seconds=60), reason="throttled")
+
+
+def test_a_lost_answer_whose_time_is_over_stays_unknown() -> None:
+    verdict = decide(SendResult(outcome=Outcome.UNKNOWN), _try(idempotent=True, expires_at=NOW), POLICY, 0.5)
+
+    assert verdict == Settled(status=DeliveryStatus.UNKNOWN, reason="unknown")

@@ -124,6 +124,9 @@ EARLY, LATE = NOON, NOON + timedelta(hours=1)
         pytest.param(
             Channel.SMS, [(Evidence.DELIVERED, None), (Evidence.BOUNCED, LATE)], "delivered", id="no time to compare"
         ),
+        pytest.param(
+            Channel.SMS, [(Evidence.DELIVERED, EARLY), (Evidence.BOUNCED, EARLY)], "delivered", id="at one instant"
+        ),
         pytest.param(Channel.PUSH, [(Evidence.STARTED, None)], "sending", id="started"),
         pytest.param(Channel.PUSH, [(Evidence.LOST, None), (Evidence.STARTED, None)], "unknown", id="lost"),
         pytest.param(Channel.SMS, [(Evidence.LOST, None), (Evidence.TAKEN, None)], "sent", id="lost, then found taken"),
@@ -139,6 +142,17 @@ def test_one_attempt_comes_to(channel: Channel, told: list[tuple[Evidence, datet
     assert resolve_attempt(channel, given_facts) == expected
 
 
+def test_the_channel_decides_between_a_receipt_and_a_bounce_of_one_attempt() -> None:
+    told = [Fact(attempt=1, evidence=Evidence.DELIVERED), Fact(attempt=1, evidence=Evidence.BOUNCED)]
+
+    assert resolve(Channel.EMAIL, told) is DeliveryStatus.UNDELIVERED
+    assert resolve(Channel.SMS, told) is DeliveryStatus.DELIVERED
+
+
+def test_a_step_along_an_edge_changes_the_status() -> None:
+    assert advance(DeliveryStatus.SENDING, DeliveryStatus.SENT) is DeliveryStatus.SENT
+
+
 def test_without_facts_there_is_no_status() -> None:
     assert resolve(Channel.EMAIL, []) is None
 
@@ -152,6 +166,7 @@ def test_without_facts_there_is_no_status() -> None:
         ("all", ["delivered", "queued"], "queued"),
         ("all", ["delivered", "delivered"], "delivered"),
         ("all", ["delivered", "suppressed"], "suppressed"),
+        ("all", ["unknown", "cancelled", "accepted"], "cancelled"),
         ("first", [], "accepted"),
     ],
 )

@@ -1,13 +1,14 @@
 """Ids sort by time, addresses are masked, and durations read as people write them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.durations import parse_duration
-from gateway.domain.ids import MESSAGE, SuppressionId, make_id
+from gateway.domain.ids import MESSAGE, RecipientId, SuppressionId, make_id
+from gateway.domain.instants import rfc3339_or_none
 from gateway.domain.messages import Lane, Priority, lane_of
 from gateway.domain.preferences import Category, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, EmailAddress, PhoneNumber, PushDevice, PushPlatform, Recipient, masked
@@ -43,6 +44,65 @@ def test_a_masked_address_can_be_recognised_but_not_written_to(address: str, sho
     assert masked(address) == shown
 
 
+@given(at=instants, entropy=st.integers(0, 2**80 - 1))
+def test_an_id_is_base_32_of_its_milliseconds_and_its_entropy(at: datetime, entropy: int) -> None:
+    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+    milliseconds = int(at.timestamp() * 1000)
+
+    made = make_id(MESSAGE, at, entropy)
+
+    digits = made.removeprefix("msg_")
+    number = sum(alphabet.index(digit) * 32**place for place, digit in enumerate(reversed(digits)))
+    assert number == (milliseconds << 80) + entropy
+
+
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        (NOON, "2026-11-22T12:00:00Z"),
+        (NOON.replace(microsecond=7), "2026-11-22T12:00:00.000007Z"),
+        (NOON.astimezone(timezone(timedelta(hours=-5))), "2026-11-22T12:00:00Z"),
+        (None, None),
+    ],
+)
+def test_instants_are_shown_in_utc_with_z(at: datetime | None, shown: str | None) -> None:
+    assert rfc3339_or_none(at) == shown
+
+
+FULL = Recipient(
+    id=RecipientId("user-42"),
+    email=EmailAddress("a@example.org"),
+    phone=PhoneNumber("+33612345678"),
+    push=(PushDevice(platform=PushPlatform.FCM, token="device-1"),),
+    locale="fr-CA",
+    timezone="America/Toronto",
+    country="CA",
+    region="CA-QC",
+    attributes={"plan": "pro"},
+)
+
+
+def test_nothing_inline_leaves_what_is_stored_and_nothing_stored_leaves_what_is_inline() -> None:
+    assert FULL.overlaid(Recipient()) == FULL
+    assert Recipient().overlaid(FULL) == FULL
+
+
+def test_every_inline_value_stands_above_the_stored_one() -> None:
+    inline = Recipient(
+        id=RecipientId("user-43"),
+        email=EmailAddress("b@example.org"),
+        phone=PhoneNumber("+4915112345678"),
+        push=(PushDevice(platform=PushPlatform.APNS, token="device-2"),),
+        locale="de",
+        timezone="Europe/Berlin",
+        country="DE",
+        region="DE-BE",
+        attributes={"plan": "free"},
+    )
+
+    assert FULL.overlaid(inline) == inline
+
+
 def test_inline_values_win_and_the_rest_is_taken_from_what_is_stored() -> None:
     stored = Recipient(email=EmailAddress("a@example.org"), locale="fr", attributes={"plan": "free", "name": "A"})
     inline = Recipient(phone=PhoneNumber("+33612345678"), locale="de", attributes={"plan": "pro"})
@@ -60,6 +120,7 @@ def test_addresses_by_channel() -> None:
     assert person.addresses(Channel.EMAIL) == ("a@example.org",)
     assert person.addresses(Channel.SMS) == ()
     assert person.addresses(Channel.PUSH) == ("https://push.example/1",)
+    assert FULL.addresses(Channel.SMS) == ("+33612345678",)
 
 
 @pytest.mark.parametrize(

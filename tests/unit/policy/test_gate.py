@@ -104,6 +104,97 @@ def test_the_trace_shows_the_values_seen_without_whole_addresses() -> None:
     ]
 
 
+def test_the_trace_of_a_message_that_may_go_shows_what_each_rule_saw() -> None:
+    grant = make_consent()
+    facts = make_facts(category=Category.MARKETING, topic="offers", consents=(grant,), send_at=NOW - HOUR)
+
+    decision = decide(facts, NOW)
+
+    assert [(step.rule, step.verdict, step.saw) for step in decision.trace] == [
+        ("expiry", "pass", {"now": "2026-11-22T12:00:00Z", "expires_at": "2026-11-25T12:00:00Z"}),
+        ("suppression", "pass", {"addresses": ["a•••@example.org"], "suppressions": []}),
+        (
+            "consent",
+            "pass",
+            {
+                "category": "marketing",
+                "topic": "offers",
+                "needed": True,
+                "channel": "email",
+                "consent": {
+                    "id": "cns_1",
+                    "state": "granted",
+                    "source": "signup-form",
+                    "at": "2026-11-21T12:00:00Z",
+                },
+            },
+        ),
+        ("schedule", "pass", {"now": "2026-11-22T12:00:00Z", "send_at": "2026-11-22T11:00:00Z"}),
+        ("route", "pass", {"country": "CA", "providers": ["smtp-main"]}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        pytest.param(
+            make_facts(expires_at=NOW),
+            ("expiry", "expire", {"now": "2026-11-22T12:00:00Z", "expires_at": "2026-11-22T12:00:00Z"}),
+            id="expired",
+        ),
+        pytest.param(
+            make_facts(recipient=make_recipient(email=None)),
+            ("suppression", "suppress", {"addresses": [], "suppressions": []}),
+            id="no address",
+        ),
+        pytest.param(
+            make_facts(category=Category.MARKETING, topic="offers"),
+            (
+                "consent",
+                "suppress",
+                {"category": "marketing", "topic": "offers", "needed": True, "channel": "email", "consent": None},
+            ),
+            id="nobody asked",
+        ),
+        pytest.param(
+            make_facts(send_at=NOW + HOUR),
+            ("schedule", "hold", {"now": "2026-11-22T12:00:00Z", "send_at": "2026-11-22T13:00:00Z"}),
+            id="not yet",
+        ),
+        pytest.param(
+            make_facts(route=()), ("route", "suppress", {"country": "CA", "providers": []}), id="nobody serves it"
+        ),
+    ],
+)
+def test_the_rule_that_stops_a_message_shows_what_it_saw(facts: Facts, step: tuple[str, str, object]) -> None:
+    last = decide(facts, NOW).trace[-1]
+
+    assert (last.rule, last.verdict, last.saw) == step
+
+
+def test_without_need_of_consent_or_a_chosen_instant_the_trace_says_so() -> None:
+    decision = decide(make_facts(), NOW)
+
+    saw = {step.rule: step.saw for step in decision.trace}
+    assert saw["consent"] == {"category": "transactional", "topic": "orders", "needed": False}
+    assert saw["schedule"] == {"send_at": None}
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"), [(ConsentState.PENDING, "consent_pending"), (ConsentState.DENIED, "consent_denied")]
+)
+def test_what_is_no_grant_is_named_in_the_trace(state: ConsentState, reason: str) -> None:
+    facts = make_facts(category=Category.MARKETING, topic="offers", consents=(make_consent(state=state),))
+
+    decision = decide(facts, NOW)
+
+    assert isinstance(decision, Suppress)
+    assert (decision.rule, decision.reason, decision.trace[-1].rule) == ("consent", reason, "consent")
+    consent = decision.trace[-1].saw["consent"]
+    assert isinstance(consent, dict)
+    assert consent["state"] == state.value
+
+
 @given(now=INSTANTS, expires_at=INSTANTS, send_at=st.none() | INSTANTS)
 def test_nothing_is_sent_early_or_late_and_every_hold_ends_before_the_expiry(
     now: datetime, expires_at: datetime, send_at: datetime | None

@@ -31,7 +31,8 @@ _NEEDS_WALK: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)|\d{19}|\d[eE]")
 async def read_body(request: web.Request, limit: int) -> bytes:
     """The raw body, at most `limit` bytes, of a request that says that it is JSON.
 
-    Raises RequestRefused `unsupported_media_type`, `too_large` or `body_time_out`.
+    Raises RequestRefused `unsupported_media_type`, `too_large`, `body_time_out` or, for a caller who is gone,
+    `bad_request`.
     """
     content_type = request.headers.get("Content-Type", "")
     if content_type != "application/json" and not _is_json(content_type):
@@ -40,7 +41,11 @@ async def read_body(request: web.Request, limit: int) -> bytes:
         raise RequestRefused("unsupported_media_type", "Compressed bodies are not taken.")
     if (request.content_length or 0) > limit:
         _refuse_size(limit)
-    raw = await request.read() if request.content.is_eof() else await _read_slowly(request)
+    try:
+        raw = await request.read() if request.content.is_eof() else await _read_slowly(request)
+    except ConnectionError as error:
+        # The body had come, but its caller hung up before we turned to it: nobody is left to hear an answer.
+        raise RequestRefused("bad_request", "The connection was closed before the body was read.") from error
     if len(raw) > limit:
         _refuse_size(limit)
     return raw

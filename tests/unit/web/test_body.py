@@ -1,13 +1,17 @@
 """Bodies that two parsers might read differently are refused before anything is made of them."""
 
+import asyncio
 import json
 
 import pytest
+from aiohttp import StreamReader
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidRequest
-from gateway.web.body import MAX_DEPTH, MAX_NODES, parse_json
+from gateway.web.body import MAX_DEPTH, MAX_NODES, parse_json, read_body
 from gateway.web.problems import RequestRefused
 from gateway.web.serialization import encode, fingerprint
 
@@ -115,3 +119,17 @@ def test_bodies_compare_as_canonical_json(one: bytes, other: bytes) -> None:
 )
 def test_different_bodies_have_different_fingerprints(one: bytes, other: bytes) -> None:
     assert fingerprint(parse_json(one)) != fingerprint(parse_json(other))
+
+
+async def test_a_caller_who_hung_up_before_the_body_was_read_is_no_error_of_ours() -> None:
+    loop = asyncio.get_running_loop()
+    body = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
+    body.feed_data(b"{}")
+    body.feed_eof()
+    body.set_exception(ConnectionResetError("Connection lost"))
+    request = make_mocked_request("POST", "/", headers={"Content-Type": "application/json"}, payload=body)
+
+    with pytest.raises(RequestRefused) as refused:
+        await read_body(request, 1_000)
+
+    assert refused.value.code == "bad_request"

@@ -60,7 +60,6 @@ class Tally:
     def __init__(self, head: bytes, bodies: Sequence[bytes]) -> None:
         self.is_open = True
         self.counting = False
-        self.all_answered = 0
         self.statuses: Counter[int] = Counter()
         self.latencies: list[float] = []
         self._prefix = secrets.token_hex(8).encode()
@@ -74,9 +73,8 @@ class Tally:
         return b"%bIdempotency-Key: %b-%d\r\n\r\n%b" % (head, self._prefix, self._posted, body)
 
     def answered(self, status: int, seconds: float) -> None:
-        self.all_answered += 1
+        self.statuses[status] += 1
         if self.counting:
-            self.statuses[status] += 1
             self.latencies.append(seconds)
 
 
@@ -102,7 +100,7 @@ async def generate(  # noqa: PLR0917
         caller.close()
     latencies = sorted(tally.latencies) or [0.0]
     return {
-        "answered": tally.all_answered,
+        "answered": tally.statuses.total(),
         "per_second": len(tally.latencies) / elapsed,
         "statuses": {str(status): count for status, count in tally.statuses.items()},
         "p50_ms": 1000 * latencies[len(latencies) // 2],

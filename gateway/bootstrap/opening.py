@@ -108,11 +108,6 @@ class Gateway:
         """What the mailbox provider was given."""
         return self.store.mailbox
 
-    def stop_claiming(self) -> None:
-        """The process was told to stop: nothing new is begun, and the time for calls under way runs from here."""
-        if self.worker is not None:
-            self.worker.stop()
-
     async def drain(self) -> None:
         """Stop claiming, and let the calls under way finish in the time that they have."""
         if self.worker is not None:

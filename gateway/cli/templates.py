@@ -13,7 +13,8 @@ from gateway.configuration import load_settings
 from gateway.domain.recipients import Channel
 from gateway.localization.locales import UnknownLocale, parse_locale
 from gateway.logs import configure_logs
-from gateway.rendering.registry import Snapshot, TemplateLibrary
+from gateway.rendering.registry import TemplateLibrary
+from gateway.rendering.templates import Snapshot
 from gateway.resources import shipped_templates
 from gateway.settings import LogSettings
 

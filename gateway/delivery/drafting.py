@@ -17,8 +17,8 @@ from gateway.domain.messages import Delivery, Message, SendRequest
 from gateway.domain.recipients import Channel, Recipient
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, RenderFailed
 from gateway.ports import NewDelivery, RecipientStore
-from gateway.rendering.registry import Template
 from gateway.rendering.renderer import Renderer
+from gateway.rendering.templates import Template
 from gateway.rendering.variables import check_data, split_secrets
 
 _REFUSED: Final = "The message cannot be accepted as it stands."
@@ -176,7 +176,7 @@ class Drafter:
     def _try_rendering(self, message: Message, template: Template, recipient: Recipient, now: datetime) -> None:
         """Render the parts that may come out empty: no other text can fail for the data once that is checked."""
         for channel in message.channels:
-            if self._renderer.may_be_empty(template, channel):
+            if template.may_be_empty(channel):
                 try:
                     self._composer.compose(message, recipient, channel, delivery_id=_TRIAL, now=now)
                 except RenderFailed as error:

@@ -27,4 +27,12 @@ class FallbackReport:
         if len(self._told) >= _MOST_REMEMBERED:
             self._told.clear()
         self._told.add(fallback)
-        _log.warning("locale.fell_back", template=fallback.template, locale=fallback.locale, channel=fallback.channel)
+        # What a render failed of may quote the caller's data; a missing string is the template's own.
+        lacks = fallback.reason if fallback.channel is None else None
+        _log.warning(
+            "locale.fell_back",
+            template=fallback.template,
+            locale=fallback.locale,
+            channel=fallback.channel,
+            lacks=lacks,
+        )

@@ -14,8 +14,8 @@ from gateway.localization.locales import UnknownLocale, parse_locale, to_tag
 from gateway.localization.pseudo import is_pseudo, make_pseudo_catalog
 from gateway.ports import Clock
 from gateway.rendering.localizing import Language
-from gateway.rendering.registry import Template
 from gateway.rendering.renderer import LocaleResolution, Pin, Renderer, RenderInput
+from gateway.rendering.templates import Template
 from gateway.rendering.variables import check_data
 
 _NOBODY = DeliveryId(f"{ids.DELIVERY}_preview")

@@ -19,8 +19,6 @@ from gateway.rendering.manifest import FILE
 from gateway.rendering.templates import Snapshot, Template
 from gateway.rendering.trials import try_samples
 
-__all__ = ["Snapshot", "Template", "TemplateLibrary"]
-
 MAX_FILE: Final = 500_000
 """Bytes of one file; a larger one is no template."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)

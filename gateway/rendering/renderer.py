@@ -142,10 +142,6 @@ class Renderer:
                 )
         raise RenderFailed("the resolution has no language; make it with resolve()")
 
-    def may_be_empty(self, template: Template, channel: Channel) -> bool:
-        """Whether only a trial tells that this data makes a text; False when every checked data does."""
-        return template.may_be_empty(channel)
-
 
 def _find_missing(template: Template, channels: Iterable[Channel], language: Language) -> Iterable[str]:
     seen: set[tuple[object, ...]] = set()

@@ -56,7 +56,8 @@ async def test_leaving_finishes_the_calls_under_way_and_claims_nothing_more(tmp_
         first = await rig.send()
         await eventually(lambda: _count(provider), lambda seen: seen == 1)
         second = await rig.send()
-        rig.gateway.stop_claiming()
+        assert rig.gateway.worker is not None
+        rig.gateway.worker.stop()
         asyncio.get_running_loop().call_later(0.1, provider.open.set)
 
     async with open_rig(tmp_path, work=False) as rig:

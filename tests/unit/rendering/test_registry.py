@@ -292,7 +292,7 @@ def test_only_texts_that_could_fail_need_a_trial(bench: Workbench, body: str, ne
     bench.load()
     template = bench.templates.snapshot.template("note")
 
-    assert bench.renderer.may_be_empty(template, Channel.SMS) is needed
+    assert template.may_be_empty(Channel.SMS) is needed
 
 
 async def test_renders_during_reloads_each_show_one_version(bench: Workbench) -> None:

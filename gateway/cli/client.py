@@ -1,5 +1,6 @@
 """The HTTP API as commands use it: one address, one key, and problems that read like sentences."""
 
+import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -52,7 +53,9 @@ class Client:
                 if response.status >= 400:
                     raise fail(_problem(document, response.status))
                 return Answer(response.status, document, response.headers)
-        except (aiohttp.ClientConnectionError, TimeoutError) as error:
+        except json.JSONDecodeError as error:
+            raise fail(f"What answers at {self._url} is no gateway: it does not speak JSON.") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise fail(f"No gateway answers at {self._url}: {error}. Start one with `heliograph serve`.") from error
 
     async def pages(self, path: str, params: Mapping[str, str] | None = None) -> AsyncIterator[Any]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, Final, ParamSpec, TypeVar
 
 import typer
@@ -21,7 +21,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs inst
 _PLAIN_WIDTH: Final = 200
 """Columns of a table that no terminal shows: wide enough for ids to stay whole."""
 
-notes = Console(stderr=True, highlight=False, soft_wrap=True)
+# What is printed comes from callers and templates: brackets and colons in it are text, no markup.
+_console: Final = partial(Console, highlight=False, markup=False, emoji=False)
+
+notes = _console(stderr=True, soft_wrap=True)
 """For people: progress, warnings, errors."""
 
 
@@ -37,12 +40,12 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(table)
+    _console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(table)
 
 
 def fail(message: str, status: int = 1) -> typer.Exit:
     """Say what is wrong on standard error; raise what is returned."""
-    notes.print(message, style="red", markup=False)
+    notes.print(message, style="red")
     return typer.Exit(status)
 
 

@@ -69,6 +69,6 @@ def _announce(gateway: Gateway, address: str) -> None:
         return
     notes.print(f"Heliograph {version()} is ready", style="bold")
     for name, path in (("log", "/log"), ("mailbox", "/mailbox"), ("API", "/docs")):
-        notes.print(f"  {name:<8} {address}{path}", markup=False)
+        notes.print(f"  {name:<8} {address}{path}")
     if gateway.first_key is not None:
         notes.print("  The line on standard output is the first API key; it is not shown again.")

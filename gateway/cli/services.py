@@ -75,7 +75,7 @@ def _show(service: Service, as_json: bool) -> None:
     if as_json:
         print_json(_service_json(service))
         return
-    notes.print(f"{service.name} ({service.id})", markup=False)
+    notes.print(f"{service.name} ({service.id})")
     rows = [(one.channel.value, one.country, one.locale, one.sender) for one in service.senders]
     print_table("", ("channel", "country", "locale", "sender"), rows)
 

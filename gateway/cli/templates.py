@@ -104,7 +104,7 @@ def check(
     if as_json:
         print_json({"sound": list(snapshot.names), "refused": dict(snapshot.broken)})
     for name, problem in snapshot.broken.items():
-        notes.print(f"{name}: {problem}", style="red", markup=False)
+        notes.print(f"{name}: {problem}", style="red")
     if snapshot.broken:
         raise typer.Exit(1)
     notes.print(f"{len(snapshot.names)} templates are sound")

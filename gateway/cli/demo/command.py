@@ -56,7 +56,7 @@ async def demo(
         faults = find_faults(run.posted, found)
         _print_rates(run, sum(len(message["deliveries"]) for message in found.values()))
         for name, fault in faults[:_SHOWN_FAULTS]:
-            notes.print(f"{name}: {fault}", style="red", markup=False)
+            notes.print(f"{name}: {fault}", style="red")
         if run.left or faults:
             notes.print(f"{len(faults)} of {len(run.posted)} messages did not end as they should.", style="red")
         else:
@@ -97,7 +97,6 @@ def _print_rates(run: _Run, deliveries: int) -> None:
     notes.print(
         f"{accepted} messages accepted at {accepted / run.accept_seconds:.0f} a second; {deliveries} deliveries ended "
         f"at {deliveries / run.deliver_seconds:.0f} a second, the wait for scheduled ones included.",
-        markup=False,
     )
 
 
@@ -105,8 +104,8 @@ async def _serve_on(house: House) -> None:
     notes.print()
     notes.print("Look at what went out, as its readers see it:", style="bold")
     for name, path in (("mailbox", "/mailbox"), ("log", "/log"), ("API", "/docs")):
-        notes.print(f"  {name:<8} {house.url}{path}", markup=False)
-    notes.print(f"  key      {house.key}", markup=False)
+        notes.print(f"  {name:<8} {house.url}{path}")
+    notes.print(f"  key      {house.key}")
     notes.print("Ctrl-C ends it and removes everything.")
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -41,7 +41,7 @@ class _PlainStep:
         step = done * _PLAIN_STEPS // self._total
         if step > self._told:
             self._told = step
-            notes.print(f"{self._title}: {done} of {self._total}", markup=False)
+            notes.print(f"{self._title}: {done} of {self._total}")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from gateway.domain.ids import AttemptId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Envelope, Outcome, SendResult
 from gateway.domain.preferences import Category
-from gateway.errors import ContentError, NotFound, Unavailable
+from gateway.errors import ContentError, NotFound, Overloaded, Unavailable
 from gateway.metrics import Metrics
 from gateway.policy.gate import decide
 from gateway.ports import Claim, Clock, DispatchStore, Provider, Reservation, Step, StoredFacts, Wake
@@ -37,6 +37,8 @@ _STALE_SECONDS: Final = 0.5
 """After a longer wait for a place policy is asked again: a STOP may have come meanwhile."""
 _GRACE_SECONDS: Final = 5.0
 """What a call may take beyond its own deadline before it is cut."""
+_AWAY: Final = (Unavailable, Overloaded)
+"""The store can take nothing now, or no more than waits already; what is to be written waits for it."""
 _STORE_PAUSE_SECONDS: Final = 0.5
 _SET_ASIDE: Final = timedelta(seconds=30)
 """How long a delivery rests that met an error of ours before its provider was called."""
@@ -104,7 +106,7 @@ class Dispatcher:
         while True:
             try:
                 return await self._work(job, stored or await self._fresh_facts(claim))
-            except Unavailable:
+            except _AWAY:
                 stored = None
                 await asyncio.sleep(_STORE_PAUSE_SECONDS)
             except Exception as error:  # the job wrapper: one bad delivery must not stop the worker
@@ -187,7 +189,7 @@ class Dispatcher:
             outcome = result.outcome
         except TimeoutError:
             result = SendResult(outcome=Outcome.UNKNOWN, detail="no answer in time")
-        except Unavailable as error:
+        except _AWAY as error:
             # An adapter that needs the store: whether it had called out before, nobody knows.
             result = SendResult(outcome=Outcome.UNKNOWN, detail=error.code)
         finally:
@@ -242,7 +244,7 @@ class Dispatcher:
             try:
                 written = await self._store.record(step)
                 break
-            except Unavailable:
+            except _AWAY:
                 await asyncio.sleep(_STORE_PAUSE_SECONDS)
         if not written:
             _log.info("delivery.claim_lost", delivery=step.claim.delivery.id)

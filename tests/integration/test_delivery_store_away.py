@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from gateway.delivery.accept import Accepted
 from gateway.delivery.composition import Composer
 from gateway.delivery.dispatch import Dispatcher, DispatchRules
@@ -16,7 +18,7 @@ from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane
 from gateway.domain.recipients import Channel
-from gateway.errors import Unavailable
+from gateway.errors import GatewayError, Overloaded, Unavailable
 from gateway.metrics import Metrics
 from gateway.ports import Claim, Clock, DispatchStore, Reservation, Step, StoredFacts
 from gateway.work.embedded import Doorbell, Worker
@@ -29,14 +31,15 @@ WORKER = WorkerId("wrk_test")
 class AwayStore:
     """The real store, away for the first calls of some of its verbs."""
 
-    def __init__(self, store: DispatchStore, away: Mapping[str, int]) -> None:
+    def __init__(self, store: DispatchStore, away: Mapping[str, int], error: GatewayError | None = None) -> None:
         self._store = store
         self._away = dict(away)
+        self._error = error or Unavailable("the disk is full")
 
     def _come_back(self, verb: str) -> None:
         if self._away.get(verb, 0):
             self._away[verb] -= 1
-            raise Unavailable("the disk is full")
+            raise self._error
 
     async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
         return await self._store.claim(worker, limit, now, lowest)
@@ -123,12 +126,19 @@ async def _accept_and_claim(rig: Rig) -> tuple[Accepted, Claim]:
     return accepted, claim
 
 
-async def test_a_result_waits_for_the_store_and_is_written_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(Unavailable("the disk is full"), id="it cannot commit"),
+        pytest.param(Overloaded("too much waits", 1.0), id="too much waits for it"),
+    ],
+)
+async def test_a_result_waits_for_the_store_and_is_written_once(tmp_path: Path, error: GatewayError) -> None:
     provider = ScriptedProvider("scripted")
     async with open_rig(tmp_path, work=False) as rig:
         queue = rig.gateway.store.dispatch
         accepted, claim = await _accept_and_claim(rig)
-        store = AwayStore(queue, {"facts": 1, "reserve": 1, "record": 1})
+        store = AwayStore(queue, {"facts": 1, "reserve": 1, "record": 1}, error)
 
         await _dispatcher(rig, store, provider).dispatch(claim, None)
 

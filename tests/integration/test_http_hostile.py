@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -143,14 +144,15 @@ async def test_hostile_headers_are_refused_or_ignored(shop: Caller, header: str)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def listener(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
-    """The port of a gateway that listens as it does in earnest."""
+async def listener(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[int, str]]:
+    """Port and key of a gateway that listens as it does in earnest."""
     configured = {"store": {"url": f"sqlite:///{tmp_path_factory.mktemp('listener')}/store.db"}}
     async with (
         open_gateway(Settings.model_validate(configured), work=False) as gateway,
         listening(make_app(gateway), "127.0.0.1", 0) as port,
     ):
-        yield port
+        assert gateway.first_key is not None
+        yield port, gateway.first_key
 
 
 @pytest.mark.parametrize(
@@ -166,8 +168,10 @@ async def listener(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[in
     ],
     ids=lambda raw: repr(raw[:20]),
 )
-async def test_what_is_no_http_ends_with_a_problem_and_a_closed_connection(listener: int, raw: bytes) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", listener)
+async def test_what_is_no_http_ends_with_a_problem_and_a_closed_connection(
+    listener: tuple[int, str], raw: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener[0])
 
     writer.write(raw)
     if raw.startswith(b"\x16"):
@@ -183,3 +187,25 @@ async def test_what_is_no_http_ends_with_a_problem_and_a_closed_connection(liste
         assert b"application/problem+json" in head
         assert b"X-Request-Id" in head
         assert b"aiohttp" not in head
+
+
+async def test_a_caller_that_hangs_up_in_the_middle_of_its_body_is_no_failure_of_ours(
+    listener: tuple[int, str],
+) -> None:
+    port, key = listener
+    head = f"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    url = f"http://127.0.0.1:{port}/metrics"
+
+    async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+        metrics = ""
+        while 'route="/v1/messages",status="400"' not in metrics:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head.encode())
+            await writer.drain()
+            await asyncio.sleep(0.02)
+            writer.transport.abort()
+            async with session.get(url) as response:
+                metrics = await response.text()
+
+    assert 'status="500"' not in metrics

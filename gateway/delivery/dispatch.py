@@ -17,7 +17,7 @@ from gateway.delivery.places import Places
 from gateway.delivery.retry import RetryPolicy, Settled, Try
 from gateway.delivery.routing import Health, Providers, RoutingTable, choose, following
 from gateway.domain import ids
-from gateway.domain.decisions import Facts, Send
+from gateway.domain.decisions import Decision, Facts, Send
 from gateway.domain.ids import AttemptId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Envelope, Outcome, SendResult
@@ -121,7 +121,7 @@ class Dispatcher:
             return await self._record(self._settle_unknown(claim))
         for _ in range(_LOOKS):
             facts, now = self._facts(claim, stored), self._clock.now()
-            decision = decide(facts, now)
+            decision = _decide(claim, facts, now)
             if not isinstance(decision, Send):
                 return await self._record(steps.stop(claim, decision, now))
             provider = self._choose(claim, decision)
@@ -147,7 +147,7 @@ class Dispatcher:
             if self._clock.monotonic() - began > _STALE_SECONDS:
                 # Asked again without leaving the place: who went to the end of the queue might wait for ever.
                 facts = self._facts(claim, await self._fresh_facts(claim))
-                again = decide(facts, now)
+                again = _decide(claim, facts, now)
                 if not isinstance(again, Send) or provider.name not in again.route:
                     return None
                 decision = again
@@ -271,6 +271,14 @@ class Dispatcher:
         last = claim.delivery.provider if claim.delivery.attempts else None
         chosen = choose(decision.route, last, self._health)
         return None if chosen is None else self._providers[chosen]
+
+
+def _decide(claim: Claim, facts: Facts, now: datetime) -> Decision:
+    """What policy says; after a lost answer any provider but the one that was asked would send it a second time."""
+    decision = decide(facts, now)
+    if isinstance(decision, Send) and claim.delivery.reason in retry.LOST_ANSWERS:
+        return replace(decision, route=tuple(one for one in decision.route if one == claim.delivery.provider))
+    return decision
 
 
 def new_attempt(claim: Claim, provider: str, now: datetime) -> Attempt:

@@ -42,6 +42,9 @@ class Again:
 
 Verdict = Settled | Again
 
+LOST_ANSWERS: Final = frozenset({"answer_lost", "worker_lost"})
+"""Reasons of a queued delivery that may have been taken: only who was asked, and repeats nothing, is asked again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
@@ -83,13 +86,13 @@ def decide(result: SendResult, attempt: Try, policy: RetryPolicy, chance: float)
 
 def _again(result: SendResult, attempt: Try, policy: RetryPolicy, chance: float) -> Verdict:
     """Try again: another provider at once, else the same after a while; unless tries or time are spent."""
-    reason = result.outcome.value
     lost = result.outcome is Outcome.UNKNOWN
+    reason = "answer_lost" if lost else result.outcome.value
     if attempt.number >= policy.attempts:
         # A lost answer stays one: of a spent delivery nobody may say that it was not taken.
         return Settled(
             status=DeliveryStatus.UNKNOWN if lost else DeliveryStatus.FAILED,
-            reason="answer_lost" if lost else "retries_spent",
+            reason=reason if lost else "retries_spent",
         )
     at = attempt.now
     if lost or not attempt.another_provider:

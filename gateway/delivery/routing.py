@@ -115,7 +115,7 @@ class Health:
     def rest_seconds(self, providers: Sequence[str]) -> float:
         """How long until the first of them may be tried, which none may now; at least a second."""
         now = self._clock.monotonic()
-        return max(min((self._state(one).alone_until or now) - now for one in providers), 1.0)
+        return max(min(((self._state(one).alone_until or now) - now for one in providers), default=_ALONE_SECONDS), 1.0)
 
     def _state(self, provider: str) -> _State:
         return self._states.setdefault(provider, _State())

@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.delivery import events
 from gateway.delivery.drafting import new_delivery
-from gateway.delivery.retry import Again, Settled, Verdict
+from gateway.delivery.retry import LOST_ANSWERS, Again, Settled, Verdict
 from gateway.domain import ids
 from gateway.domain.decisions import Expire, Hold, Suppress
 from gateway.domain.ids import SuppressionId
@@ -39,7 +39,7 @@ def stop(claim: Claim, decision: Hold | Suppress | Expire, now: datetime) -> Ste
 def wait(claim: Claim, reason: str, due_at: datetime, now: datetime) -> Step:
     """It may go, but nobody can take it now; costs no attempt and, while nothing changes, no event."""
     due = min(due_at, claim.message.expires_at)
-    step = _moved(claim, DeliveryStatus.QUEUED, reason, now, {"not_before": rfc3339(due)})
+    step = _moved(claim, DeliveryStatus.QUEUED, _kept(claim, reason), now, {"not_before": rfc3339(due)})
     still = claim.delivery.status is DeliveryStatus.QUEUED
     return replace(step, due_at=due, events=() if still else step.events)
 
@@ -77,7 +77,8 @@ def answered(claim: Claim, attempt: Attempt, verdict: Verdict, addresses: Sequen
     match verdict:
         case Again(at=at, reason=reason):
             due = min(at, claim.message.expires_at)
-            step = _moved(claim, DeliveryStatus.QUEUED, reason, now, told | {"not_before": rfc3339(due)})
+            told |= {"not_before": rfc3339(due)}
+            step = _moved(claim, DeliveryStatus.QUEUED, _kept(claim, reason), now, told)
             step = replace(step, due_at=due)
         case Settled(status=status, reason=reason, suppress=suppress):
             step = finish(claim, status, reason, now, told)
@@ -101,6 +102,12 @@ def _fallback(claim: Claim, status: DeliveryStatus, now: datetime) -> NewDeliver
     if status not in _FALLS_BACK or channel is None or now >= claim.message.expires_at:
         return None
     return new_delivery(claim.message, channel, now)
+
+
+def _kept(claim: Claim, reason: str) -> str:
+    """The reason of what waits for its next try; that an answer was lost outweighs all that came after."""
+    known = claim.delivery.reason
+    return known if known in LOST_ANSWERS else reason
 
 
 def _moved(

@@ -119,6 +119,17 @@ async def test_a_lost_answer_is_not_followed_by_a_second_call(tmp_path: Path) ->
         assert len({envelope.delivery_id for envelope in provider.envelopes}) == 2
 
 
+async def test_after_a_lost_answer_only_the_provider_that_repeats_nothing_is_asked_again(tmp_path: Path) -> None:
+    lost, throttled = SendResult(outcome=Outcome.UNKNOWN), SendResult(outcome=Outcome.THROTTLED)
+    first = ScriptedProvider("first", lost, throttled, SendResult(outcome=Outcome.SENT), idempotent=True)
+    second = ScriptedProvider("second")
+    async with open_rig(tmp_path, further=[first, second], routes=routes_to("first", "second")) as rig:
+        record = await rig.settled(await rig.send(channels=(Channel.EMAIL,)), S.SENT)
+
+        assert [attempt.provider for attempt in record.deliveries[0].attempts] == ["first", "first", "first"]
+        assert second.envelopes == []
+
+
 async def test_a_lost_answer_is_sent_again_where_the_category_says_so(tmp_path: Path) -> None:
     provider = ScriptedProvider("scripted", LOST, SENT)
     async with open_rig(

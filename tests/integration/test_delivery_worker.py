@@ -81,6 +81,22 @@ async def test_a_call_that_outlasts_the_drain_ends_unknown_and_is_not_repeated(t
         assert len(again.envelopes) == 1
 
 
+async def test_a_call_that_is_cut_goes_again_to_the_provider_that_repeats_nothing(tmp_path: Path) -> None:
+    cut = ScriptedProvider("first", idempotent=True)
+    cut.open.clear()
+    routes = routes_to("first", "second")
+    further = [cut, ScriptedProvider("second")]
+    async with open_rig(tmp_path, further=further, routes=routes, server={"drain": "2s"}) as rig:
+        accepted = await rig.send()
+        await eventually(lambda: _count(cut), lambda seen: seen == 1)
+
+    further = [ScriptedProvider("first", idempotent=True), ScriptedProvider("second")]
+    async with open_rig(tmp_path, further=further, routes=routes) as rig:
+        await rig.settled(accepted, S.SENT)
+
+        assert [len(provider.envelopes) for provider in further] == [1, 0]
+
+
 async def test_claims_of_a_dead_worker_are_taken_over_at_the_next_start(tmp_path: Path) -> None:
     async with open_rig(tmp_path, work=False) as rig:
         accepted = await rig.send()

@@ -70,7 +70,7 @@ def test_a_lost_answer_never_goes_to_another_provider_at_once() -> None:
 
     verdict = decide(SendResult(outcome=Outcome.UNKNOWN), attempt, POLICY, 0.5)
 
-    assert verdict == Again(at=NOW + timedelta(seconds=2.5), reason="unknown")
+    assert verdict == Again(at=NOW + timedelta(seconds=2.5), reason="answer_lost")
 
 
 def test_only_a_bad_address_and_an_opt_out_suppress() -> None:
@@ -134,4 +134,4 @@ def test_a_throttled_try_is_due_when_the_provider_said() -> None:
 def test_a_lost_answer_whose_time_is_over_stays_unknown() -> None:
     verdict = decide(SendResult(outcome=Outcome.UNKNOWN), _try(idempotent=True, expires_at=NOW), POLICY, 0.5)
 
-    assert verdict == Settled(status=DeliveryStatus.UNKNOWN, reason="unknown")
+    assert verdict == Settled(status=DeliveryStatus.UNKNOWN, reason="answer_lost")

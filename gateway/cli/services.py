@@ -19,7 +19,8 @@ from gateway.ports import SenderIdentity, Service
 app = typer.Typer(no_args_is_help=True, help="Keep the services that may call, and their sender identities.")
 
 _SENDER_HELP = (
-    "CHANNEL[/COUNTRY[/LOCALE]]:SENDER, such as 'email:Shop <shop@example.org>', 'sms/FR:+33700000000', "
+    # The brackets are escaped because help texts are read as markup.
+    "CHANNEL\\[/COUNTRY\\[/LOCALE]]:SENDER, such as 'email:Shop <shop@example.org>', 'sms/FR:+33700000000', "
     "'email//fr-CA:Boutique <boutique@example.org>'. Repeat for several."
 )
 Senders = Annotated[list[str] | None, typer.Option("--sender", help=_SENDER_HELP, show_default=False)]

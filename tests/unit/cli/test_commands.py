@@ -2,11 +2,16 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import ENTRIES, app, load_command
+
+if TYPE_CHECKING:
+    from typer._click import Command
 
 HEAVY = ("aiohttp", "alembic", "babel", "jinja2", "pydantic", "sqlalchemy")
 PRINT_HEAVY = f"import sys; import gateway.cli.main; print([name for name in {HEAVY!r} if name in sys.modules])"
@@ -33,6 +38,27 @@ def test_a_command_that_is_asked_for_shows_its_own_options() -> None:
     assert result.exit_code == 0
     assert "--idempotency-key" in result.output
     assert "--install-completion" not in result.output
+
+
+def _paths(command: "Command", path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _paths(inner, (*path, name))
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_command_explains_itself(name: str) -> None:
+    for path in _paths(load_command(name), (name,)):
+        result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200"})
+
+        assert result.exit_code == 0, path
+        assert "Usage: " in result.output
+
+
+def test_the_form_of_a_sender_shows_what_may_be_left_out() -> None:
+    result = CliRunner().invoke(app, ["services", "senders", "--help"], env={"COLUMNS": "200"})
+
+    assert "CHANNEL[/COUNTRY[/LOCALE]]:SENDER" in result.output
 
 
 def test_a_wrong_name_gets_a_suggestion_and_status_two() -> None:

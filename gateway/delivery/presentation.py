@@ -4,7 +4,7 @@ Secret values never get here: records hold them masked. Addresses are the caller
 except in events and traces, which outlive them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import assert_never
 
@@ -26,9 +26,9 @@ from gateway.ports import DeliveryRecord, MessageRecord
 JsonObject = dict[str, JsonValue]
 
 
-def message_json(record: MessageRecord) -> JsonObject:
-    """The message with its deliveries, attempts and content."""
-    message = record.message
+def message_json(record: MessageRecord, decisions: Mapping[str, JsonObject] | None = None) -> JsonObject:
+    """The message with its deliveries, attempts and content, and the decision on each delivery where it is given."""
+    message, decisions = record.message, decisions or {}
 
     def order(one: DeliveryRecord) -> tuple[datetime, int]:
         return one.delivery.created_at, message.channels.index(one.delivery.channel)
@@ -52,13 +52,15 @@ def message_json(record: MessageRecord) -> JsonObject:
         "created_at": rfc3339(message.created_at),
         "send_at": rfc3339_or_none(message.send_at),
         "expires_at": rfc3339(message.expires_at),
-        "deliveries": [delivery_json(one) for one in sorted(record.deliveries, key=order)],
+        "deliveries": [
+            delivery_json(one, decisions.get(one.delivery.id)) for one in sorted(record.deliveries, key=order)
+        ],
         "tags": list(message.tags),
         "metadata": dict(message.metadata),
     }
 
 
-def delivery_json(record: DeliveryRecord) -> JsonObject:
+def delivery_json(record: DeliveryRecord, decision: JsonObject | None = None) -> JsonObject:
     """One channel of a message; `attempts` lists each call to a provider."""
     delivery = record.delivery
     shown: JsonObject = {
@@ -75,6 +77,8 @@ def delivery_json(record: DeliveryRecord) -> JsonObject:
         "created_at": rfc3339(delivery.created_at),
         "updated_at": rfc3339(delivery.updated_at),
     }
+    if decision is not None:
+        shown["decision"] = decision
     devices = next((a.result.devices for a in reversed(record.attempts) if a.result and a.result.devices), ())
     if devices:
         shown["devices"] = [
@@ -87,6 +91,19 @@ def delivery_json(record: DeliveryRecord) -> JsonObject:
             for device in devices
         ]
     return shown
+
+
+def decisions_json(events: Iterable[Event]) -> dict[str, JsonObject]:
+    """What policy last said of each delivery, by delivery id, from a timeline in its order."""
+    latest: dict[str, JsonObject] = {}
+    for event in events:
+        if event.delivery_id is not None and "decision" in event.data:
+            latest[event.delivery_id] = {
+                "at": rfc3339(event.at),
+                **{name: event.data.get(name) for name in ("decision", "reason", "rule", "not_before")},
+                **{name: event.data.get(name, []) for name in ("route", "trace")},
+            }
+    return latest
 
 
 def attempt_json(attempt: Attempt) -> JsonObject:

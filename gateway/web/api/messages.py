@@ -1,19 +1,21 @@
 """`/v1/messages`: send one, and read what became of all."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 from aiohttp import web
 from pydantic import Field
 
 from gateway.delivery.accept import Asked
-from gateway.delivery.presentation import event_json, message_json
+from gateway.delivery.presentation import decisions_json, event_json, message_json
 from gateway.domain.ids import MessageId, ServiceId
 from gateway.domain.keys import Scope
 from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Event
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.errors import NotFound
-from gateway.ports import MessageQuery, Page
+from gateway.ports import LogStore, MessageQuery, Page
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 from gateway.web.idempotency import idempotency_key
 from gateway.web.pagination import PageQuery, page_response
@@ -24,6 +26,7 @@ from gateway.web.schemas.messages import SendShape
 from gateway.web.serialization import json_response
 
 _READERS: Final = (Scope.READ, Scope.OPS)
+_EVENTS_AT_ONCE: Final = 200
 
 
 @endpoint(
@@ -138,9 +141,22 @@ async def _asked_service(call: Call[Nothing, MessageFilters]) -> ServiceId | Non
     answers={200: Answer(description="The message and what became of it.", model=MessageAnswer)},
 )
 async def get_message(call: Call[Nothing, Nothing]) -> web.StreamResponse:
-    """Read a message with its deliveries, attempts and content as sent."""
-    record = await call.gateway.log.read(MessageId(call.path["message_id"]), call.caller.visible_service)
-    return json_response(message_json(record))
+    """Read a message with its deliveries, the latest decision on each, attempts and content as sent."""
+    message_id, visible = MessageId(call.path["message_id"]), call.caller.visible_service
+    record = await call.gateway.log.read(message_id, visible)
+    decisions = decisions_json([event async for event in _timeline(call.gateway.log, message_id, visible)])
+    return json_response(message_json(record, decisions))
+
+
+async def _timeline(log: LogStore, message_id: MessageId, visible: ServiceId | None) -> AsyncIterator[Event]:
+    cursor = None
+    while True:
+        page = await log.events(message_id, visible, _EVENTS_AT_ONCE, cursor)
+        for event in page.items:
+            yield event
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 @endpoint(

@@ -84,6 +84,26 @@ class DeviceAnswer(BaseModel):
     provider_message_id: str | None
 
 
+class TraceAnswer(BaseModel):
+    """One rule consulted."""
+
+    rule: str
+    verdict: Literal["pass", "hold", "suppress", "expire"]
+    saw: JsonObject
+
+
+class DecisionAnswer(BaseModel):
+    """What policy said of a delivery, and why."""
+
+    at: AnsweredInstant
+    decision: Literal["send", "hold", "suppress", "expire"]
+    reason: str | None
+    rule: str | None = Field(description="The rule that decided; null where all let it pass.")
+    not_before: AnsweredInstant | None
+    route: list[str] = Field(description="The providers to try, in order.")
+    trace: list[TraceAnswer] = Field(description="Every rule consulted, in order, with what it saw.")
+
+
 class DeliveryAnswer(BaseModel):
     """The message on one channel."""
 
@@ -100,6 +120,9 @@ class DeliveryAnswer(BaseModel):
     created_at: AnsweredInstant
     updated_at: AnsweredInstant
     devices: list[DeviceAnswer] = Field(default=[], description="Only where a push provider told of each.")
+    decision: DecisionAnswer | None = Field(
+        default=None, description="The latest one; only where one message is read, and once policy spoke."
+    )
 
 
 class VersionsAnswer(BaseModel):
@@ -198,14 +221,6 @@ class LocaleAnswer(BaseModel):
     requested: str | None
     resolved: str
     missing: list[str]
-
-
-class TraceAnswer(BaseModel):
-    """One rule consulted."""
-
-    rule: str
-    verdict: Literal["pass", "hold", "suppress", "expire"]
-    saw: JsonObject
 
 
 class ExplainedDelivery(BaseModel):

@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 
-from gateway.delivery.presentation import content_json, delivery_json, event_json, message_json
+from gateway.delivery.presentation import content_json, decisions_json, delivery_json, event_json, message_json
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import (
     Attachment,
@@ -85,3 +85,22 @@ def test_an_event_tells_what_when_and_of_which_delivery() -> None:
         "delivery_id": None,
         "data": {},
     }
+
+
+def test_the_latest_decision_on_each_delivery_is_read_from_the_timeline() -> None:
+    step = {"rule": "expiry", "verdict": "pass", "saw": {}}
+    held = {"decision": "hold", "reason": "quiet_hours", "rule": "night", "not_before": "2026-12-01T08:00:00Z"}
+    timeline = [
+        make_event(id="evt_1", delivery_id=None, data={"template": "note"}),
+        make_event(id="evt_2", delivery_id="dlv_a", data={**held, "trace": [step]}),
+        make_event(id="evt_3", delivery_id="dlv_a", data={"decision": "send", "route": ["relay"], "trace": [step]}),
+        make_event(id="evt_4", delivery_id="dlv_a", data={"outcome": "delivered"}),
+    ]
+
+    decisions = decisions_json(timeline)
+
+    assert list(decisions) == ["dlv_a"]
+    assert decisions["dlv_a"]["decision"] == "send"
+    assert decisions["dlv_a"]["route"] == ["relay"]
+    assert decisions["dlv_a"]["trace"] == [step]
+    assert (decisions["dlv_a"]["reason"], decisions["dlv_a"]["not_before"]) == (None, None)

@@ -61,7 +61,7 @@ def _cancel(
     record = own_record(load_records(driver, [message_id]), service_id)
     deliveries = [held.delivery for held in record.deliveries]
     if any(delivery.attempts or delivery.status in _MAY_HAVE_GONE for delivery in deliveries):
-        raise Conflict("a provider was or may be called already", "too_late")
+        raise Conflict("It cannot be cancelled: a provider was called already, or may have been.", "too_late")
     waiting = [delivery for delivery in deliveries if can_advance(delivery.status, DeliveryStatus.CANCELLED)]
     at = to_micros(event.at)
     for number, delivery in enumerate(waiting):
@@ -81,10 +81,12 @@ def _retry(
     record = own_record(load_records(driver, [message_id]), service_id)
     before = [held.delivery for held in record.deliveries if held.delivery.channel is new.delivery.channel]
     if not before or before[-1].status not in _FAILED:
-        raise Conflict("only a delivery that failed can be tried again", "not_failed")
+        raise Conflict("Only a delivery that failed can be tried again.", "not_failed")
     dropped = driver.execute("SELECT secrets_dropped FROM messages WHERE id = ?", (message_id,)).fetchone()[0]
     if dropped:
-        raise Conflict("its secret values were dropped, so it cannot be rendered again", "secrets_dropped")
+        raise Conflict(
+            "Its secret values were dropped, so it cannot be rendered again; send a new one.", "secrets_dropped"
+        )
     insert_deliveries(driver, [delivery_row(new, record.message)])
     insert_events(driver, [event_row(event)])
     refresh_status(driver, [message_id])

@@ -87,7 +87,13 @@ class Drafter:
         try:
             return self._renderer.pin().templates.template(name)
         except NotFound:
-            problems.append(_problem("/template", "unknown_template", "There is no template of this name."))
+            problems.append(
+                _problem(
+                    "/template",
+                    "unknown_template",
+                    "There is no template of this name; GET /v1/templates lists those that there are.",
+                )
+            )
             return None
 
     def _attachment_problems(self, request: SendRequest, channels: Sequence[Channel]) -> list[FieldProblem]:

@@ -79,6 +79,12 @@ def _code(detail: ErrorDetails) -> str:
 _MESSAGES: Final[Mapping[str, str]] = {
     "missing": "This is needed.",
     "extra_forbidden": "There is no such field; the OpenAPI document lists those that there are.",
+    "model_type": "Give an object.",
+    "dict_type": "Give an object.",
+    "list_type": "Give a list.",
+    "string_type": "Give a string.",
+    "int_type": "Give an integer.",
+    "bool_type": "Give true or false.",
 }
 
 

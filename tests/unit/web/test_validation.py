@@ -100,3 +100,17 @@ def test_a_body_that_is_no_object_is_one_problem_at_the_root() -> None:
 def test_a_recipient_takes_no_id_in_its_body() -> None:
     with pytest.raises(InvalidRequest):
         validate(RecipientShape, {"id": "user-42"})
+
+
+def test_what_a_field_should_be_is_said_without_the_names_of_our_classes() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        validate(SendShape, {"template": 5, "to": "amina", "tags": "a", "metadata": [], "remember": 1})
+
+    said = {problem.pointer: problem.message for problem in refused.value.problems}
+    assert said == {
+        "/template": "Give a string.",
+        "/to": "Give an object.",
+        "/tags": "Give a list.",
+        "/metadata": "Give an object.",
+        "/remember": "Give true or false.",
+    }

@@ -8,11 +8,13 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from gateway.errors import ConfigurationError
 from gateway.settings import MailboxProviderSettings, Section, Settings, SmtpProviderSettings
@@ -33,6 +35,17 @@ class LoadedSettings:
     settings: Settings
     sources: Mapping[str, str]
     """`server.port` → `heliograph.toml:3` or `HELIOGRAPH_SERVER_PORT`; a key that is absent has its default."""
+
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """Put the place of the setting before what is found wrong with it when it is used: `key: problem`."""
+        try:
+            yield
+        except ConfigurationError as error:
+            place = self.sources.get(error.message.partition(":")[0])
+            if place is None:
+                raise
+            raise ConfigurationError(f"{place}: {error.message}") from error
 
 
 def load_settings(environ: Mapping[str, str] = os.environ, directory: Path | None = None) -> LoadedSettings:
@@ -181,9 +194,22 @@ def _explain(error: ValidationError, sources: Mapping[str, str], lines: Mapping[
             del parts[2]
         key = ".".join(part for part in parts if not part.isdigit())
         place = sources.get(key) or f"{path}:{_nearest_line(key, lines)}"
-        text = "there is no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
-        messages.append(f"{place}: {key}: {text.removeprefix('Value error, ')}")
+        messages.append(f"{place}: {key}: {_sentence(problem)}")
     return "\n".join(messages)
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    match problem["type"]:
+        case "extra_forbidden":
+            return "there is no such setting"
+        case "missing":
+            return "this is required"
+        case "union_tag_invalid":
+            return f"there is no kind {problem['ctx']['tag']!r}, only {problem['ctx']['expected_tags']}"
+        case "union_tag_not_found":
+            return f"say which kind it is: {', '.join(map(repr, sorted(_PROVIDER_MODELS)))}"
+        case _:
+            return problem["msg"].removeprefix("Value error, ")
 
 
 def _nearest_line(key: str, lines: Mapping[str, int]) -> int:

@@ -28,9 +28,10 @@ async def serve() -> None:
     Settings come from heliograph.toml and HELIOGRAPH_* variables; see `heliograph config show --sources`.
     """
     refuse_foreign_providers()
-    settings = load_settings().settings
+    loaded = load_settings()
+    settings = loaded.settings
     configure_logs(settings.log)
-    with _stop_signals() as stop:
+    with loaded.placing(), _stop_signals() as stop:
         async with open_gateway(settings) as gateway:
             app = make_app(gateway, page_routes(gateway))
             server = settings.server

@@ -81,7 +81,10 @@ def test_a_provider_setting_can_be_a_variable(tmp_path: Path) -> None:
         pytest.param("[server]\nport = \n", {}, ["heliograph.toml", "line 2"], id="no TOML"),
         pytest.param("[delivery]\nretry_first = '5 s'\n", {}, ["delivery.retry_first", "5s, 15m"], id="bad duration"),
         pytest.param("[policy]\ndefault_timezone = 'Mars'\n", {}, ["default_timezone", "Europe/Paris"], id="bad zone"),
-        pytest.param("[providers.a]\nkind = 'pigeon'\n", {}, ["providers.a", "mailbox", "smtp"], id="unknown kind"),
+        pytest.param(
+            "[providers.a]\nkind = 'pigeon'\n", {}, ["providers.a", "no kind 'pigeon'", "'smtp'"], id="unknown kind"
+        ),
+        pytest.param("[providers.a]\nport = 25\n", {}, ["providers.a", "which kind", "'smtp'"], id="no kind"),
         pytest.param("[providers.a]\nkind = 'smtp'\n", {}, ["providers.a.host", "required"], id="missing key"),
         pytest.param("[[routes]]\nchannel = 'sms'\nproviders = ['x']\n", {}, ["routes[0]", "'x'"], id="dangling route"),
         pytest.param("[security]\nsecret = {env = 'GONE'}\n", {}, ["heliograph.toml:2", "'GONE'"], id="missing secret"),
@@ -105,3 +108,20 @@ def test_a_wrong_setting_stops_the_start_with_key_place_and_fix(
 def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load_settings({"HELIOGRAPH_CONFIG": str(tmp_path / "none.toml")}, tmp_path)
+
+
+def test_what_is_found_wrong_when_a_setting_is_used_is_told_with_its_place(tmp_path: Path) -> None:
+    write(tmp_path, "[content]\ntemplates = 'gone'\n")
+    loaded = load_settings({}, tmp_path)
+
+    with pytest.raises(ConfigurationError) as raised, loaded.placing():
+        raise ConfigurationError("content.templates: there is no folder gone")
+
+    assert raised.value.message.endswith("heliograph.toml:2: content.templates: there is no folder gone")
+
+
+def test_a_default_that_cannot_be_used_is_told_as_it_is(tmp_path: Path) -> None:
+    loaded = load_settings({}, tmp_path)
+
+    with pytest.raises(ConfigurationError, match=r"^store\.url: cannot open x$"), loaded.placing():
+        raise ConfigurationError("store.url: cannot open x")

@@ -44,6 +44,7 @@ from gateway.ports import (
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
 from gateway.settings import Settings, SmtpProviderSettings
+from gateway.storage.engine import warn_of_defects
 from gateway.storage.store import SqliteStore
 from gateway.work.embedded import Doorbell, Worker
 
@@ -124,6 +125,7 @@ async def open_gateway(
     wait. `further` providers serve beside the configured ones. Leaving the block finishes the calls under way.
     Raises ConfigurationError before anything is sent.
     """
+    warn_of_defects()
     async with AsyncExitStack() as stack:
         parts = await _open_parts(settings, clock or SystemClock(), further, stack)
         gateway = _assemble(parts, await make_first_key(parts.store.services, parts.clock))

@@ -49,9 +49,11 @@ def database_path(url: str) -> Path:
     """The file that a `sqlite:///…` URL names. Raises ConfigurationError for anything else."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        raise ConfigurationError(f"store.url must be sqlite:///path/to/file.db, not {parsed.get_backend_name()}://…")
+        raise ConfigurationError(
+            f"store.url: it must be sqlite:///path/to/file.db, not {parsed.get_backend_name()}://…"
+        )
     if not parsed.database or parsed.database == ":memory:":
-        raise ConfigurationError("store.url must name a file: a store in memory would lose what a 202 promised")
+        raise ConfigurationError("store.url: it must name a file: a store in memory would lose what a 202 promised")
     return Path(parsed.database)
 
 
@@ -237,8 +239,8 @@ class Database:
             await engine.dispose()
 
 
-def open_database(path: Path) -> Database:
-    """Prepare the file (made readable by its owner only) and its engines; connections open at first use."""
+def warn_of_defects() -> None:
+    """Name in the log what the SQLite library of this machine does wrong."""
     if sqlite3.sqlite_version_info < WAL_RESET_MENDED:
         log.warning(
             "store.sqlite_has_wal_reset_defect",
@@ -246,6 +248,10 @@ def open_database(path: Path) -> Database:
             mended_in=".".join(map(str, WAL_RESET_MENDED)),
             advice="let one process only use this file, or upgrade the SQLite library",
         )
+
+
+def open_database(path: Path) -> Database:
+    """Prepare the file (made readable by its owner only) and its engines; connections open at first use."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

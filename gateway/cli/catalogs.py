@@ -100,7 +100,7 @@ def check(
     else:
         for item in shown:
             typer.echo(_describe(item))
-        notes.print(f"{len(errors)} errors, {len(findings) - len(errors)} warnings.")
+        notes.print(f"Errors: {len(errors)}, warnings: {len(findings) - len(errors)}.")
     if errors:
         raise typer.Exit(1)
 

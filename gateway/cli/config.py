@@ -1,6 +1,7 @@
 """`heliograph config`: what the settings are and where each came from."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from pydantic import BaseModel
 
 from gateway.cli.output import Json, fail, print_json, print_table
 from gateway.configuration import load_settings
+from gateway.domain.durations import format_duration
 from gateway.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
@@ -49,4 +51,6 @@ def _shown(value: object) -> str:
         return ", ".join(
             _shown(item.model_dump(mode="json") if isinstance(item, BaseModel) else item) for item in value
         )
+    if isinstance(value, timedelta):
+        return format_duration(value)
     return "" if value is None else str(value)

@@ -2,13 +2,16 @@
 
 import json
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli.client import DEFAULT_URL, Key, Url, connect
+from gateway.cli.client import DEFAULT_URL, Client, Key, Url, connect
 from gateway.cli.output import Json, command, fail, notes, print_json, print_table
 from gateway.cli.values import in_path, parse_object
+
+_TOLD: Final = ("decision", "rule", "reason", "provider", "outcome", "detail")
+"""What the timeline shows of an event's data."""
 
 app = typer.Typer(no_args_is_help=True, help="Look at messages and steer them.")
 
@@ -22,6 +25,17 @@ Data = Annotated[str, typer.Option("--data", help="JSON object, @file, or - for 
 SampleName = Annotated[
     str | None, typer.Option("--sample", help="Use this sample data set of the template.", show_default=False)
 ]
+
+
+async def _values(client: Client, template: str, data: str, sample: str | None) -> dict[str, Any]:
+    """The template's data: that of the sample, if one is asked for, under what is given."""
+    values = parse_object("--data", data)
+    if sample is None:
+        return values
+    samples = (await client.call("GET", f"/v1/templates/{in_path(template)}")).body["samples"]
+    if sample not in samples:
+        raise fail(f"--sample: {template} has {', '.join(samples)}", 2)
+    return {**samples[sample], **values}
 
 
 def _request(template: str, recipient: dict[str, str | None], channels: list[str] | None, data: Any) -> dict[str, Any]:
@@ -51,12 +65,7 @@ async def send(
 ) -> None:
     """Send one message of TEMPLATE."""
     async with connect(url, key) as client:
-        values = parse_object("--data", data)
-        if sample is not None:
-            document = (await client.call("GET", f"/v1/templates/{in_path(template)}")).body
-            if sample not in document["samples"]:
-                raise fail(f"--sample: {template} has {', '.join(document['samples'])}", 2)
-            values = {**document["samples"][sample], **values}
+        values = await _values(client, template, data, sample)
         recipient = {"id": to, "email": email, "phone": phone, "locale": locale, "timezone": timezone}
         body = _request(template, recipient, channel, values)
         if tag:
@@ -80,6 +89,7 @@ async def explain(
     timezone: TimeZone = None,
     channel: Channels = None,
     data: Data = "{}",
+    sample: SampleName = None,
     at: Annotated[
         str | None, typer.Option("--at", help="Instant, RFC 3339; left out: now.", show_default=False)
     ] = None,
@@ -89,10 +99,10 @@ async def explain(
 ) -> None:
     """Say what would happen to such a message, and why; nothing is sent or stored."""
     recipient = {"id": to, "email": email, "phone": phone, "locale": locale, "timezone": timezone}
-    body = _request(template, recipient, channel, parse_object("--data", data))
-    if at is not None:
-        body["at"] = at
     async with connect(url, key) as client:
+        body = _request(template, recipient, channel, await _values(client, template, data, sample))
+        if at is not None:
+            body["at"] = at
         answer = await client.call("POST", "/v1/explain", body=body)
     if as_json:
         print_json(answer.body)
@@ -152,11 +162,19 @@ async def show(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_jso
         print_json({**message, "events": events["items"]})
         return
     print_table(
-        f"{message['id']} {message['status']}",
-        ("channel", "status", "reason", "provider"),
-        [(d["channel"], d["status"], d["reason"], d["provider"]) for d in message["deliveries"]],
+        f"{message['id']}: {message['template']} in {message['locale'] or '–'}, {message['status']}",
+        ("channel", "status", "reason", "not before", "provider", "attempts"),
+        [
+            (d["channel"], d["status"], d["reason"], d["not_before"], d["provider"], len(d["attempts"]))
+            for d in message["deliveries"]
+        ],
     )
-    print_table("", ("at", "event"), [(event["at"], event["type"]) for event in events["items"]])
+    channels = {d["id"]: d["channel"] for d in message["deliveries"]}
+    rows = [
+        (event["at"], event["type"], channels.get(event["delivery_id"]), *(event["data"].get(name) for name in _TOLD))
+        for event in events["items"]
+    ]
+    print_table("", ("at", "event", "channel", *_TOLD), rows)
 
 
 @app.command()

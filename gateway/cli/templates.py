@@ -73,11 +73,14 @@ async def preview(
         str | None, typer.Option(help="JSON object, @file, or - for standard input.", show_default=False)
     ] = None,
     at: Annotated[str | None, typer.Option(help="Instant, RFC 3339; left out: now.", show_default=False)] = None,
+    as_html: Annotated[bool, typer.Option("--html", help="Print the HTML of an e-mail alone, for a browser.")] = False,
     url: Url = DEFAULT_URL,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
     """Show TEMPLATE on CHANNEL as it would be sent; nothing is sent."""
+    if as_html and channel is not Channel.EMAIL:
+        raise fail("--html: only an e-mail has HTML", 2)
     asked = {"locale": locale, "timezone": timezone, "sample": sample, "at": at}
     body: dict[str, Any] = {"channel": channel, **{name: value for name, value in asked.items() if value is not None}}
     if data is not None:
@@ -87,8 +90,20 @@ async def preview(
     if as_json:
         print_json(answer.body)
         return
-    rows = [(name, value) for name, value in answer.body["content"].items() if value not in (None, "", {})]
-    print_table(f"{template} in {answer.body['locale']['resolved']}", ("part", "text"), rows)
+    found, content = answer.body["locale"], answer.body["content"]
+    if as_html:
+        typer.echo(content["html"])
+    else:
+        # People read the text of an e-mail; its markup is for a browser.
+        rows = [(name, value) for name, value in content.items() if value not in (None, "", {}) and name != "html"]
+        print_table(f"{template} in {found['resolved']}", ("part", "text"), rows)
+    if found["missing"]:
+        notes.print(missing_note(found), markup=False)
+
+
+def missing_note(locale: dict[str, Any]) -> str:
+    """Why a better language was not used: the texts that it lacks, one on each line."""
+    return "\n  ".join([f"Shown in {locale['resolved']}, because these texts are missing:", *locale["missing"]])
 
 
 @app.command()

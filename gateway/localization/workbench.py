@@ -105,7 +105,8 @@ class Workbench:
                 continue
             except CatalogBroken as broken:
                 check = "encoding" if "UTF-8" in broken.message else "po-syntax"
-                yield self._file_finding(path, check, broken.message, broken.line)
+                said = broken.message.removeprefix(f"{path}: ").removeprefix(f"line {broken.line}: ")
+                yield self._file_finding(path, check, said, broken.line)
                 continue
             if folder.name != to_posix(locale):
                 yield self._file_finding(path, "language-header", f"the folder should be named {to_posix(locale)}")

@@ -51,6 +51,11 @@ async def test_a_message_goes_out_with_one_command(served: Served) -> None:
             pass
     assert (shown["status"], shown["locale"]) == ("delivered", "fr-CA")
     assert next(event["type"] for event in shown["events"]) == "message.accepted"
+    decision = shown["deliveries"][0]["decision"]
+    assert (decision["decision"], decision["route"]) == ("send", ["mailbox"])
+    assert [step["rule"] for step in decision["trace"]][:3] == ["expiry", "suppression", "consent"]
+    told = await served.run("messages", "show", message_id)
+    assert "delivery.delivered" in told.out
     listed = await served.run("messages", "list", "--tag", "shell")
     assert message_id in listed.out
 
@@ -76,9 +81,14 @@ async def test_explain_tells_why_a_message_would_not_go(served: Served) -> None:
         "explain", "win-back-offer", "--email", "amina@example.org", "--channel", "email", "--data", data
     )
 
-    assert told.status == 0
+    sampled = await served.run(
+        "explain", "win-back-offer", "--email", "amina@example.org", "--channel", "email", "--sample", "usual"
+    )
+
+    assert (told.status, sampled.status) == (0, 0)
     assert "suppress" in told.out
     assert "consent" in told.out
+    assert "suppress" in sampled.out
 
 
 async def test_people_and_what_they_want_are_kept(served: Served) -> None:
@@ -116,8 +126,15 @@ async def test_templates_are_listed_shown_and_previewed(served: Served) -> None:
     preview = await served.run("templates", "preview", "order-shipped", "sms", "--locale", "de")
 
     assert "order-shipped" in [each["name"] for each in json.loads(listed.out)["items"]]
+    mail = await served.run("templates", "preview", "order-shipped", "email", "--locale", "ar")
+    page = await served.run("templates", "preview", "order-shipped", "email", "--locale", "ar", "--html")
+    no_page = await served.run("templates", "preview", "order-shipped", "sms", "--html")
+
     assert "total" in shown.out
-    assert (preview.status, "in de" in preview.out) == (0, True)
+    assert ("subject" in mail.out, "<html" in mail.out) == (True, False)
+    assert page.out.startswith("<!DOCTYPE html>")
+    assert (no_page.status, no_page.out) == (2, "")
+    assert (preview.status, "in de" in preview.out, preview.err) == (0, True, "")
 
 
 async def test_a_refusal_names_the_fields_and_ends_with_one(served: Served) -> None:
@@ -192,6 +209,16 @@ async def test_settings_that_are_wrong_stop_the_start_with_the_key(tmp_path: Pat
 
     assert (stopped.status, stopped.out) == (1, "")
     assert "HELIOGRAPH_SERVER_PORT" in stopped.err
+
+
+async def test_a_setting_that_cannot_be_used_is_told_with_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "heliograph.toml").write_text('[content]\ntemplates = "nowhere"\n', encoding="utf-8")
+    environment = {**plain_environment(tmp_path, free_port()), "HELIOGRAPH_CONFIG": str(tmp_path / "heliograph.toml")}
+
+    stopped = await run_command("serve", environment=environment)
+
+    assert (stopped.status, stopped.out) == (1, "")
+    assert "heliograph.toml:2: content.templates: there is no folder nowhere" in stopped.err
 
 
 async def test_a_taken_port_is_told_in_a_sentence(served: Served, tmp_path: Path) -> None:

@@ -124,6 +124,19 @@ def test_check_names_the_file_and_what_is_wrong(bench: Workbench, folder: str, d
     assert (f"{folder}/LC_MESSAGES/messages.po", check) in found
 
 
+def test_a_file_that_is_not_whole_is_told_by_its_line_and_not_by_its_place_twice(bench: Workbench) -> None:
+    bench.extract()
+    path = bench.translations / "fr" / "LC_MESSAGES" / "messages.po"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(po_bytes("fr") + b'msgid "open')
+
+    broken = next(item.finding for item in bench.check() if item.finding.check == "po-syntax")
+
+    assert broken.line > 1
+    assert "line" not in broken.message
+    assert str(path) not in broken.message
+
+
 def test_stats_of_a_catalog_that_cannot_serve_still_count(bench: Workbench) -> None:
     bench.extract()
     path = bench.translations / "fr" / "LC_MESSAGES" / "messages.po"

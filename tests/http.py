@@ -1,9 +1,7 @@
 """The real app over a real store, and a client that speaks for a service."""
 
-import asyncio
 import io
 import json
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from gateway.ports import ApiKey, Clock, Service
 from gateway.settings import Settings
 from gateway.web.app import make_app
 from gateway.web.site import page_routes
+from tests.waiting import eventually
 
 ORDER_DATA: Mapping[str, Any] = {
     "order": "A-1009",
@@ -141,13 +140,12 @@ class Site:
 async def settled(caller: Caller, message_id: str, *statuses: str) -> dict[str, Any]:
     """The message once its status is one of these, or any final one; a test that waits in vain says where it hangs."""
     wanted = set(statuses) or {"delivered", "undelivered", "failed", "suppressed", "expired", "cancelled"}
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        message: dict[str, Any] = (await caller.get(f"/v1/messages/{message_id}")).body
-        if message["status"] in wanted:
-            return message
-        assert time.monotonic() < deadline, message
-        await asyncio.sleep(0.02)
+
+    async def message() -> dict[str, Any]:
+        body: dict[str, Any] = (await caller.get(f"/v1/messages/{message_id}")).body
+        return body
+
+    return await eventually(message, lambda seen: seen["status"] in wanted, _PATIENCE_SECONDS)
 
 
 @asynccontextmanager

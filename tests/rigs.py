@@ -1,7 +1,6 @@
 """A whole gateway for a test: real store, renderer and worker on a temporary folder, with templates of its own."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from gateway.domain.recipients import Recipient
 from gateway.ports import Clock, MessageRecord, Provider
 from gateway.settings import Settings
 from tests.factories import make_recipient
+from tests.waiting import eventually
 
 TEMPLATES: Mapping[str, Mapping[str, str]] = {
     "note": {
@@ -128,17 +128,6 @@ class Rig:
         """The types of its timeline, oldest first."""
         page = await self.gateway.log.events(MessageId(str(accepted.answer["id"])), None, 100, None)
         return [event.type for event in page.items]
-
-
-async def eventually(look: Callable[[], Any], holds: Callable[[Any], bool], seconds: float = 10.0) -> Any:
-    """What `look` answers once it holds; fails with the last answer when it does not in time."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while True:
-        seen = await look()
-        if holds(seen):
-            return seen
-        assert asyncio.get_running_loop().time() < deadline, seen
-        await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

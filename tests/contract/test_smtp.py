@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from gateway.errors import ConfigurationError
 from providers.smtp import SmtpProvider, SmtpSettings
 from tests.contract.provider_suite import make_envelope, make_mime
 from tests.contract.smtp_peer import CUT, HANG, bare_peer, read_commands, smtp_peer
+from tests.waiting import eventually
 
 
 @asynccontextmanager
@@ -31,13 +32,6 @@ async def relay(port: int, **settings: object) -> AsyncIterator[SmtpProvider]:
         yield provider
     finally:
         await provider.aclose()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what is bound to happen within five seconds."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for rings no bell
-            await asyncio.sleep(0.005)
 
 
 @dataclass(frozen=True)
@@ -103,7 +97,10 @@ async def test_an_idle_connection_is_closed() -> None:
     async with smtp_peer() as peer, relay(peer.port, idle_seconds=0.01) as provider:
         await provider.send(make_envelope())
 
-        await until(lambda: not peer.open)
+        async def is_open() -> bool:
+            return bool(peer.open)
+
+        await eventually(is_open, lambda seen: not seen)
 
 
 async def test_a_kept_connection_that_died_is_replaced_unnoticed() -> None:

@@ -15,7 +15,7 @@ from gateway.bootstrap import SystemClock
 from gateway.ports import MailboxItem
 from gateway.storage.store import open_store
 from tests.faults.child import Child, Ledger
-from tests.rigs import eventually
+from tests.waiting import eventually
 
 ROUNDS: Final = 200 if os.environ.get("HELIOGRAPH_LONG") else 20
 _CALLERS: Final = 8

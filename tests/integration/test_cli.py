@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from tests.http import ORDER_DATA, send_body
 from tests.serving import Served, free_port, plain_environment, run_command, serving
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -247,9 +248,7 @@ async def test_a_gateway_that_is_told_to_stop_finishes_its_calls_and_refuses_new
                 assert response.status == 202
             await asyncio.wait_for(relay.called.wait(), 20)
             stopping = asyncio.create_task(gateway.stop())
-            async with asyncio.timeout(10):
-                while (answer := await post(session, gateway))[0] == 202:  # noqa: ASYNC110 - it rings no bell
-                    await asyncio.sleep(0.02)
+            answer = await eventually(lambda: post(session, gateway), lambda seen: seen[0] != 202)
         relay.may_answer.set()
         status = await stopping
     server.close()

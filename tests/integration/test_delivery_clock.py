@@ -7,7 +7,8 @@ from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Outcome, SendResult
 from tests.factories import NOW
 from tests.fakes import ScriptedProvider, SetClock
-from tests.rigs import eventually, open_rig, routes_to
+from tests.rigs import open_rig, routes_to
+from tests.waiting import eventually
 
 S = DeliveryStatus
 HOUR = 3600.0

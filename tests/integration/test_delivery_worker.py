@@ -11,7 +11,8 @@ from gateway.domain.messages import Lane, Outcome, Priority, SendResult
 from gateway.domain.recipients import Channel
 from tests.factories import make_recipient, make_suppression
 from tests.fakes import ScriptedProvider
-from tests.rigs import eventually, make_settings, open_rig, routes_to
+from tests.rigs import make_settings, open_rig, routes_to
+from tests.waiting import eventually
 
 S = DeliveryStatus
 SMS_FAST = [{"channel": "sms", "providers": ["fast"]}, {"channel": "email", "providers": ["slow"]}]

@@ -6,21 +6,28 @@ import aiohttp
 from aiohttp import web
 
 from gateway.web.server import listening
+from tests.waiting import eventually
 
 
-async def _answer_late(_request: web.Request) -> web.Response:
-    await asyncio.sleep(0.2)
-    return web.Response(text="whole")
+class SlowApp:
+    """Answers once it may, and says when it was asked."""
 
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.app = web.Application()
+        self.app.router.add_get("/", self._answer)
 
-def make_slow_app() -> web.Application:
-    app = web.Application()
-    app.router.add_get("/", _answer_late)
-    return app
+    async def _answer(self, _request: web.Request) -> web.Response:
+        self.asked.set()
+        await self.may_answer.wait()
+        return web.Response(text="whole")
 
 
 async def test_one_connection_too_many_is_turned_away_and_room_comes_back() -> None:
-    async with listening(make_slow_app(), "127.0.0.1", 0, most_connections=2) as port:
+    slow = SlowApp()
+    slow.may_answer.set()
+    async with listening(slow.app, "127.0.0.1", 0, most_connections=2) as port:
         first = await asyncio.open_connection("127.0.0.1", port)
         second = await asyncio.open_connection("127.0.0.1", port)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -28,21 +35,27 @@ async def test_one_connection_too_many_is_turned_away_and_room_comes_back() -> N
         for _, held in (first, second, (reader, writer)):
             held.close()
             await held.wait_closed()
-        await asyncio.sleep(0)
 
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/") as response:
-            status = response.status
+        async def status() -> int | None:
+            try:
+                async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/") as response:
+                    return response.status
+            except aiohttp.ClientConnectionError:
+                return None
+
+        assert await eventually(status, lambda seen: seen == 200)
 
     assert turned_away.startswith(b"HTTP/1.1 503 ")
     assert b"Retry-After: 1" in turned_away
-    assert status == 200
 
 
 async def test_a_request_under_way_is_answered_although_the_listener_closes() -> None:
+    slow = SlowApp()
     async with aiohttp.ClientSession() as session:
-        async with listening(make_slow_app(), "127.0.0.1", 0) as port:
+        async with listening(slow.app, "127.0.0.1", 0) as port:
             under_way = asyncio.create_task(session.get(f"http://127.0.0.1:{port}/"))
-            await asyncio.sleep(0.05)
+            await slow.asked.wait()
+            asyncio.get_running_loop().call_later(0.1, slow.may_answer.set)
 
         async with await under_way as response:
             assert await response.text() == "whole"

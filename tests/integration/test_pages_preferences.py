@@ -1,6 +1,5 @@
 """The page behind the links in messages: a GET changes nothing, one POST is enough to leave."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -9,12 +8,11 @@ import pytest_asyncio
 
 from gateway.domain.ids import DeliveryId
 from gateway.web.public.preferences import WORDING
-from tests.http import ALL_SCOPES, Caller, Site, open_site
+from tests.http import ALL_SCOPES, Caller, Site, open_site, settled
 from tests.pages import Html
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_OUT = ("sent", "delivered")
 OFFER: Mapping[str, Any] = {
     "template": "win-back-offer",
     "channels": ["email"],
@@ -44,10 +42,7 @@ async def send_offer(working: Site, caller: Caller, to: Mapping[str, str]) -> st
     """Send an offer, wait until it is out, and answer the path of its link."""
     accepted = await caller.post("/v1/messages", {**OFFER, "to": to})
     assert accepted.status == 202, accepted.body
-    path = accepted.headers["Location"]
-    async with asyncio.timeout(20):
-        while (await caller.get(path)).body["status"] not in _OUT:  # noqa: ASYNC110 - the API rings no bell
-            await asyncio.sleep(0.02)
+    await settled(caller, accepted.body["id"], "sent", "delivered")
     return "/u/" + working.gateway.links.token(DeliveryId(accepted.body["deliveries"][0]["id"]))
 
 

@@ -16,7 +16,8 @@ MAX_ENTRIES = 50_000
 MAX_PLURAL_FORMS = 6  # no language of CLDR has more; a larger claim is a mistake or an attack (18 s of Babel's time)
 
 _BOM = b"\xef\xbb\xbf"
-_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+# Possessive: what could be tried again would be remembered, at a hundred bytes for each character.
+_STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)"')
 _KEYWORD = re.compile(r'(msgctxt|msgid_plural|msgid|msgstr(?:\[(\d{1,4})\])?)\s*(".*)?')
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)")
 _SIMPLE_ESCAPES = {

@@ -22,7 +22,8 @@ class Where(StrEnum):
 _FORBIDDEN: Final = frozenset({"script", "iframe", "object", "embed", "applet", "base", "form"})
 _RAW: Final = {"title": Where.TITLE, "textarea": Where.TITLE, "style": Where.STYLE}
 _TAG: Final = re.compile(r"<!--|<(/?)([A-Za-z][A-Za-z0-9:-]*)|<[!?]")
-_IN_TAG: Final = re.compile(r"\s*/?>|(?:\s*([^\s=>\"'/]+)\s*=\s*)?([\"'])|[^>]")
+_IN_TAG: Final = re.compile(r"/?>|(?:([^\s=>\"'/]+)\s*=\s*)?([\"'])|[^\s=>\"'/]+|\s+|[^>]")
+"""Names and blanks are read in one piece each: character by character they would be looked through every time."""
 _LINKS: Final = frozenset({"href", "src", "action", "background", "cite", "formaction", "poster", "srcset", "data"})
 _SCHEME: Final = re.compile(r"\s*(?:https?://|mailto:|tel:|sms:|cid:)", re.IGNORECASE)
 

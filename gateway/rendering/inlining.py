@@ -16,6 +16,12 @@ from jinja2 import nodes
 from gateway.errors import TemplateBroken
 from gateway.rendering.html import Cursor, Where
 
+MAX_ELEMENTS: Final = 1_500
+"""Elements that one body may open: the parser's stack ends the process somewhere above 5,000 levels."""
+MAX_STYLING: Final = 200_000
+"""Elements times declarations and selectors: what the inliner may have to write and compare."""
+_STYLE_SHEET: Final = re.compile(r"<style\b[^>]*>(.*?)</style", re.DOTALL | re.IGNORECASE)
+_ELEMENT: Final = re.compile(r"<[A-Za-z]")
 _TOKEN: Final = re.compile("<!--\ue000([0-9]+)\ue001-->|\ue000([0-9]+)\ue001")
 _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 _MARKUP: Final = re.compile(
@@ -39,6 +45,11 @@ class _Writer:
 
     def text(self) -> str:
         return "".join(self._texts)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether every tag, comment and style was closed."""
+        return self._cursor.where is Where.TEXT
 
     def write(self, body: Sequence[nodes.Node]) -> None:
         for node in body:
@@ -125,6 +136,7 @@ def inline(body: Sequence[nodes.Node], path: str, *, tag: str, direction: str) -
     """The tree of a whole HTML document: CSS inlined, language and direction marked. Raises TemplateBroken."""
     writer = _Writer(path)
     writer.write(body)
+    _check_cost(writer, path)
     inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
     try:
         text = inliner.inline(writer.text())
@@ -135,6 +147,18 @@ def inline(body: Sequence[nodes.Node], path: str, *, tag: str, direction: str) -
         raise TemplateBroken(f"{path}: {message}", part=path)
     reader = _Reader(iter(_TOKEN.split(mark_language(_style_last(text), tag, direction))[0::3]))
     return reader.next_text() + reader.read(body)
+
+
+def _check_cost(writer: _Writer, path: str) -> None:
+    """Refuse what would take the inliner's time, memory or stack."""
+    if not writer.is_closed:
+        raise TemplateBroken(f"{path}: ends inside a tag, comment or style that is not closed", part=path)
+    elements = sum(1 for _ in _ELEMENT.finditer(writer.text()))
+    if elements > MAX_ELEMENTS:
+        raise TemplateBroken(f"{path}: opens more than {MAX_ELEMENTS} HTML elements", part=path)
+    rules = sum(sheet[1].count(mark) for sheet in _STYLE_SHEET.finditer(writer.text()) for mark in "{;,")
+    if elements * rules > MAX_STYLING:
+        raise TemplateBroken(f"{path}: has too many CSS rules for its {elements} elements", part=path)
 
 
 def _is_same(written: str, inlined: str) -> bool:

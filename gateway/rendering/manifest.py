@@ -24,6 +24,10 @@ RESERVED: Final = frozenset(
 )
 """Names that mean something in every template, so no variable can have them."""
 
+MAX_SOURCE: Final = 100_000
+"""Bytes of the file."""
+_DEEP_KEY: Final = re.compile(r"""(?:\.[ \t]*(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*){16}""")
+"""A dotted key of more levels than anything here has: tomllib takes memory with the square of them."""
 _DURATION: Final = re.compile(r"([1-9]\d{0,5})(s|m|h|d)", re.ASCII)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
@@ -228,11 +232,19 @@ def _push(table: _Table) -> PushSettings:
 
 def _parsed(source: bytes) -> dict[str, Any]:
     parse: Callable[[str], dict[str, Any]] = tomllib.loads
+    if len(source) > MAX_SOURCE:
+        raise TemplateBroken(f"{FILE}: is larger than {MAX_SOURCE} bytes", part=FILE)
     try:
-        return parse(source.decode("utf-8"))
+        text = source.decode("utf-8")
     except UnicodeDecodeError as error:
         raise TemplateBroken(f"{FILE}: is not UTF-8", part=FILE) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    if found := _DEEP_KEY.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise TemplateBroken(f"{FILE}: a key nests too deeply (at line {line})", part=FILE, line=line)
+    try:
+        return parse(text)
+    except (ValueError, RecursionError) as error:
+        # TOMLDecodeError is a ValueError, and so is what CPython says of an integer of more than 4,300 digits.
         found = re.search(r"line (\d+)", str(error))
         raise TemplateBroken(f"{FILE}: {error}", part=FILE, line=int(found[1]) if found else 0) from error
 

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from babel import Locale
 
-from gateway.errors import RenderFailed, TemplateBroken
+from gateway.errors import ContentError, TemplateBroken
 from gateway.rendering.layouts import FOLDER
 from gateway.rendering.loading import Files, load_template
 from gateway.rendering.manifest import FILE
@@ -21,6 +21,8 @@ from gateway.rendering.trials import try_samples
 
 MAX_FILE: Final = 500_000
 """Bytes of one file; a larger one is no template."""
+_LONGEST_PROBLEM: Final = 500
+"""Characters of a complaint."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 
 _log = structlog.get_logger(__name__)
@@ -86,8 +88,8 @@ class TemplateLibrary:
             return held
         try:
             template = self._load(name, files, layouts)
-        except (TemplateBroken, RenderFailed) as error:
-            return _Known(digest=digest, template=held.template, problem=error.message)
+        except ContentError as error:
+            return _Known(digest=digest, template=held.template, problem=_shortened(error.message))
         return _Known(digest=digest, template=template)
 
     def _load(self, name: str, files: Files, layouts: Files) -> Template:
@@ -136,6 +138,12 @@ def _snapshot(known: Mapping[str, _Known]) -> Snapshot:
         templates=MappingProxyType(templates),
         broken=MappingProxyType({name: held.problem for name, held in known.items() if held.problem}),
     )
+
+
+def _shortened(problem: str) -> str:
+    """A complaint may quote a whole file; both its ends say what is wrong."""
+    half = _LONGEST_PROBLEM // 2
+    return problem if len(problem) <= _LONGEST_PROBLEM else f"{problem[:half]} … {problem[-half:]}"
 
 
 def _digest(files: Files) -> str:

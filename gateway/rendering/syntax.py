@@ -63,6 +63,9 @@ def parse(environment: Sandbox, source: str, path: str) -> nodes.Template:
         raise TemplateBroken(f"{path}:{error.lineno}: {error.message}{hint}", part=path, line=error.lineno) from error
     except RecursionError as error:
         raise TemplateBroken(f"{path}: nests too deeply", part=path) from error
+    except ValueError as error:
+        # CPython refuses integers of more than 4,300 digits while reading them.
+        raise TemplateBroken(f"{path}: holds a number that is too long", part=path) from error
     _Allowed(path).check(tree)
     return tree
 

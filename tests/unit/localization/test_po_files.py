@@ -1,5 +1,6 @@
 """Reading PO files strictly and writing them without loss; polib is the independent reader."""
 
+import resource
 import time
 from pathlib import Path
 
@@ -191,6 +192,15 @@ def test_places_that_never_close_take_linear_time() -> None:
 
     assert time.process_time() - started < 1
     assert len(po.entries[0].locations) == 100_000
+
+
+def test_a_huge_text_takes_little_more_memory_than_itself() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    po = parse_po(f'msgid "x"\nmsgstr "{"a" * 4_900_000}"\n'.encode())
+
+    assert len(po.entries[0].msgstr[0]) == 4_900_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
 
 def test_nul_and_other_charsets_are_refused() -> None:

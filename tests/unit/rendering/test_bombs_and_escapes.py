@@ -4,8 +4,13 @@ import resource
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import Environment
 
 from gateway.errors import RenderFailed
+from gateway.rendering.environment import make_environment
+from gateway.rendering.html import Cursor
 from tests.unit.rendering.workbench import Workbench
 
 ESCAPES = [
@@ -103,6 +108,8 @@ def test_what_could_reach_python_is_refused_before_it_runs(bench: Workbench, sou
         "{% for a in items %}" * 9 + "{% endfor %}" * 9,
         "{{ x }}" * 9_000,
         "x" * 300_000,
+        "{{ x|default(" + "9" * 5_000 + ") }}",
+        "{% trans %}" + "%" * 30_000 + "{% endtrans %}",
         "\ue000",
         "{{ (" * 4_000,
         "{% include '_layouts/self.txt' %}",
@@ -120,6 +127,58 @@ def test_a_template_bomb_is_refused_within_two_seconds(bench: Workbench, source:
 
     assert problem
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("html", "said"),
+    [
+        ("<div>" * 30_000, "opens more than"),
+        ("<p>" + "<font a=1>" * 5_000, "opens more than"),
+        ("<a " * 1_400 + "x" * 190_000, "ends inside a tag"),
+        ("<p>{{ x }}</p><!-- never closed", "ends inside a tag, comment"),
+        ("<style>" + "".join(f"div{{--a{n}:1}}" for n in range(5_000)) + "</style>" + "<div>" * 1_400, "CSS rules"),
+    ],
+    ids=["depth", "formatting", "tag", "comment", "rules"],
+)
+def test_an_html_bomb_is_refused_before_the_css_is_inlined(bench: Workbench, html: str, said: str) -> None:
+    bench.email("<p>{{ x }}</p>" + html, 'x = {type = "string"}', 'x = "x"')
+    started = time.process_time()
+
+    problem = bench.problem()
+
+    assert said in problem
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("blanks", [" " * 180_000, " x" * 90_000, "/" * 180_000], ids=["blanks", "names", "slashes"])
+def test_what_stands_in_a_tag_is_read_in_linear_time(blanks: str) -> None:
+    started = time.process_time()
+
+    Cursor().feed(f"<a {blanks}>", "email/body.html")
+
+    assert time.process_time() - started < 2
+
+
+def test_blanks_inside_trans_are_trimmed_in_linear_time(bench: Workbench) -> None:
+    bench.sms("{% trans %}a" + " \t" * 90_000 + "b{% endtrans %}")
+    started = time.process_time()
+
+    problem = bench.problem()
+
+    assert "is longer than" in problem
+    assert len(problem) < 1_000
+    assert time.process_time() - started < 2
+
+
+@given(text=st.text(" \n\t\r\x0b\x1c\x85\u2028\xa0ab"))
+def test_trans_is_trimmed_as_jinja_trims_it(text: str) -> None:
+    extension = "jinja2.ext.InternationalizationExtension"
+    theirs = Environment(extensions=[extension]).extensions[extension]
+    (ours,) = make_environment(escapes=False).extensions.values()
+
+    trimmed, expected = (one._trim_whitespace(text) for one in (ours, theirs))  # type: ignore[attr-defined]
+
+    assert trimmed == expected
 
 
 BOMBS = [

@@ -52,6 +52,10 @@ BASE = 'description = "d"\ncategory = "transactional"\nchannels = ["sms"]\n'
         (BASE + "[sms]\nsegments = 1", "sms.segments: is unknown"),
         (BASE + "[push]\nbadge = -1", "push.badge: is -1"),
         (BASE + "[push]\nsound = 'x'", "push.sound: is unknown"),
+        (BASE + "a" + ".a" * 20_000 + " = 1", "a key nests too deeply (at line"),
+        (BASE + "a" + ' . "a"' * 20 + " = 1", "a key nests too deeply (at line"),
+        (BASE + "[push]\nbadge = " + "9" * 5_000, "4300 digits"),
+        (BASE + "#" * 100_000, "is larger than"),
     ],
 )
 def test_a_mistake_in_the_manifest_is_named_with_its_key(source: str, said: str) -> None:

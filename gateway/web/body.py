@@ -8,6 +8,8 @@ walk over its values.
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from operator import itemgetter
 from typing import Final, NoReturn
 
@@ -41,24 +43,29 @@ async def read_body(request: web.Request, limit: int) -> bytes:
         raise RequestRefused("unsupported_media_type", "Compressed bodies are not taken.")
     if (request.content_length or 0) > limit:
         _refuse_size(limit)
-    try:
-        raw = await request.read() if request.content.is_eof() else await _read_slowly(request)
-    except ConnectionError as error:
-        # The body had come, but its caller hung up before we turned to it: nobody is left to hear an answer.
-        raise RequestRefused("bad_request", "The connection was closed before the body was read.") from error
+    async with arriving(request):
+        raw = await request.read()
     if len(raw) > limit:
         _refuse_size(limit)
     return raw
 
 
-async def _read_slowly(request: web.Request) -> bytes:
+@asynccontextmanager
+async def arriving(request: web.Request) -> AsyncIterator[None]:
+    """Around whatever reads a body: no caller holds a request open, and one who hangs up is no failure of ours.
+
+    Raises RequestRefused `body_time_out` or `bad_request`.
+    """
     try:
-        async with asyncio.timeout(_READ_SECONDS):
-            return await request.read()
+        async with asyncio.timeout(None if request.content.is_eof() else _READ_SECONDS):
+            yield
     except TimeoutError as error:
         raise RequestRefused("body_time_out", "The body took too long to arrive.") from error
     except web.RequestPayloadError as error:
         raise RequestRefused("bad_request", "The body did not arrive as its headers promised.") from error
+    except ConnectionError as error:
+        # The body had come, but its caller hung up before we turned to it: nobody is left to hear an answer.
+        raise RequestRefused("bad_request", "The connection was closed before the body was read.") from error
 
 
 def _is_json(content_type: str) -> bool:

@@ -14,6 +14,7 @@ from gateway.bootstrap import open_gateway
 from gateway.settings import Settings
 from gateway.web.app import make_app
 from gateway.web.server import listening
+from gateway.web.site import page_routes
 from tests.http import Caller, send_body
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -149,7 +150,7 @@ async def listener(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tu
     configured = {"store": {"url": f"sqlite:///{tmp_path_factory.mktemp('listener')}/store.db"}}
     async with (
         open_gateway(Settings.model_validate(configured), work=False) as gateway,
-        listening(make_app(gateway), "127.0.0.1", 0) as port,
+        listening(make_app(gateway, page_routes(gateway)), "127.0.0.1", 0) as port,
     ):
         assert gateway.first_key is not None
         yield port, gateway.first_key
@@ -189,17 +190,25 @@ async def test_what_is_no_http_ends_with_a_problem_and_a_closed_connection(
         assert b"aiohttp" not in head
 
 
+@pytest.mark.parametrize(
+    ("path", "route", "content_type"),
+    [
+        ("/v1/messages", "/v1/messages", "application/json"),
+        ("/u/x", "/u/{token}", "application/x-www-form-urlencoded"),
+        ("/u/x", "/u/{token}", "multipart/form-data; boundary=b"),
+    ],
+)
 async def test_a_caller_that_hangs_up_in_the_middle_of_its_body_is_no_failure_of_ours(
-    listener: tuple[int, str],
+    listener: tuple[int, str], path: str, route: str, content_type: str
 ) -> None:
     port, key = listener
-    head = f"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
-    head += "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+    head += f"Content-Type: {content_type}\r\nContent-Length: 1000\r\n\r\n{{"
     url = f"http://127.0.0.1:{port}/metrics"
 
     async with aiohttp.ClientSession() as session, asyncio.timeout(20):
         metrics = ""
-        while 'route="/v1/messages",status="400"' not in metrics:
+        while f'route="{route}",status="400"' not in metrics:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(head.encode())
             await writer.drain()

@@ -34,13 +34,17 @@ def print_json(value: object) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on standard output; plain columns where that is no terminal."""
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    """A table on standard output, below its title if it has one; plain columns where that is no terminal."""
+    console = _console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    if title:
+        # Not the table's own title, which wraps where the table is narrow.
+        console.print(title, style="table.title", soft_wrap=True)
+    table = Table(show_edge=False, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    _console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH).print(table)
+    console.print(table)
 
 
 def fail(message: str, status: int = 1) -> typer.Exit:

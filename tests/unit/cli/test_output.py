@@ -17,6 +17,12 @@ def test_brackets_and_colons_in_a_table_are_text(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out.count(HOSTILE) == 3
 
 
+def test_a_title_that_is_wider_than_its_table_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("msg_1: order-shipped in fr-CA, delivered", ("channel",), [("email",)])
+
+    assert capsys.readouterr().out.splitlines()[0].rstrip() == "msg_1: order-shipped in fr-CA, delivered"
+
+
 def test_brackets_and_colons_in_a_failure_are_text() -> None:
     with notes.capture() as told:
         fail(HOSTILE)

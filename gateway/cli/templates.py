@@ -122,7 +122,7 @@ def check(
         notes.print(f"{name}: {problem}", style="red")
     if snapshot.broken:
         raise typer.Exit(1)
-    notes.print(f"{len(snapshot.names)} templates are sound")
+    notes.print(f"Sound templates: {len(snapshot.names)}.")
 
 
 async def _load(folder: Path | None) -> Snapshot:

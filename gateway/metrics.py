@@ -65,7 +65,5 @@ class Metrics:
             registry=self.registry,
         )
         self.claims_released = Counter(
-            "heliograph_claims_released",
-            "Claims taken back from workers that died.",
-            registry=self.registry,
+            "heliograph_claims_released", "Claims taken back from workers that died.", registry=self.registry
         )

@@ -119,6 +119,10 @@ class Acceptor:
             def compose(outcomes: Sequence[AcceptOutcome]) -> JsonObject:
                 return _batch_answer(prepared, outcomes, refusal)
 
+            if not new:
+                # A refusal is not kept: who posts again once the backlog is gone must find an open door.
+                recalled = None if key is None else await self._recall(service_id, key)
+                return Accepted(answer=compose(()), replayed=False) if recalled is None else _repeated(recalled)
             request = None if key is None else Idempotency(key=key.key, fingerprint=key.fingerprint, answer={})
             outcomes, whole = await self._store.accept_batch(service_id, new, request, compose)
         if isinstance(whole, Stored):

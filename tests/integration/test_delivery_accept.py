@@ -10,7 +10,7 @@ import pytest
 
 from gateway.delivery.accept import Accepted, Asked
 from gateway.delivery.idempotency import IdempotencyKey
-from gateway.domain.ids import RecipientId
+from gateway.domain.ids import MessageId, RecipientId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import Attachment, LocalTime, Priority
 from gateway.domain.recipients import Channel, JsonValue, PushDevice, PushPlatform, Recipient
@@ -234,6 +234,26 @@ async def test_a_batch_answers_each_item_on_its_own_and_repeats_as_a_whole(rig: 
     assert results[3]["message"] == results[0]["message"]
     assert (second.replayed, second.answer) == (True, first.answer)
     assert len((await rig.gateway.log.search(MessageQuery())).items) == 2
+
+
+async def test_a_batch_of_which_nothing_was_accepted_keeps_no_key(tmp_path: Path) -> None:
+    clock = SetClock()
+    items = [Asked(request=make_request(template="note", data={"text": "a"}))]
+    whole = IdempotencyKey(key="whole", fingerprint="w")
+    async with open_rig(tmp_path, clock=clock, work=False, delivery={"shed_after": "1m"}) as rig:
+        acceptor, service_id = rig.gateway.acceptor, rig.service_id
+        waiting = await rig.send()
+        clock.advance(120)
+        refused = await acceptor.accept_batch(service_id, True, items, whole, _refusal)
+        await rig.gateway.steering.cancel(MessageId(str(waiting.answer["id"])), service_id, by="key_test")
+        clock.advance(2)
+
+        accepted = await acceptor.accept_batch(service_id, True, items, whole, _refusal)
+        again = await acceptor.accept_batch(service_id, True, items, whole, _refusal)
+
+        assert _items(refused) == [{"status": "refused", "code": "overloaded"}]
+        assert [one["status"] for one in _items(accepted)] == ["accepted"]
+        assert (again.replayed, again.answer) == (True, accepted.answer)
 
 
 async def test_a_repeated_item_of_a_batch_is_answered_although_its_expiry_has_passed(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""The seams of the core: what delivery needs from stores, providers, clocks and doorbells.
+
+Each protocol is small and has one owner; `gateway.bootstrap` names the concrete ones. Batches are shared
+inside the stores: callers hand over one thing and await its own answer, which comes when it is durable.
+"""
+
+from gateway.ports.accepting import (
+    AcceptOutcome,
+    AcceptStore,
+    Idempotency,
+    Mismatched,
+    NewDelivery,
+    NewMessage,
+    Replayed,
+    Stored,
+)
+from gateway.ports.dispatching import Claim, DispatchStore, LeaseStore, Reservation, Step, StoredFacts
+from gateway.ports.mailbox import MailboxItem, MailboxStore
+from gateway.ports.people import ConsentStore, RecipientStore, SuppressionStore
+from gateway.ports.providers import Capabilities, Provider
+from gateway.ports.reading import (
+    ConditionStore,
+    DeliveryRecord,
+    LogStore,
+    MessageQuery,
+    MessageRecord,
+    Page,
+    SteeringStore,
+    StoreCondition,
+)
+from gateway.ports.services import ApiKey, SenderIdentity, Service, ServiceStore
+from gateway.ports.time import Clock, Wake
+
+__all__ = [
+    "AcceptOutcome",
+    "AcceptStore",
+    "ApiKey",
+    "Capabilities",
+    "Claim",
+    "Clock",
+    "ConditionStore",
+    "ConsentStore",
+    "DeliveryRecord",
+    "DispatchStore",
+    "Idempotency",
+    "LeaseStore",
+    "LogStore",
+    "MailboxItem",
+    "MailboxStore",
+    "MessageQuery",
+    "MessageRecord",
+    "Mismatched",
+    "NewDelivery",
+    "NewMessage",
+    "Page",
+    "Provider",
+    "RecipientStore",
+    "Replayed",
+    "Reservation",
+    "SenderIdentity",
+    "Service",
+    "ServiceStore",
+    "SteeringStore",
+    "Step",
+    "StoreCondition",
+    "Stored",
+    "StoredFacts",
+    "SuppressionStore",
+    "Wake",
+]

@@ -1,0 +1,117 @@
+"""The queue of record: claims under a lease, fenced writes, and who is alive."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gateway.domain.ids import DeliveryId, SuppressionId, WorkerId
+from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Attempt, Content, Delivery, Event, Lane, Message, Versions
+from gateway.domain.preferences import Consent, Suppression
+from gateway.domain.recipients import Recipient
+from gateway.ports.accepting import NewDelivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A delivery that is this worker's alone while its lease lasts; `fence` proves it on every write."""
+
+    delivery: Delivery
+    message: Message
+    fence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFacts:
+    """What the store holds that policy asks for, for one claim."""
+
+    recipient: Recipient | None
+    consents: tuple[Consent, ...]
+    suppressions: tuple[Suppression, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """The intent to call a provider: committed before the call, so that a lost answer is never a blind resend."""
+
+    claim: Claim
+    attempt: Attempt
+    content: Content
+    """As it will be sent, secret values masked."""
+    sender: str
+    addresses: tuple[str, ...]
+    """Where the call will go: one address, or each device's."""
+    suppressions_seen: frozenset[SuppressionId] = frozenset()
+    """Those that the decision was made with; any other that forbids the message refuses the reservation."""
+    versions: Versions
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one claim came to: the delivery's next status, and what else changes with it, in one transaction."""
+
+    claim: Claim
+    status: DeliveryStatus
+    reason: str | None = None
+    due_at: datetime | None = None
+    """When it may be claimed again; None when nothing more is to be done."""
+    attempt: Attempt | None = None
+    """The finished attempt, if one was begun."""
+    provider_message_id: str | None = None
+    events: tuple[Event, ...] = ()
+    next_delivery: NewDelivery | None = None
+    """Under `first`: the fallback on the next channel."""
+    suppression: Suppression | None = None
+    """The address that the provider's answer condemns."""
+    drop_secrets: bool = False
+    """The message is final: forget the secret variables' values."""
+
+
+class DispatchStore(Protocol):
+    """The queue of record: claims under a lease, fenced writes."""
+
+    async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
+        """Take up to `limit` due deliveries, most urgent lane first, oldest first; each to exactly one worker.
+
+        None below the lane `lowest` is taken: so that places kept for urgent work stay theirs.
+        """
+
+    async def facts(self, claims: Sequence[Claim], now: datetime) -> Mapping[DeliveryId, StoredFacts]:
+        """Recipients, consents and suppressions for all claims, in a few queries."""
+
+    async def reserve(self, reservation: Reservation) -> bool:
+        """Mark `sending` and write the attempt; False when the claim is lost or a suppression came between."""
+
+    async def record(self, step: Step) -> bool:
+        """Write a step and give the claim back; False when it is no longer ours (nothing was written)."""
+
+    async def next_due(self) -> datetime | None:
+        """When the next waiting delivery falls due; None when nothing waits."""
+
+    async def catch_up(self, now: datetime, latest: datetime) -> int:
+        """After the wall clock was set back: what waits for nothing is due now, no retry later than `latest`.
+
+        How many were late. What a caller or policy put off keeps its instant.
+        """
+
+
+class LeaseStore(Protocol):
+    """Who is alive: a worker that stops beating loses its claims."""
+
+    async def join(self, worker: WorkerId) -> None:
+        """Enter the book of workers."""
+
+    async def beat(self, worker: WorkerId) -> bool:
+        """Say that it lives; False when it was struck off meanwhile and must stop and join anew."""
+
+    async def leave(self, worker: WorkerId) -> None:
+        """Give back every claim that is not `sending` and strike it off."""
+
+    async def release_dead(self, worker: WorkerId, now: datetime) -> int:
+        """Strike off workers that died, as `worker` sees them; how many claims were released.
+
+        Claims not yet `sending` can be claimed again at once. `sending` ones become `unknown`, due for their
+        settlement after `unknown_after`, or `queued` where the provider is idempotent.
+        """

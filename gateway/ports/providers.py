@@ -1,0 +1,40 @@
+"""The seam to a provider: one account that takes rendered deliveries."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.domain.messages import Envelope, SendResult
+from gateway.domain.recipients import Channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider can do, as data for the router, the docs and the conformance kit."""
+
+    channels: frozenset[Channel]
+    idempotent: bool = False
+    """A second call with the same delivery id is known to send nothing twice."""
+    receipts: bool = True
+    """Whether it later tells what became of a message; without, `sent` is the honest end."""
+    concurrency: int = 16
+    """How many calls may be under way at once."""
+    takes_mime: bool = False
+    """It wants the whole e-mail as bytes."""
+
+
+class Provider(Protocol):
+    """One configured account at one provider."""
+
+    @property
+    def name(self) -> str:
+        """The configured name, such as `smtp-main`."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+
+    async def send(self, envelope: Envelope) -> SendResult:
+        """Make one call and classify its answer; never retries, waits or raises for a provider's answer."""
+
+    async def aclose(self) -> None:
+        """Close connections; safe to call twice."""

@@ -15,7 +15,7 @@ from gateway.domain.ids import ServiceId
 from gateway.domain.lifecycle import DeliveryStatus, message_status
 from gateway.domain.messages import Event, Message, SendRequest
 from gateway.domain.recipients import JsonValue
-from gateway.errors import Conflict, GatewayError, IdempotencyMismatch, InvalidRequest, Overloaded
+from gateway.errors import Conflict, FieldProblem, GatewayError, IdempotencyMismatch, InvalidRequest, Overloaded
 from gateway.metrics import Metrics
 from gateway.ports import (
     AcceptOutcome,
@@ -97,6 +97,14 @@ class Acceptor:
             self._welcome([prepared])
             return Accepted(answer=_answer_of(prepared), replayed=False)
         return _repeated(outcome)
+
+    async def problems_of(self, service_id: ServiceId, live: bool, request: SendRequest) -> tuple[FieldProblem, ...]:
+        """What acceptance would name as wrong; stores nothing."""
+        try:
+            await self._drafter.draft(service_id, live, request, self._clock.now())
+        except InvalidRequest as error:
+            return error.problems
+        return ()
 
     async def accept_batch(
         self,

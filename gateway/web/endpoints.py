@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from gateway.domain.ids import KeyId, ServiceId
 from gateway.domain.keys import Scope
 from gateway.domain.recipients import JsonValue
-from gateway.errors import NotFound
+from gateway.errors import InvalidRequest, NotFound
 from gateway.web.auth import Authenticator, Caller
 from gateway.web.body import MAX_NODES, parse_json, read_body
 from gateway.web.gateway import Gateway
@@ -55,6 +55,10 @@ class Call(Generic[BodyT_co, QueryT_co]):
 
 
 Handler = Callable[[Call[BodyT_co, QueryT_co]], Awaitable[web.StreamResponse]]
+
+
+LookOn = Callable[[Gateway, Caller, JsonValue, InvalidRequest], Awaitable[InvalidRequest]]
+"""How a body whose shape is wrong is refused, with what is wrong in the rest of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,7 @@ class Endpoint:
 
     declaration: Declaration
     handler: Callable[[Call[Any, Any]], Awaitable[web.StreamResponse]]
+    look_on: LookOn | None
 
 
 def endpoint(
@@ -122,6 +127,7 @@ def endpoint(
     headers: tuple[str, ...] = (),
     max_nodes: int = MAX_NODES,
     is_batch: bool = False,
+    look_on: LookOn | None = None,
 ) -> Callable[[Handler[BodyT_co, QueryT_co]], Endpoint]:
     """Declare a handler; its name becomes the operation's id, its docstring the description."""
 
@@ -143,7 +149,7 @@ def endpoint(
             max_nodes=max_nodes,
             is_batch=is_batch,
         )
-        return Endpoint(declaration=declaration, handler=handler)
+        return Endpoint(declaration=declaration, handler=handler, look_on=look_on)
 
     return declare
 
@@ -190,7 +196,12 @@ def bind(point: Endpoint, gateway: Gateway, guards: Guards) -> Callable[[web.Req
                 value = parse_json(raw, max_nodes=told.max_nodes)
             else:
                 value = {}
-            body = validate(told.body, value)
+            try:
+                body = validate(told.body, value)
+            except InvalidRequest as error:
+                if point.look_on is None:
+                    raise
+                raise await point.look_on(gateway, caller, value, error) from error
         response = await point.handler(
             Call(
                 gateway=gateway,

@@ -54,6 +54,30 @@ async def test_a_wrong_value_is_named_by_its_pointer(
     assert (pointer, code) in [(error["pointer"], error["code"]) for error in refused.body["errors"]]
 
 
+async def test_wrong_shape_and_wrong_content_are_named_together(shop: Caller) -> None:
+    wrong = send_body(
+        tags="checkout",
+        colour="red",
+        to={"email": 5, "locale": "xx-YY-zz-qq", "timezone": "Mars/Base"},
+        data={"order": "A-1009"},
+    )
+
+    single = await shop.post("/v1/messages", wrong)
+    batch = await shop.post("/v1/messages/batch", {"messages": [wrong]})
+    explained = await shop.post("/v1/explain", wrong)
+
+    named = {"/tags", "/colour", "/to/email", "/to/locale", "/to/timezone", "/data/total"}
+    assert {error["pointer"] for error in single.body["errors"]} == named
+    assert {error["pointer"] for error in batch.body["items"][0]["errors"]} == named
+    assert {error["pointer"] for error in explained.body["errors"]} == named
+
+
+async def test_without_a_template_only_the_shape_can_be_told(shop: Caller) -> None:
+    refused = await shop.post("/v1/messages", {"to": {"email": "a@example.org", "locale": "xx-YY-zz-qq"}})
+
+    assert [(error["pointer"], error["code"]) for error in refused.body["errors"]] == [("/template", "missing")]
+
+
 async def test_nothing_is_stored_of_a_refused_message(shop: Caller) -> None:
     await shop.post("/v1/messages", send_body(template="no-such-template"))
 

@@ -1,6 +1,6 @@
 """`POST /v1/messages/batch`: many messages in one request and one transaction, each accepted or refused on its own."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Final
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from gateway.errors import GatewayError, InvalidRequest
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 from gateway.web.idempotency import idempotency_key
 from gateway.web.problems import problem_of
+from gateway.web.refusals import looking_on
 from gateway.web.requests import trace_context
 from gateway.web.schemas.answers import BatchAnswer
 from gateway.web.schemas.batch import BatchItemShape, BatchRecipientShape, BatchShape
@@ -21,6 +22,7 @@ from gateway.web.validation import validate
 
 _MAX_NODES: Final = 200_000
 """A thousand messages of two hundred values each."""
+_look_on: Final = looking_on(BatchItemShape)
 
 
 @endpoint(
@@ -48,7 +50,7 @@ async def send_batch(call: Call[BatchShape, Nothing]) -> web.StreamResponse:
     Items may carry an `idempotency_key`; the header's key covers the whole request.
     """
     caller = call.caller
-    items = list(_asked_items(call.body, trace_context(call.request)))
+    items = [item async for item in _asked_items(call)]
     call.charge(len(items) - 1)
     accepted = await call.gateway.acceptor.accept_batch(
         caller.service_id, caller.live, items, idempotency_key(call), refusal_json
@@ -61,13 +63,18 @@ def refusal_json(error: GatewayError) -> dict[str, JsonValue]:
     return {**problem_of(error).members(), "status": "refused"}
 
 
-def _asked_items(body: BatchShape, trace: str | None) -> Iterator[Asked | InvalidRequest]:
-    own = body.messages if body.messages is not None else body.recipients or ()
-    for item in own:
+async def _asked_items(call: Call[BatchShape, Nothing]) -> AsyncIterator[Asked | InvalidRequest]:
+    body, trace = call.body, trace_context(call.request)
+    for item in body.messages if body.messages is not None else body.recipients or ():
         try:
-            yield _asked(item if body.message is None else _combined(body.message, item), trace)
+            value = item if body.message is None else _combined(body.message, item)
         except InvalidRequest as error:
             yield error
+            continue
+        try:
+            yield _asked(value, trace)
+        except InvalidRequest as error:
+            yield await _look_on(call.gateway, call.caller, value, error)
 
 
 def _combined(shared: dict[str, JsonValue], item: JsonValue) -> JsonValue:

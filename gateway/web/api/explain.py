@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.domain.keys import Scope
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
+from gateway.web.refusals import looking_on
 from gateway.web.schemas.answers import ExplainAnswer
 from gateway.web.schemas.messages import ExplainShape
 from gateway.web.serialization import json_response
@@ -18,6 +19,7 @@ from gateway.web.serialization import json_response
     tag="Messages",
     scopes=(Scope.SEND, Scope.POLICY),
     body=ExplainShape,
+    look_on=looking_on(ExplainShape),
     answers={200: Answer(description="Decision, trace, route and content on each channel.", model=ExplainAnswer)},
     problems={422: ("render_failed",)},
 )

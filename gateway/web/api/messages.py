@@ -19,6 +19,7 @@ from gateway.ports import LogStore, MessageQuery, Page
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 from gateway.web.idempotency import idempotency_key
 from gateway.web.pagination import PageQuery, page_response
+from gateway.web.refusals import looking_on
 from gateway.web.requests import trace_context
 from gateway.web.schemas.answers import EventPage, MessageAnswer, MessagePage
 from gateway.web.schemas.common import CategoryName, ChannelName, Instant
@@ -36,6 +37,7 @@ _EVENTS_AT_ONCE: Final = 200
     tag="Messages",
     scopes=(Scope.SEND,),
     body=SendShape,
+    look_on=looking_on(SendShape),
     answers={
         202: Answer(
             description="It is on disk: nothing can lose it any more.",

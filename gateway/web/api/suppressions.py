@@ -91,7 +91,7 @@ async def add_suppression(call: Call[SuppressionShape, Nothing]) -> web.StreamRe
     answers={204: Answer(description="Lifted.")},
 )
 async def remove_suppression(call: Call[Nothing, Nothing]) -> web.StreamResponse:
-    """Allow the address again; who lifted it is kept."""
+    """Allow the address again; the gateway's log says which key lifted it."""
     suppression_id = SuppressionId(call.path["suppression_id"])
     await call.gateway.suppressions.remove_suppression(suppression_id, call.caller.key_id, call.gateway.clock.now())
     return web.Response(status=204)

@@ -163,6 +163,7 @@ _HTTP_DETAILS: Final[Mapping[int, str]] = {
     404: _ABSENT,
     405: "This resource does not take that method; Allow names those it takes.",
     413: "The body is larger than the gateway takes.",
+    417: "The only expectation met here is 100-continue.",
 }
 
 

@@ -13,7 +13,7 @@ _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 
-def trace_context(request: web.Request) -> str | None:
+def trace_context(request: web.BaseRequest) -> str | None:
     """The caller's W3C `traceparent`, if it is a sound one of version 00; passed on as it is."""
     given = request.headers.get("traceparent", "")
     return given if _TRACEPARENT.fullmatch(given) else None
@@ -26,7 +26,7 @@ class RequestIds:
         self._prefix = f"req_{secrets.token_hex(6)}"
         self._count = itertools.count(1)
 
-    def of(self, request: web.Request) -> str:
+    def of(self, request: web.BaseRequest) -> str:
         """The caller's own `X-Request-Id` if it is harmless, else a new one."""
         given = request.headers.get("X-Request-Id")
         if given is not None and _GIVEN_ID.fullmatch(given):

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -10,8 +10,8 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.web.middlewares import STANDING_HEADERS
-from gateway.web.problems import Problem
-from gateway.web.requests import RequestIds
+from gateway.web.problems import Problem, problem_of_http
+from gateway.web.requests import RequestIds, trace_context
 
 _MOST_CONNECTIONS: Final = 4_096
 _SERVER_OPTIONS: Final[dict[str, Any]] = {
@@ -30,9 +30,17 @@ _TURNED_AWAY: Final = (
 
 
 class Connection(RequestHandler):
-    """One connection; what cannot be read as HTTP is answered in the same shape as every other refusal."""
+    """One connection; what the web server refuses by itself is answered in the same shape as every other refusal."""
 
     __slots__ = ()
+
+    def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
+        """Send an answer. One that never reached the middleware, as to an unknown `Expect`, is put in our words."""
+        if isinstance(resp, web.HTTPException):
+            resp = _refuse(request, problem_of_http(resp))
+        return super().finish_response(request, resp, start_time)
 
     def handle_error(
         self,
@@ -46,12 +54,18 @@ class Connection(RequestHandler):
             # Logs what is worth it, and raises where a part of another answer is out already.
             super().handle_error(request, status, exc, message)
         code = "bad_request" if status < 500 else "internal"
-        problem = Problem(status=status, code=code, detail="This could not be read as an HTTP request.")
-        request_id = RequestIds().new()
-        response = problem.answer(request_id)
-        response.headers.update({**STANDING_HEADERS, "X-Request-Id": request_id})
-        response.force_close()
-        return response
+        return _refuse(request, Problem(status=status, code=code, detail="This could not be read as an HTTP request."))
+
+
+def _refuse(request: web.BaseRequest, problem: Problem) -> web.Response:
+    """Answer beside the middleware, with the headers that it would give; the connection is closed."""
+    request_id = RequestIds().of(request)
+    response = problem.answer(request_id)
+    response.headers.update({**STANDING_HEADERS, "X-Request-Id": request_id})
+    if (trace := trace_context(request)) is not None:
+        response.headers["traceparent"] = trace
+    response.force_close()
+    return response
 
 
 class _TurnedAway(asyncio.Protocol):

@@ -3,6 +3,7 @@
 import asyncio
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from gateway.web.server import listening
@@ -59,3 +60,20 @@ async def test_a_request_under_way_is_answered_although_the_listener_closes() ->
 
         async with await under_way as response:
             assert await response.text() == "whole"
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere"])
+async def test_an_expectation_that_is_not_met_is_a_problem_like_any_other(path: str) -> None:
+    slow = SlowApp()
+    headers = {"Expect": "something", "X-Request-Id": "their-own-id"}
+    async with (
+        listening(slow.app, "127.0.0.1", 0) as port,
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}{path}", headers=headers) as response,
+    ):
+        problem = await response.json(content_type="application/problem+json")
+
+    assert (response.status, problem["code"]) == (417, "expectation_failed")
+    assert response.headers["X-Request-Id"] == "their-own-id"
+    assert response.headers["Server"] == "heliograph"
+    assert not slow.asked.is_set()

@@ -1,6 +1,6 @@
 """What one delivery says: the renderer asked with everything that a message, a person and an instant bring."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -60,8 +60,7 @@ class Composer:
             )
             return self._renderer.render(pin, template, channel, resolution, given)
 
-        content = render({**message.data, **message.secrets})
-        shown = _as_sent(render(message.data), content) if message.secrets else content
+        content, shown = render_masked(render, message.data, message.secrets)
         versions = Versions(
             template=template.version,
             catalogs=pin.version,
@@ -70,6 +69,16 @@ class Composer:
             missing=resolution.missing,
         )
         return Composed(content=content, shown=shown, versions=versions, resolution=resolution)
+
+
+def render_masked(
+    render: Callable[[Mapping[str, JsonValue]], Content],
+    data: Mapping[str, JsonValue],
+    secrets: Mapping[str, JsonValue],
+) -> tuple[Content, Content]:
+    """The text as it is sent, and as it may be shown: `data` has each of the `secrets` as ••••."""
+    content = render({**data, **secrets})
+    return content, _as_sent(render(data), content) if secrets else content
 
 
 def _for_templates(recipient: Recipient) -> dict[str, JsonValue]:

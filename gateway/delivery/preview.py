@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from gateway.delivery.addresses import UnknownTimezone, check_timezone
+from gateway.delivery.composition import render_masked
 from gateway.delivery.links import UnsubscribeLinks
 from gateway.delivery.presentation import JsonObject, content_json
 from gateway.domain import ids
 from gateway.domain.ids import DeliveryId
+from gateway.domain.messages import Content
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.localization.locales import UnknownLocale, parse_locale, to_tag
@@ -16,7 +18,7 @@ from gateway.ports import Clock
 from gateway.rendering.localizing import Language
 from gateway.rendering.renderer import LocaleResolution, Pin, Renderer, RenderInput
 from gateway.rendering.templates import Template
-from gateway.rendering.variables import check_data
+from gateway.rendering.variables import check_data, split_secrets
 
 _NOBODY = DeliveryId(f"{ids.DELIVERY}_preview")
 _REFUSED = "The template cannot be previewed like that."
@@ -58,15 +60,21 @@ class Previewer:
         resolution = self._resolution(pin, template, locale, problems)
         if problems or resolution is None:
             raise InvalidRequest(_REFUSED, problems)
-        given = RenderInput(
-            data=values,
-            recipient=recipient or {},
-            timezone=zone,
-            now=at or self._clock.now(),
-            unsubscribe_url=self._links.unsubscribe_url(_NOBODY),
-            preferences_url=self._links.preferences_url(_NOBODY),
-        )
-        content = self._renderer.render(pin, template, channel, resolution, given)
+        instant = at or self._clock.now()
+
+        def render(data: Mapping[str, JsonValue]) -> Content:
+            given = RenderInput(
+                data=data,
+                recipient=recipient or {},
+                timezone=zone,
+                now=instant,
+                unsubscribe_url=self._links.unsubscribe_url(_NOBODY),
+                preferences_url=self._links.preferences_url(_NOBODY),
+            )
+            return self._renderer.render(pin, template, channel, resolution, given)
+
+        shown, secrets = split_secrets(template, values)
+        _, content = render_masked(render, shown, secrets)
         told: JsonObject = {
             "requested": resolution.requested,
             # A pseudo-locale is formatted as the language that it distorts, and its content says so.

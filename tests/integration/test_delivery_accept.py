@@ -12,7 +12,7 @@ from gateway.delivery.accept import Accepted, Asked
 from gateway.delivery.idempotency import IdempotencyKey
 from gateway.domain.ids import MessageId, RecipientId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
-from gateway.domain.messages import Attachment, LocalTime, Priority
+from gateway.domain.messages import Attachment, LocalTime, Priority, SendRequest
 from gateway.domain.recipients import Channel, JsonValue, PushDevice, PushPlatform, Recipient
 from gateway.errors import Conflict, GatewayError, IdempotencyMismatch, InvalidRequest, NotFound, Overloaded
 from gateway.ports import MessageQuery, SenderIdentity
@@ -327,6 +327,18 @@ async def test_a_preview_shows_what_is_sent(tmp_path: Path) -> None:
         shown: Any = rig.gateway.previewer.preview("note", Channel.SMS, data={"text": "hello"})
 
         assert shown["content"]["text"] == getattr(record.deliveries[0].content, "text", None)
+
+
+async def test_a_preview_hides_secret_values_as_explain_does(rig: Rig) -> None:
+    request = SendRequest(template="code", to=make_recipient(), data={"code": "908172"})
+    explained: Any = await rig.gateway.explainer.explain(rig.service_id, True, request)
+
+    given: Any = rig.gateway.previewer.preview("code", Channel.SMS, data={"code": "908172"})
+    sample: Any = rig.gateway.previewer.preview("code", Channel.SMS)
+
+    assert given["content"] == sample["content"] == explained["deliveries"][0]["content"]
+    assert given["content"]["text"] == "Your code is ••••"
+    assert given["content"]["encoding"] == "gsm-7"
 
 
 async def test_a_preview_knows_the_pseudo_locales_and_names_what_is_wrong(rig: Rig) -> None:

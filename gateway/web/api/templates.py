@@ -56,7 +56,7 @@ async def get_template(call: Call[Nothing, Nothing]) -> web.StreamResponse:
     problems={422: ("render_failed",)},
 )
 async def preview_template(call: Call[PreviewShape, Nothing]) -> web.StreamResponse:
-    """Render a template for people to look at; nothing is stored or sent."""
+    """Render a template for people to look at, secret values as ••••; nothing is stored or sent."""
     body = call.body
     preview = call.gateway.previewer.preview(
         call.path["name"],

@@ -14,6 +14,7 @@ from gateway.delivery.presentation import JsonObject, message_json
 from gateway.domain.ids import ServiceId
 from gateway.domain.lifecycle import DeliveryStatus, message_status
 from gateway.domain.messages import Event, Message, SendRequest
+from gateway.domain.preferences import Category
 from gateway.domain.recipients import JsonValue
 from gateway.errors import Conflict, FieldProblem, GatewayError, IdempotencyMismatch, InvalidRequest, Overloaded
 from gateway.metrics import Metrics
@@ -78,7 +79,7 @@ class Acceptor:
         self._admission = admission
         self._wake = wake
         self._clock = clock
-        self._metrics = metrics
+        self._counters = {category: metrics.accepted.labels(category.value) for category in Category}
         self._in_flight = InFlight()
 
     async def accept(self, service_id: ServiceId, live: bool, asked: Asked) -> Accepted:
@@ -87,12 +88,15 @@ class Acceptor:
         Raises InvalidRequest, Overloaded, Unavailable, IdempotencyMismatch, and Conflict `in_flight` while
         another request with the key is under way.
         """
-        key = asked.key
-        with self._in_flight.hold(service_id, None if key is None else key.key):
+        held = None if asked.key is None else self._in_flight.take(service_id, asked.key.key)
+        try:
             prepared = await self._prepare(service_id, live, asked)
             if isinstance(prepared, Replayed):
                 return _repeated(prepared)
             outcome = await self._store.accept(prepared)
+        finally:
+            if held is not None:
+                self._in_flight.give_back(held)
         if isinstance(outcome, Stored):
             self._welcome([prepared])
             return Accepted(answer=_answer_of(prepared), replayed=False)
@@ -120,7 +124,8 @@ class Acceptor:
         Raises as `accept` does for the request's own key; what is wrong with an item stands in its place.
         """
         with ExitStack() as held:
-            held.enter_context(self._in_flight.hold(service_id, None if key is None else key.key))
+            if key is not None:
+                self._hold(service_id, key, held)
             prepared = await self._prepare_all(service_id, live, items, held)
             new = [item for item in prepared if isinstance(item, NewMessage)]
 
@@ -164,12 +169,15 @@ class Acceptor:
                 continue
             try:
                 if item.key is not None and item.key.key not in keys:
-                    held.enter_context(self._in_flight.hold(service_id, item.key.key))
+                    self._hold(service_id, item.key, held)
                     keys.add(item.key.key)
                 prepared.append(await self._prepare(service_id, live, item))
             except (InvalidRequest, Overloaded, Conflict, IdempotencyMismatch) as error:
                 prepared.append(error)
         return prepared
+
+    def _hold(self, service_id: ServiceId, key: IdempotencyKey, held: ExitStack) -> None:
+        held.callback(self._in_flight.give_back, self._in_flight.take(service_id, key.key))
 
     async def _recall(self, service_id: ServiceId, key: IdempotencyKey) -> Replayed | None:
         known = await self._store.recall(service_id, key.key)
@@ -181,7 +189,7 @@ class Acceptor:
 
     def _welcome(self, stored: Sequence[NewMessage]) -> None:
         for new in stored:
-            self._metrics.accepted.labels(new.message.category.value).inc()
+            self._counters[new.message.category].inc()
         if stored:
             self._wake.ring()
 

@@ -24,30 +24,28 @@ class Admission:
         self._store = store
         self._clock = clock
         self._limit = shed_after
+        self._urgent_limit = shed_after * _URGENT_FACTOR
         self._age = timedelta(0)
         self._asked_at: float | None = None
         self._asking = asyncio.Lock()
 
     async def admit(self, lane: Lane) -> None:
         """Raises Overloaded when a message of this lane must not be taken now; the lowest lanes go first."""
-        age = await self._oldest()
-        urgent = lane <= Lane.HIGH
-        if age > self._limit * (_URGENT_FACTOR if urgent else 1):
-            seconds = int(age.total_seconds())
+        if not self._is_fresh():
+            await self._look()
+        if self._age > (self._urgent_limit if lane <= Lane.HIGH else self._limit):
+            seconds = int(self._age.total_seconds())
             raise Overloaded(
                 f"The oldest due message has waited for {seconds} s; try again later.", _RETRY_AFTER_SECONDS
             )
 
-    async def _oldest(self) -> timedelta:
-        if self._is_fresh():
-            return self._age
+    async def _look(self) -> None:
         async with self._asking:
             if not self._is_fresh():
                 now = self._clock.now()
                 oldest = await self._store.oldest_due(now)
                 self._age = timedelta(0) if oldest is None else now - oldest
                 self._asked_at = self._clock.monotonic()
-        return self._age
 
     def _is_fresh(self) -> bool:
         return self._asked_at is not None and self._clock.monotonic() - self._asked_at < _BELIEVED_SECONDS

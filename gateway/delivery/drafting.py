@@ -64,8 +64,10 @@ class Drafter:
             raise InvalidRequest(_REFUSED, problems)
         channels = _choose_channels(template, request, problems)
         problems.extend(check_data(template, request.data))
-        problems.extend(self._attachment_problems(request, channels))
-        problems.extend(await self._sender_problems(service_id, request, channels))
+        if request.attachments:
+            problems.extend(self._attachment_problems(request, channels))
+        if request.sender is not None:
+            problems.extend(await self._sender_problems(service_id, request.sender, channels))
         stored = await self._stored(service_id, request, channels, problems)
         message = self._message(
             service_id=service_id,
@@ -97,14 +99,14 @@ class Drafter:
             return None
 
     def _attachment_problems(self, request: SendRequest, channels: Sequence[Channel]) -> list[FieldProblem]:
-        if request.attachments and channels and Channel.EMAIL not in channels:
+        if channels and Channel.EMAIL not in channels:
             return [_problem("/attachments", "no_email", "Only an e-mail carries attachments.")]
         return check_attachments(request.attachments, self._limits)
 
     async def _sender_problems(
-        self, service_id: ServiceId, request: SendRequest, channels: Sequence[Channel]
+        self, service_id: ServiceId, sender: str, channels: Sequence[Channel]
     ) -> list[FieldProblem]:
-        if request.sender is None or may_send_as(request.sender, channels, await self._senders.of(service_id)):
+        if may_send_as(sender, channels, await self._senders.of(service_id)):
             return []
         wanted = "Name one of the service's own sender identities on these channels, or none."
         return [_problem("/from", "sender_not_allowed", wanted)]
@@ -118,7 +120,7 @@ class Drafter:
     ) -> Recipient | None:
         """What the gateway knows of the person, read only where the request's own values do not do."""
         to = request.to
-        reachable = any(to.addresses(channel) for channel in channels)
+        reachable = any(map(to.addresses, channels))
         if to.id is None:
             if request.remember:
                 problems.append(_problem("/to/id", "missing", "Give the id under which to remember the recipient."))
@@ -196,7 +198,7 @@ _TRIAL: Final = DeliveryId(f"{ids.DELIVERY}_trial")
 def first_deliveries(message: Message, now: datetime) -> tuple[NewDelivery, ...]:
     """Under `all` a delivery on each channel; under `first` one on the first: a fallback's exists once it is tried."""
     channels = message.channels if message.strategy is Strategy.ALL else message.channels[:1]
-    return tuple(new_delivery(message, channel, now) for channel in channels)
+    return tuple([new_delivery(message, channel, now) for channel in channels])
 
 
 def new_delivery(message: Message, channel: Channel, now: datetime) -> NewDelivery:

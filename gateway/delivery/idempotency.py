@@ -1,7 +1,5 @@
 """One key, one message: what a caller's key stands for, and the keys whose answer is still being made."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gateway.domain.ids import ServiceId
@@ -17,23 +15,24 @@ class IdempotencyKey:
     """SHA-256 of the canonical JSON of the body, hex."""
 
 
+Held = tuple[ServiceId, str]
+"""A key whose answer is being made."""
+
+
 class InFlight:
     """The keys that this process is working on; the store's unique index guards between processes."""
 
     def __init__(self) -> None:
-        self._keys: set[tuple[ServiceId, str]] = set()
+        self._keys: set[Held] = set()
 
-    @contextmanager
-    def hold(self, service_id: ServiceId, key: str | None) -> Iterator[None]:
-        """Keep the key while its answer is made. Raises Conflict `in_flight` when someone else does."""
-        if key is None:
-            yield
-            return
+    def take(self, service_id: ServiceId, key: str) -> Held:
+        """Keep the key until it is given back. Raises Conflict `in_flight` when someone else has it."""
         held = (service_id, key)
         if held in self._keys:
             raise Conflict("A request with this Idempotency-Key is still in flight; try again shortly.", "in_flight")
         self._keys.add(held)
-        try:
-            yield
-        finally:
-            self._keys.discard(held)
+        return held
+
+    def give_back(self, held: Held) -> None:
+        """Its answer is made, or will not be."""
+        self._keys.remove(held)

@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, NewType
 
 MessageId = NewType("MessageId", str)
@@ -32,18 +33,11 @@ _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 """Two digits at a time: ids are made several times for each message."""
 
 
-def _ten_digits(number: int) -> str:
-    return (
-        _PAIRS[number >> 40 & 1023]
-        + _PAIRS[number >> 30 & 1023]
-        + _PAIRS[number >> 20 & 1023]
-        + _PAIRS[number >> 10 & 1023]
-        + _PAIRS[number & 1023]
-    )
-
-
-def _six_digits(number: int) -> str:
-    return _PAIRS[number >> 20 & 1023] + _PAIRS[number >> 10 & 1023] + _PAIRS[number & 1023]
+@lru_cache(maxsize=64)
+def _time_digits(at: datetime) -> str:
+    """The part that says when; the ids of one message are made at one instant."""
+    number = int(at.timestamp() * 1000)
+    return "".join([_PAIRS[number >> shift & 1023] for shift in (40, 30, 20, 10, 0)])
 
 
 def make_id(prefix: str, at: datetime, entropy: int | None = None) -> str:
@@ -53,6 +47,10 @@ def make_id(prefix: str, at: datetime, entropy: int | None = None) -> str:
     """
     # Ids name, they do not open anything, so the generator need only be seeded well; asking the system for
     # randomness costs more than the rest of the id.
-    random_part = random.getrandbits(80) if entropy is None else entropy
-    milliseconds = int(at.timestamp() * 1000)
-    return f"{prefix}_{_ten_digits(milliseconds)}{_six_digits(random_part >> 50)}{_ten_digits(random_part)}"
+    number = random.getrandbits(80) if entropy is None else entropy
+    high, low = number >> 40, number & (1 << 40) - 1
+    return (
+        f"{prefix}_{_time_digits(at)}"
+        f"{_PAIRS[high >> 30]}{_PAIRS[high >> 20 & 1023]}{_PAIRS[high >> 10 & 1023]}{_PAIRS[high & 1023]}"
+        f"{_PAIRS[low >> 30]}{_PAIRS[low >> 20 & 1023]}{_PAIRS[low >> 10 & 1023]}{_PAIRS[low & 1023]}"
+    )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
@@ -28,11 +29,14 @@ class Lane(IntEnum):
     LOW = 3
 
 
+_LANES: Final = {Priority.HIGH: Lane.HIGH, Priority.NORMAL: Lane.NORMAL, Priority.LOW: Lane.LOW}
+
+
 def lane_of(category: Category, priority: Priority) -> Lane:
     """The lane of a message: one-time codes before everything, then the caller's priority."""
     if category is Category.CRITICAL:
         return Lane.CRITICAL
-    return {Priority.HIGH: Lane.HIGH, Priority.NORMAL: Lane.NORMAL, Priority.LOW: Lane.LOW}[priority]
+    return _LANES[priority]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,7 @@ def _assembled(
     variants: Mapping[Locale, Mapping[PartKey, Part]],
     version: str,
 ) -> Template:
-    everything = [part for mapping in (parts, *variants.values()) for part in mapping.values()]
+    everything = [(of, part) for mapping in (parts, *variants.values()) for (of, _), part in mapping.items()]
     return Template(
         name=name,
         version=version,
@@ -138,7 +138,8 @@ def _assembled(
         samples=MappingProxyType(dict(manifest.samples)),
         parts=MappingProxyType(dict(parts)),
         variants=MappingProxyType({locale: MappingProxyType(dict(own)) for locale, own in variants.items()}),
-        counts=frozenset(path for part in everything for path in part.counts),
+        counts=frozenset(path for _, part in everything for path in part.counts),
+        trials=frozenset(channel for channel, part in everything if part.needs_trial),
         sms_max_segments=manifest.sms_max_segments,
         sms_substitute=manifest.sms_substitute,
         push=manifest.push,

@@ -39,6 +39,8 @@ class Template:
     """Locales' own parts, which stand in for those of the same name."""
     counts: frozenset[tuple[str, ...]]
     """Paths of values that choose a plural form and whose type does not make them integers."""
+    trials: frozenset[Channel]
+    """The channels of which a part needs a trial before it is promised."""
     sms_max_segments: int | None
     sms_substitute: bool
     push: PushSettings
@@ -53,8 +55,7 @@ class Template:
 
     def may_be_empty(self, channel: Channel) -> bool:
         """Whether some part of the channel needs a trial: it could come out blank, or shows what may be absent."""
-        everywhere = (self.parts, *self.variants.values())
-        return any(part.needs_trial for parts in everywhere for (of, _), part in parts.items() if of is channel)
+        return channel in self.trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

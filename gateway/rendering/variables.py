@@ -296,7 +296,5 @@ def split_secrets(
     template: Declares, data: Mapping[str, JsonValue]
 ) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
     """The data as it may be shown, each secret value as ••••, and the secret values themselves."""
-    secrets = {
-        name: value for name, value in data.items() if name in template.variables and template.variables[name].secret
-    }
-    return {name: MASK if name in secrets else value for name, value in data.items()}, secrets
+    secrets = {name: data[name] for name, variable in template.variables.items() if variable.secret and name in data}
+    return {**data, **dict.fromkeys(secrets, MASK)}, secrets

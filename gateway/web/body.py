@@ -8,10 +8,9 @@ walk over its values.
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from operator import itemgetter
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from aiohttp import web
 
@@ -19,6 +18,8 @@ from gateway.domain.recipients import JsonValue
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.web.pointers import Path, pointer
 from gateway.web.problems import RequestRefused
+
+T = TypeVar("T")
 
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 10_000
@@ -43,22 +44,22 @@ async def read_body(request: web.Request, limit: int) -> bytes:
         raise RequestRefused("unsupported_media_type", "Compressed bodies are not taken.")
     if (request.content_length or 0) > limit:
         _refuse_size(limit)
-    async with arriving(request):
-        raw = await request.read()
+    raw = await arrived(request, request.read())
     if len(raw) > limit:
         _refuse_size(limit)
     return raw
 
 
-@asynccontextmanager
-async def arriving(request: web.Request) -> AsyncIterator[None]:
-    """Around whatever reads a body: no caller holds a request open, and one who hangs up is no failure of ours.
+async def arrived(request: web.Request, reading: Coroutine[Any, Any, T]) -> T:
+    """What reads a body, to its end: no caller holds a request open, and one who hangs up is no failure of ours.
 
     Raises RequestRefused `body_time_out` or `bad_request`.
     """
     try:
-        async with asyncio.timeout(None if request.content.is_eof() else _READ_SECONDS):
-            yield
+        if request.content.is_eof():
+            return await reading
+        async with asyncio.timeout(_READ_SECONDS):
+            return await reading
     except TimeoutError as error:
         raise RequestRefused("body_time_out", "The body took too long to arrive.") from error
     except web.RequestPayloadError as error:

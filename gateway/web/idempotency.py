@@ -20,7 +20,7 @@ def idempotency_key(call: Call[BaseModel, BaseModel]) -> IdempotencyKey | None:
     if not given:
         return None
     text = given[0].strip()
-    if quoted := _QUOTED.fullmatch(text):
+    if text[:1] == '"' and (quoted := _QUOTED.fullmatch(text)):
         # RFC 9651 §3.3.3: a backslash stands only before a quote or a backslash.
         text = re.sub(r"\\(.)", r"\1", quoted[1])
     if len(given) > 1 or not _KEY.fullmatch(text):

@@ -15,8 +15,8 @@ _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16
 
 def trace_context(request: web.BaseRequest) -> str | None:
     """The caller's W3C `traceparent`, if it is a sound one of version 00; passed on as it is."""
-    given = request.headers.get("traceparent", "")
-    return given if _TRACEPARENT.fullmatch(given) else None
+    given = request.headers.get("traceparent")
+    return given if given is not None and _TRACEPARENT.fullmatch(given) else None
 
 
 class RequestIds:

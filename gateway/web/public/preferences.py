@@ -15,7 +15,7 @@ from gateway.delivery.unsubscribe import Preferences, Unsubscriber
 from gateway.domain.preferences import ConsentState
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.errors import NotFound
-from gateway.web.body import arriving
+from gateway.web.body import arrived
 from gateway.web.pages.environment import Pages
 
 _PATH: Final = "/u/{token}"
@@ -108,8 +108,7 @@ async def _read_form(request: web.Request) -> Form:
     if request.content_length is None or request.content_length > _MOST_BYTES:
         raise web.HTTPRequestEntityTooLarge(max_size=_MOST_BYTES, actual_size=request.content_length or 0)
     try:
-        async with arriving(request):
-            fields = await request.post()
+        fields = await arrived(request, request.post())
     except ValueError as error:
         raise web.HTTPBadRequest from error
     return {name: [value for value in fields.getall(name) if isinstance(value, str)] for name in fields}

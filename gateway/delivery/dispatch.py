@@ -19,7 +19,7 @@ from gateway.delivery.routing import Health, Providers, RoutingTable, choose, fo
 from gateway.domain import ids
 from gateway.domain.decisions import Decision, Facts, Send
 from gateway.domain.ids import AttemptId
-from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.lifecycle import ANSWER_LOST, LOST_ANSWERS, DeliveryStatus
 from gateway.domain.messages import Attempt, Envelope, Outcome, SendResult
 from gateway.domain.preferences import Category
 from gateway.errors import ContentError, NotFound, Overloaded, Unavailable
@@ -235,7 +235,7 @@ class Dispatcher:
             return await self._record(steps.wait(job.claim, "internal_error", now + _SET_ASIDE, now))
         result = SendResult(outcome=Outcome.UNKNOWN, detail="internal error")
         finished = replace(job.attempt, finished_at=now, result=result)
-        lost = Settled(status=DeliveryStatus.UNKNOWN, reason="answer_lost")
+        lost = Settled(status=DeliveryStatus.UNKNOWN, reason=ANSWER_LOST)
         return await self._record(self._unless_resent(steps.answered(job.claim, finished, lost, (), now), now))
 
     async def _record(self, step: Step) -> None:
@@ -276,7 +276,7 @@ class Dispatcher:
 def _decide(claim: Claim, facts: Facts, now: datetime) -> Decision:
     """What policy says; after a lost answer any provider but the one that was asked would send it a second time."""
     decision = decide(facts, now)
-    if isinstance(decision, Send) and claim.delivery.reason in retry.LOST_ANSWERS:
+    if isinstance(decision, Send) and claim.delivery.reason in LOST_ANSWERS:
         return replace(decision, route=tuple(one for one in decision.route if one == claim.delivery.provider))
     return decision
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.lifecycle import ANSWER_LOST, DeliveryStatus
 from gateway.domain.messages import Outcome, SendResult
 from gateway.domain.preferences import SuppressionReason
 
@@ -42,9 +42,6 @@ class Again:
 
 Verdict = Settled | Again
 
-LOST_ANSWERS: Final = frozenset({"answer_lost", "worker_lost"})
-"""Reasons of a queued delivery that may have been taken: only who was asked, and repeats nothing, is asked again."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
@@ -80,14 +77,14 @@ def decide(result: SendResult, attempt: Try, policy: RetryPolicy, chance: float)
     if result.outcome is Outcome.SENT:
         return Settled(status=DeliveryStatus.SENT, reason=None if attempt.receipts else "no_receipts")
     if result.outcome is Outcome.UNKNOWN and not attempt.idempotent:
-        return Settled(status=DeliveryStatus.UNKNOWN, reason="answer_lost")
+        return Settled(status=DeliveryStatus.UNKNOWN, reason=ANSWER_LOST)
     return _again(result, attempt, policy, chance)
 
 
 def _again(result: SendResult, attempt: Try, policy: RetryPolicy, chance: float) -> Verdict:
     """Try again: another provider at once, else the same after a while; unless tries or time are spent."""
     lost = result.outcome is Outcome.UNKNOWN
-    reason = "answer_lost" if lost else result.outcome.value
+    reason = ANSWER_LOST if lost else result.outcome.value
     if attempt.number >= policy.attempts:
         # A lost answer stays one: of a spent delivery nobody may say that it was not taken.
         return Settled(

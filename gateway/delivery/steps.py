@@ -7,12 +7,12 @@ from typing import Final
 
 from gateway.delivery import events
 from gateway.delivery.drafting import new_delivery
-from gateway.delivery.retry import LOST_ANSWERS, Again, Settled, Verdict
+from gateway.delivery.retry import Again, Settled, Verdict
 from gateway.domain import ids
 from gateway.domain.decisions import Expire, Hold, Suppress
 from gateway.domain.ids import SuppressionId
 from gateway.domain.instants import rfc3339
-from gateway.domain.lifecycle import DeliveryStatus, Strategy
+from gateway.domain.lifecycle import LOST_ANSWERS, DeliveryStatus, Strategy
 from gateway.domain.messages import Attempt, Event
 from gateway.domain.preferences import Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, JsonValue

@@ -61,6 +61,13 @@ _FINAL: Final = frozenset(
     }
 )
 
+ANSWER_LOST: Final = "answer_lost"
+"""The reason on a delivery whose provider was called and gave no answer that tells anything."""
+WORKER_LOST: Final = "worker_lost"
+"""The reason on a delivery whose worker died, or lost sight of it, during the call."""
+LOST_ANSWERS: Final = frozenset({ANSWER_LOST, WORKER_LOST})
+"""Reasons of a queued delivery that may have been taken: only who was asked, and repeats nothing, is asked again."""
+
 _S = DeliveryStatus
 WAITING: Final = frozenset({_S.ACCEPTED, _S.SCHEDULED, _S.HELD, _S.QUEUED})
 """Statuses in which no provider call is under way and the delivery can be claimed."""

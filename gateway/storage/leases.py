@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.domain.ids import EVENT, DeliveryId, EventId, MessageId, WorkerId, make_id
-from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.lifecycle import WORKER_LOST, DeliveryStatus
 from gateway.domain.messages import Event
 from gateway.ports import Clock
 from gateway.storage.accept import insert_events
@@ -19,8 +19,6 @@ from gateway.storage.tables import to_micros
 
 SILENCE_SECONDS: Final = 30.0
 """How long the sweeper's own clock lets a worker be silent."""
-LOST: Final = "worker_lost"
-"""The reason on a delivery whose worker died during the call."""
 
 _JOIN: Final = (
     "INSERT INTO workers (id, beat, joined_at) VALUES (?, ?, ?)"
@@ -125,14 +123,14 @@ class Leases:
             status, due, not_before = DeliveryStatus.QUEUED, now, to_micros(now)
         else:
             status, due, not_before = DeliveryStatus.UNKNOWN, now + self._unknown_after, None
-        driver.execute(_SETTLE, (status.value, LOST, to_micros(due), not_before, to_micros(now), delivery_id))
+        driver.execute(_SETTLE, (status.value, WORKER_LOST, to_micros(due), not_before, to_micros(now), delivery_id))
         event = Event(
             id=EventId(make_id(EVENT, now)),
             message_id=message_id,
             delivery_id=delivery_id,
             type=f"delivery.{status.value}",
             at=now,
-            data={"reason": LOST, "provider": provider},
+            data={"reason": WORKER_LOST, "provider": provider},
         )
         insert_events(driver, [event_row(event)])
 

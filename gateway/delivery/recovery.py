@@ -1,8 +1,10 @@
 """The sweep: claims of workers that died, and a ring for what was overlooked."""
 
+from collections.abc import Collection
+
 import structlog
 
-from gateway.domain.ids import WorkerId
+from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.metrics import Metrics
 from gateway.ports import AcceptStore, Clock, LeaseStore, Wake
 
@@ -26,6 +28,15 @@ class Sweeper:
         self._wake = wake
         self._clock = clock
         self._metrics = metrics
+
+    async def give_back(self, worker: WorkerId, held: Collection[DeliveryId]) -> None:
+        """Release what `worker` has claimed and none of its jobs holds: a job may end without recording its step.
+
+        No claim may be under way meanwhile. Raises Unavailable.
+        """
+        if forgotten := await self._leases.release_forgotten(worker, held, self._clock.now()):
+            self._metrics.claims_released.inc(forgotten)
+            _log.warning("claims.forgotten", count=forgotten)
 
     async def sweep(self, worker: WorkerId) -> None:
         """One round, on behalf of a living worker. Raises Unavailable."""

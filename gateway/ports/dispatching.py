@@ -1,6 +1,6 @@
 """The queue of record: claims under a lease, fenced writes, and who is alive."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -115,3 +115,6 @@ class LeaseStore(Protocol):
         Claims not yet `sending` can be claimed again at once. `sending` ones become `unknown`, due for their
         settlement after `unknown_after`, or `queued` where the provider is idempotent.
         """
+
+    async def release_forgotten(self, worker: WorkerId, held: Collection[DeliveryId], now: datetime) -> int:
+        """Release the claims of `worker` on all but the `held` deliveries, as those of a dead one; how many."""

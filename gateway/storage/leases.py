@@ -15,6 +15,7 @@ from gateway.storage.engine import Database
 from gateway.storage.locks import WorkerLocks
 from gateway.storage.rows import event_row
 from gateway.storage.standing import refresh_status
+from gateway.storage.statements import Row
 from gateway.storage.tables import to_micros
 
 SILENCE_SECONDS: Final = 30.0
@@ -28,6 +29,7 @@ _LOST_CLAIMS: Final = (
     "SELECT id, message_id, status, provider FROM deliveries"
     " WHERE lease_owner IS NOT NULL AND lease_owner NOT IN (SELECT id FROM workers)"
 )
+_CLAIMS_OF: Final = "SELECT id, message_id, status, provider FROM deliveries WHERE lease_owner = ?"
 _RELEASE: Final = "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1 WHERE id = ?"
 _SETTLE: Final = (
     "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1, status = ?, reason = ?, due_at = ?, not_before = ?,"
@@ -91,6 +93,16 @@ class Leases:
             self._locks.remove(other)
         return released
 
+    async def release_forgotten(self, worker: WorkerId, held: Collection[DeliveryId], now: datetime) -> int:
+        """Release the claims of `worker` on all but the `held` deliveries, as those of a dead one; how many."""
+
+        def forgotten(driver: sqlite3.Connection) -> list[Row]:
+            return [row for row in driver.execute(_CLAIMS_OF, (worker,)) if row[0] not in held]
+
+        if not await self._reader.run(forgotten):
+            return 0
+        return await self._writer.run(lambda driver: self._release(driver, forgotten(driver), now))
+
     def _is_dead(self, other: WorkerId, beat: int) -> bool:
         monotonic = self._clock.monotonic()
         seen = self._seen.get(other)
@@ -107,14 +119,16 @@ class Leases:
             # One that beat since we looked is alive after all.
             if driver.execute("DELETE FROM workers WHERE id = ? AND beat = ?", (other, beat)).rowcount
         ]
-        lost = driver.execute(_LOST_CLAIMS).fetchall()
+        return self._release(driver, driver.execute(_LOST_CLAIMS).fetchall(), now), struck
+
+    def _release(self, driver: sqlite3.Connection, lost: Sequence[Row], now: datetime) -> int:
         for delivery_id, message_id, status, provider in lost:
             if status == DeliveryStatus.SENDING:
                 self._settle(driver, delivery_id, message_id, provider, now)
             else:
                 driver.execute(_RELEASE, (delivery_id,))
         refresh_status(driver, [row[1] for row in lost])
-        return len(lost), struck
+        return len(lost)
 
     def _settle(
         self, driver: sqlite3.Connection, delivery_id: DeliveryId, message_id: MessageId, provider: str, now: datetime

@@ -86,7 +86,9 @@ class Worker:
         """The latest instant that the wall clock has shown; None before the first look."""
         self._drain = drain
         self._id = WorkerId("")
-        self._jobs: dict[asyncio.Task[None], Lane] = {}
+        self._jobs: dict[asyncio.Task[None], Claim] = {}
+        self._taking = asyncio.Lock()
+        """Held from a claim until each of its deliveries has its job: who holds it sees every claim with its job."""
         self._finished = 0
         self._claiming: asyncio.Task[None]
         self._loops: list[asyncio.Task[None]] = []
@@ -118,9 +120,15 @@ class Worker:
             not self._stopping and bool(self._loops) and not any(loop.done() for loop in (self._claiming, *self._loops))
         )
 
+    async def sweep(self) -> None:
+        """One round of putting right what crashes and dropped jobs left behind. Raises Unavailable."""
+        async with self._taking:
+            await self._sweeper.give_back(self._id, {claim.delivery.id for claim in self._jobs.values()})
+        await self._sweeper.sweep(self._id)
+
     async def __aenter__(self) -> Self:
         await self._join()
-        await self._sweeper.sweep(self._id)
+        await self.sweep()
         self._claiming = asyncio.create_task(self._keep_running("claims", self._claim, lambda: not self._stopping))
         # These two go on while calls finish: a worker that drains is alive.
         rounds = (("heartbeat", self._beat), ("sweep", self._sweep))
@@ -162,10 +170,11 @@ class Worker:
             until_due = _LOOK_SECONDS if due is None else (due - now).total_seconds()
             return await self._wake.wait(min(until_due, _LOOK_SECONDS))
         lowest = Lane.LOW if free_for_all > 0 else Lane.HIGH
-        claims = await self._queue.claim(self._id, free_for_all or free, now, lowest)
-        if not claims:
-            return await self._wake.wait(_LOOK_SECONDS)
-        return await self._start(claims)
+        async with self._taking:
+            claims = await self._queue.claim(self._id, free_for_all or free, now, lowest)
+            if claims:
+                return await self._start(claims)
+        return await self._wake.wait(_LOOK_SECONDS)
 
     async def _now(self) -> datetime:
         """The wall clock; where it was set back, what that would delay is due at once.
@@ -183,7 +192,7 @@ class Worker:
 
     def _free_places(self) -> tuple[int, int]:
         """How many places are free for the urgent lanes, and how many of these for every lane."""
-        ordinary = sum(lane > Lane.HIGH for lane in self._jobs.values())
+        ordinary = sum(claim.message.lane > Lane.HIGH for claim in self._jobs.values())
         free = self._places - len(self._jobs)
         return free, max(min(free, self._places - self._kept_for_urgent - ordinary), 0)
 
@@ -197,12 +206,15 @@ class Worker:
             facts = {}
         for claim in claims:
             job = asyncio.create_task(self._dispatcher.dispatch(claim, facts.get(claim.delivery.id)))
-            self._jobs[job] = claim.message.lane
+            self._jobs[job] = claim
             job.add_done_callback(self._finish)
         self._metrics.in_flight.set(len(self._jobs))
 
     def _finish(self, job: asyncio.Task[None]) -> None:
-        del self._jobs[job]
+        claim = self._jobs.pop(job)
+        if not job.cancelled() and (error := job.exception()) is not None:
+            # Not even its failure could be recorded: the next sweep gives the claim back.
+            _log.error("claim.dropped", delivery=claim.delivery.id, error=type(error).__name__)
         self._finished += 1
         self._metrics.in_flight.set(len(self._jobs))
         if not self._jobs or self._finished % max(self._places // _BATCH_SHARE, 1) == 0:
@@ -217,7 +229,7 @@ class Worker:
 
     async def _sweep(self) -> None:
         await asyncio.sleep(_SWEEP_SECONDS)
-        await self._sweeper.sweep(self._id)
+        await self.sweep()
 
     async def _join(self) -> None:
         joined = WorkerId(ids.make_id(ids.WORKER, self._clock.now()))

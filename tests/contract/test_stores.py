@@ -479,6 +479,27 @@ async def test_the_claims_of_a_process_that_ended_are_free_at_once(place: Place,
         assert len(await store.dispatch.claim(WORKER, 1, NOW)) == 1
 
 
+async def test_a_living_workers_claims_that_no_job_holds_are_released_like_a_dead_ones(store: SqliteStore) -> None:
+    claims = []
+    for number in range(1, 5):
+        await store.accepting.accept(new_message(number))
+        claims += await store.dispatch.claim(WORKER, 1, NOW)
+    held, waiting, lost, safe = claims
+    await store.dispatch.reserve(reservation_for(lost))
+    mailbox = replace(reservation_for(safe).attempt, provider="mailbox")
+    await store.dispatch.reserve(reservation_for(safe, attempt=mailbox))
+
+    assert await store.leases.release_forgotten(WORKER, {claim.delivery.id for claim in claims}, NOW) == 0
+    assert await store.leases.release_forgotten(OTHER, (), NOW) == 0
+    assert await store.leases.release_forgotten(WORKER, {held.delivery.id}, NOW) == 3
+
+    for claim in (waiting, lost, safe):
+        assert not await store.dispatch.record(sent_step(claim))
+    assert [await status_of(store, f"msg_00000{number}") for number in (2, 3, 4)] == [S.ACCEPTED, S.UNKNOWN, S.QUEUED]
+    assert {claim.message.id for claim in await store.dispatch.claim(WORKER, 10, NOW)} == {"msg_000002", "msg_000004"}
+    assert await store.dispatch.reserve(reservation_for(held))
+
+
 async def test_a_worker_that_leaves_gives_back_what_it_does_not_send(store: SqliteStore) -> None:
     await store.leases.join(OTHER)
     await store.accepting.accept(new_message(1))

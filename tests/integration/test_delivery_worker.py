@@ -1,8 +1,12 @@
 """The in-process worker: urgent first, drained at the end, and whole again after a crash."""
 
 import asyncio
+import contextlib
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from gateway.bootstrap import open_gateway
 from gateway.domain.ids import DeliveryId, WorkerId
@@ -139,6 +143,38 @@ async def test_an_adapter_that_breaks_leaves_unknown_and_the_worker_alive(tmp_pa
         fine = await rig.settled(await rig.send(), S.SENT)
 
         assert (broken.status, fine.status) == (S.UNKNOWN, S.SENT)
+
+
+@pytest.mark.parametrize(("idempotent", "status"), [(False, S.UNKNOWN), (True, S.SENT)])
+async def test_a_call_whose_outcome_could_not_be_recorded_is_settled_while_its_worker_lives(
+    tmp_path: Path, idempotent: bool, status: DeliveryStatus
+) -> None:
+    provider = ScriptedProvider("scripted", idempotent=idempotent)
+    async with open_rig(tmp_path, further=[provider], routes=routes_to("scripted")) as rig:
+        with contextlib.closing(sqlite3.connect(tmp_path / "heliograph.db")) as fault:
+            fault.execute(
+                "CREATE TRIGGER fault BEFORE UPDATE ON deliveries WHEN OLD.status = 'sending'"
+                " BEGIN SELECT RAISE(ABORT, 'a defect'); END"
+            )
+            accepted = await rig.send()
+            worker = rig.gateway.worker
+            assert worker is not None
+
+            async def in_flight() -> float | None:
+                return rig.gateway.metrics.registry.get_sample_value("heliograph_deliveries_in_flight")
+
+            await eventually(lambda: _count(provider), lambda seen: seen == 1)
+            await eventually(in_flight, lambda seen: seen == 0)
+            dropped = await rig.read(accepted)
+            fault.execute("DROP TRIGGER fault")
+
+            await worker.sweep()
+
+        record = await rig.settled(accepted, status)
+
+        assert dropped.status is S.SENDING
+        assert len(provider.envelopes) == (2 if idempotent else 1)
+        assert "delivery.queued" in await rig.events(accepted) or record.deliveries[0].delivery.reason == "worker_lost"
 
 
 async def test_a_template_that_changes_on_disk_is_live_within_seconds(tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ class Conversation(asyncio.Protocol):
         """A transaction was broken off and stands in the way of the next."""
         self._transport = transport
         self._buffer = bytearray()
+        self._code: bytes | None = None
+        """Of the reply whose first lines came."""
         self._lines: list[str] = []
         self._replies: list[Reply] = []
         self._expected = 0
@@ -151,9 +153,15 @@ class Conversation(asyncio.Protocol):
             self.abort()
             return
         code, more, text = shaped.groups()
+        if self._code not in (None, code):
+            # RFC 5321 section 4.2.1: every line has the same code; which of two would count nobody can tell.
+            self.abort()
+            return
         self._lines.append((text or b"").decode("utf-8", "replace"))
         if more == b"-":
+            self._code = code
             return
+        self._code = None
         self._replies.append(read_reply(int(code), self._lines))
         self._lines = []
         self._expected -= 1

@@ -383,6 +383,14 @@ async def test_an_address_cannot_smuggle_a_command(address: str) -> None:
         assert peer.sessions == []
 
 
+@pytest.mark.parametrize(("command", "outcome"), [("MAIL", Outcome.TRANSIENT), ("DATA", Outcome.UNKNOWN)])
+async def test_a_reply_whose_lines_contradict_each_other_is_none(command: str, outcome: Outcome) -> None:
+    async with smtp_peer(**{command: "250-2.0.0 ok\r\n550 5.7.1 no"}) as peer, relay(peer.port) as provider:
+        answered = await provider.send(make_envelope())
+
+        assert answered.outcome is outcome
+
+
 async def test_a_peer_that_babbles_is_left() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 peer\r\n")

@@ -10,6 +10,8 @@ from gateway.errors import FieldProblem
 
 _CONTENT_TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,63}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,63}")
 """RFC 6838 §4.2: type and subtype, without parameters."""
+_COMPOSITE: Final = ("message/", "multipart/")
+"""RFC 2046 §5.2.1, RFC 2045 §6.4: these go unencoded, and a file of which nothing is known must be encoded."""
 _UNSAFE_NAME: Final = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\u2028-\u202e\u2066-\u2069]")
 """Controls, path separators, and marks that turn the end of a name around (`exe.` shown as `.exe`)."""
 _INLINE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -36,14 +38,23 @@ def check_attachments(attachments: Sequence[Attachment], limits: AttachmentLimit
         base = f"/attachments/{index}"
         if not attachment.filename.strip(". ") or _UNSAFE_NAME.search(attachment.filename):
             problems.append(_problem(f"{base}/filename", "bad_filename", "Give a plain file name, without a path."))
-        if not _CONTENT_TYPE.fullmatch(attachment.content_type):
-            problems.append(_problem(f"{base}/content_type", "bad_content_type", "Give a type such as image/png."))
+        if (problem := _type_problem(f"{base}/content_type", attachment.content_type)) is not None:
+            problems.append(problem)
         if attachment.inline_id is not None:
             if not _INLINE_ID.fullmatch(attachment.inline_id) or attachment.inline_id in inline_ids:
                 wanted = "Give an id of its own, of letters, digits, dots, dashes and underscores."
                 problems.append(_problem(f"{base}/inline_id", "bad_inline_id", wanted))
             inline_ids.add(attachment.inline_id)
     return problems
+
+
+def _type_problem(pointer: str, content_type: str) -> FieldProblem | None:
+    if not _CONTENT_TYPE.fullmatch(content_type):
+        return _problem(pointer, "bad_content_type", "Give a type such as image/png.")
+    if content_type.lower().startswith(_COMPOSITE):
+        wanted = "A message/* or multipart/* cannot be attached as such: give application/octet-stream."
+        return _problem(pointer, "bad_content_type", wanted)
+    return None
 
 
 def _problem(pointer: str, code: str, message: str) -> FieldProblem:

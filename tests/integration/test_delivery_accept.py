@@ -64,6 +64,12 @@ def _attachment(**changes: Any) -> Attachment:
             "bad_content_type",
             id="header in a type",
         ),
+        pytest.param(
+            {"attachments": (_attachment(), _attachment(content_type="Message/RFC822"))},
+            "/attachments/1/content_type",
+            "bad_content_type",
+            id="a type that may not be encoded",
+        ),
         pytest.param({"attachments": (_attachment(),) * 11}, "/attachments", "too_many", id="eleven files"),
         pytest.param({"attachments": (_attachment(content=b"0" * 2**21),)}, "/attachments", "too_large", id="two MiB"),
         pytest.param(

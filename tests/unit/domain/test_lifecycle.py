@@ -127,6 +127,12 @@ EARLY, LATE = NOON, NOON + timedelta(hours=1)
         pytest.param(
             Channel.SMS, [(Evidence.DELIVERED, EARLY), (Evidence.BOUNCED, EARLY)], "delivered", id="at one instant"
         ),
+        pytest.param(
+            Channel.SMS,
+            [(Evidence.DELIVERED, EARLY), (Evidence.BOUNCED, None), (Evidence.TAKEN, LATE)],
+            "delivered",
+            id="only a refusal's own time counts against a receipt",
+        ),
         pytest.param(Channel.PUSH, [(Evidence.STARTED, None)], "sending", id="started"),
         pytest.param(Channel.PUSH, [(Evidence.LOST, None), (Evidence.STARTED, None)], "unknown", id="lost"),
         pytest.param(Channel.SMS, [(Evidence.LOST, None), (Evidence.TAKEN, None)], "sent", id="lost, then found taken"),

@@ -36,6 +36,7 @@ def test_an_id_is_its_prefix_and_26_digits_and_never_comes_twice() -> None:
     ("address", "shown"),
     [
         ("amina@example.org", "a•••@example.org"),
+        ('"a@b"@example.org', '"•••@example.org'),
         ("+33612345678", "+33•••78"),
         ("dGhpcyBpcyBhIHRva2Vu", "dGhp•••"),
     ],

@@ -172,6 +172,16 @@ def test_the_rule_that_stops_a_message_shows_what_it_saw(facts: Facts, step: tup
     assert (last.rule, last.verdict, last.saw) == step
 
 
+def test_a_suppression_that_ends_shows_when() -> None:
+    facts = make_facts(suppressions=(make_suppression(expires_at=NOW + HOUR),))
+
+    shown = decide(facts, NOW).trace[-1].saw["suppressions"]
+
+    assert isinstance(shown, list)
+    assert isinstance(shown[0], dict)
+    assert shown[0]["expires_at"] == "2026-11-22T13:00:00Z"
+
+
 def test_without_need_of_consent_or_a_chosen_instant_the_trace_says_so() -> None:
     decision = decide(make_facts(), NOW)
 

@@ -13,7 +13,7 @@ from gateway.delivery.idempotency import IdempotencyKey, InFlight
 from gateway.delivery.presentation import JsonObject, message_json
 from gateway.domain.ids import ServiceId
 from gateway.domain.lifecycle import DeliveryStatus, message_status
-from gateway.domain.messages import Event, Message, SendRequest
+from gateway.domain.messages import Delivery, Event, Message, SendRequest
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import JsonValue
 from gateway.errors import Conflict, FieldProblem, GatewayError, IdempotencyMismatch, InvalidRequest, Overloaded
@@ -222,17 +222,14 @@ def _answer_of(new: NewMessage) -> JsonObject:
 
 def _answer(message: Message, made: Sequence[NewDelivery]) -> JsonObject:
     """The message as a 202 shows it: nothing has been tried yet."""
-    deliveries = tuple(
-        DeliveryRecord(
-            delivery=one.delivery,
-            attempts=(),
-            content=None,
-            address=next(iter(message.to.addresses(one.delivery.channel)), None),
-        )
-        for one in made
-    )
+    deliveries = tuple([_untried(message, one.delivery) for one in made])
     status = message_status(message.strategy, [one.delivery.status for one in made])
     return message_json(MessageRecord(message=message, status=status, deliveries=deliveries, versions=None))
+
+
+def _untried(message: Message, delivery: Delivery) -> DeliveryRecord:
+    address = next(iter(message.to.addresses(delivery.channel)), None)
+    return DeliveryRecord(delivery=delivery, attempts=(), content=None, address=address)
 
 
 def _batch_answer(prepared: Sequence[_Prepared], outcomes: Sequence[AcceptOutcome], refusal: Refusal) -> JsonObject:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from gateway.delivery.addresses import (
     BadAddress,
@@ -13,20 +13,38 @@ from gateway.delivery.addresses import (
     parse_email,
     parse_phone,
 )
-from gateway.domain.recipients import PushDevice, PushPlatform, Recipient
+from gateway.domain.recipients import EmailAddress, PhoneNumber, PushDevice, PushPlatform, Recipient
 from gateway.errors import FieldProblem
 from gateway.localization.locales import UnknownLocale, parse_locale, to_tag
 
 T = TypeVar("T")
 
-# Checking one person's addresses costs more than all the rest of accepting, and people are written to again.
-_parse_email: Final = lru_cache(maxsize=16_384)(parse_email)
-_parse_phone: Final = lru_cache(maxsize=16_384)(parse_phone)
+_Texts = tuple[EmailAddress | None, PhoneNumber | None, str | None, str | None, str | None, str | None]
+"""What a person has that has a normal form: e-mail, phone, locale, time zone, country, region."""
 
 
 def check_recipient(given: Recipient, base: str = "") -> tuple[Recipient, list[FieldProblem]]:
     """The person with normal forms throughout, and each field that has none, by JSON pointer below `base`."""
-    problems: list[FieldProblem] = []
+    texts: _Texts = (given.email, given.phone, given.locale, given.timezone, given.country, given.region)
+    normal, found = _checked(texts)
+    problems = [FieldProblem(pointer=f"{base}/{field}", code=code, message=told) for field, code, told in found]
+    recipient = given
+    if normal != texts:
+        email, phone, locale, timezone, country, region = normal
+        recipient = replace(
+            given, email=email, phone=phone, locale=locale, timezone=timezone, country=country, region=region
+        )
+    for index, device in enumerate(given.push):
+        problems.extend(_device_problems(device, f"{base}/push/{index}"))
+    return recipient, problems
+
+
+# Checking one person's addresses costs more than all the rest of accepting, and people are written to again.
+@lru_cache(maxsize=16_384)
+def _checked(texts: _Texts) -> tuple[_Texts, tuple[tuple[str, str, str], ...]]:
+    """The normal forms, None for what has none, and of each such field its name, a code and a message."""
+    email, phone, locale, timezone, country, region = texts
+    found: list[tuple[str, str, str]] = []
 
     def checked(value: T | None, field: str, check: Callable[[T], T]) -> T | None:
         if value is None:
@@ -34,26 +52,21 @@ def check_recipient(given: Recipient, base: str = "") -> tuple[Recipient, list[F
         try:
             return check(value)
         except BadAddress as error:
-            problems.append(FieldProblem(pointer=f"{base}/{field}", code=error.code, message=str(error)))
+            found.append((field, error.code, str(error)))
         except UnknownLocale as error:
-            problems.append(FieldProblem(pointer=f"{base}/{field}", code="unknown_locale", message=str(error)))
+            found.append((field, "unknown_locale", str(error)))
         return None
 
-    country = checked(given.country, "country", check_country)
-    email = checked(given.email, "email", _parse_email)
-    phone = checked(given.phone, "phone", _parse_phone)
-    locale = checked(given.locale, "locale", normal_locale)
-    timezone = checked(given.timezone, "timezone", check_timezone)
-    region = checked(given.region, "region", lambda region: check_region(region, country))
-    recipient = given
-    was = (given.email, given.phone, given.locale, given.timezone, given.country, given.region)
-    if was != (email, phone, locale, timezone, country, region):
-        recipient = replace(
-            given, email=email, phone=phone, locale=locale, timezone=timezone, country=country, region=region
-        )
-    for index, device in enumerate(given.push):
-        problems.extend(_device_problems(device, f"{base}/push/{index}"))
-    return recipient, problems
+    country = checked(country, "country", check_country)
+    normal = (
+        checked(email, "email", parse_email),
+        checked(phone, "phone", parse_phone),
+        checked(locale, "locale", normal_locale),
+        checked(timezone, "timezone", check_timezone),
+        country,
+        checked(region, "region", lambda region: check_region(region, country)),
+    )
+    return normal, tuple(found)
 
 
 @lru_cache(maxsize=1_024)

@@ -136,8 +136,11 @@ def _check_datetime(value: JsonValue, _: Variable) -> Found | None:
     return None
 
 
+_MONEY: Final = frozenset({"amount", "currency"})
+
+
 def _check_money(value: JsonValue, _: Variable) -> Found | None:
-    if not isinstance(value, dict) or set(value) != {"amount", "currency"}:
+    if not isinstance(value, dict) or value.keys() != _MONEY:
         return "wrong_type", 'must be {"amount": "129.90", "currency": "CAD"}'
     amount, currency = value["amount"], value["currency"]
     if not isinstance(amount, str) or not _AMOUNT.fullmatch(amount):
@@ -187,29 +190,27 @@ def _escaped(name: str) -> str:
 
 
 def _check_fields(
-    value: Mapping[str, JsonValue], fields: Mapping[str, Variable], pointer: str
-) -> Iterator[FieldProblem]:
+    value: Mapping[str, JsonValue], fields: Mapping[str, Variable], pointer: str, problems: list[FieldProblem]
+) -> None:
     for name, variable in fields.items():
         field = value.get(name)
         if field is not None:
-            yield from _check(field, variable, f"{pointer}/{_escaped(name)}")
+            check = _SCALARS.get(variable.type)
+            if check is None:
+                _check_container(field, variable, f"{pointer}/{_escaped(name)}", problems)
+            elif found := check(field, variable):
+                problems.append(_problem(f"{pointer}/{_escaped(name)}", found))
         elif not variable.optional:
-            yield FieldProblem(
-                pointer=f"{pointer}/{_escaped(name)}",
-                code="missing",
-                message=f"is missing: the template needs it as {variable.type.value}",
-            )
+            wanted = f"is missing: the template needs it as {variable.type.value}"
+            problems.append(_problem(f"{pointer}/{_escaped(name)}", ("missing", wanted)))
     for name in value:
         if name not in fields:
             known = ", ".join(sorted(fields)) or "none"
-            yield FieldProblem(
-                pointer=f"{pointer}/{_escaped(name[:100])}",
-                code="unknown_variable",
-                message=f"is not a variable of the template; it takes: {known}",
-            )
+            taken = f"is not a variable of the template; it takes: {known}"
+            problems.append(_problem(f"{pointer}/{_escaped(name[:100])}", ("unknown_variable", taken)))
 
 
-def _check_free(value: JsonValue, pointer: str, depth: int = 1) -> Iterator[FieldProblem]:
+def _check_free(value: JsonValue, pointer: str, problems: list[FieldProblem], depth: int = 1) -> None:
     """Check what is declared without a shape: sizes, texts and numbers that every reader can hold."""
     found: Found | None = None
     match value:
@@ -225,41 +226,50 @@ def _check_free(value: JsonValue, pointer: str, depth: int = 1) -> Iterator[Fiel
             found = "too_long", f"must have at most {MAX_ITEMS} items"
         case list():
             for index, item in enumerate(value):
-                yield from _check_free(item, f"{pointer}/{index}", depth + 1)
+                _check_free(item, f"{pointer}/{index}", problems, depth + 1)
         case dict():
             for name, item in value.items():
-                yield from _check_free(item, f"{pointer}/{_escaped(name)}", depth + 1)
+                _check_free(item, f"{pointer}/{_escaped(name)}", problems, depth + 1)
     if found:
-        yield FieldProblem(pointer=pointer, code=found[0], message=found[1])
+        problems.append(_problem(pointer, found))
 
 
 _FREE: Final = Variable(type=VariableType.STRING)
 
 
-def _check(value: JsonValue, variable: Variable, pointer: str) -> Iterator[FieldProblem]:
+def _check(value: JsonValue, variable: Variable, pointer: str, problems: list[FieldProblem]) -> None:
+    check = _SCALARS.get(variable.type)
+    if check is None:
+        _check_container(value, variable, pointer, problems)
+    elif found := check(value, variable):
+        problems.append(_problem(pointer, found))
+
+
+def _check_container(value: JsonValue, variable: Variable, pointer: str, problems: list[FieldProblem]) -> None:
     found: Found | None = None
-    match variable.type:
-        case VariableType.LIST:
-            limit = variable.max_length or MAX_ITEMS
-            if not isinstance(value, list):
-                found = "wrong_type", "must be a list"
-            elif len(value) > limit:
-                found = "too_long", f"must have at most {limit} items"
+    if variable.type is VariableType.OBJECT:
+        if not isinstance(value, dict):
+            found = "wrong_type", "must be an object"
+        elif variable.fields is None:
+            _check_free(value, pointer, problems)
+        else:
+            _check_fields(value, variable.fields, pointer, problems)
+    elif not isinstance(value, list):
+        found = "wrong_type", "must be a list"
+    elif len(value) > (limit := variable.max_length or MAX_ITEMS):
+        found = "too_long", f"must have at most {limit} items"
+    else:
+        for index, item in enumerate(value):
+            if variable.items is None:
+                _check_free(item, f"{pointer}/{index}", problems)
             else:
-                for index, item in enumerate(value):
-                    where = f"{pointer}/{index}"
-                    yield from _check(item, variable.items, where) if variable.items else _check_free(item, where)
-        case VariableType.OBJECT:
-            if not isinstance(value, dict):
-                found = "wrong_type", "must be an object"
-            elif variable.fields is None:
-                yield from _check_free(value, pointer)
-            else:
-                yield from _check_fields(value, variable.fields, pointer)
-        case _:
-            found = _SCALARS[variable.type](value, variable)
+                _check(item, variable.items, f"{pointer}/{index}", problems)
     if found:
-        yield FieldProblem(pointer=pointer, code=found[0], message=found[1])
+        problems.append(_problem(pointer, found))
+
+
+def _problem(pointer: str, found: Found) -> FieldProblem:
+    return FieldProblem(pointer=pointer, code=found[0], message=found[1])
 
 
 def _reached(value: JsonValue, path: tuple[str, ...], pointer: str) -> Iterator[tuple[JsonValue, str]]:
@@ -278,18 +288,21 @@ def check_data(template: Declares, data: Mapping[str, JsonValue]) -> list[FieldP
 
     The same for all locales: a variable is asked for even where the text at hand does not show it.
     """
-    problems = list(_check_fields(data, template.variables, "/data"))
+    problems: list[FieldProblem] = []
+    _check_fields(data, template.variables, "/data", problems)
+    if template.counts:
+        _check_counts(template, data, problems)
+    return problems
+
+
+def _check_counts(template: Declares, data: Mapping[str, JsonValue], problems: list[FieldProblem]) -> None:
+    """What chooses a plural form must be an integer, whatever its declaration would let through."""
     wrong = {problem.pointer for problem in problems}
     for path in sorted(template.counts):
         for value, pointer in _reached(dict(data), path, "/data"):
             if pointer not in wrong and (isinstance(value, bool) or not isinstance(value, int)):
-                problems.append(
-                    FieldProblem(
-                        pointer=pointer, code="not_an_integer", message="must be an integer: it chooses a plural form"
-                    )
-                )
+                problems.append(_problem(pointer, ("not_an_integer", "must be an integer: it chooses a plural form")))
                 wrong.add(pointer)
-    return problems
 
 
 def split_secrets(

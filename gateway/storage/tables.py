@@ -5,6 +5,7 @@ from callers become whole microseconds once, here.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,6 +15,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
+# The instants of one message's rows are mostly the same one.
+@lru_cache(maxsize=1_024)
 def to_micros(instant: datetime) -> int:
     """Whole microseconds since 1970 of an aware datetime; exact, unlike `timestamp()`."""
     return (instant - _EPOCH) // _MICROSECOND

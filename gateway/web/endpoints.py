@@ -164,6 +164,7 @@ class Guards:
     batch_body_bytes: int
 
 
+_NO_PARAMETERS: Final[Mapping[str, str]] = {}
 _NOBODY: Final = Caller(
     service_id=ServiceId(""), key_id=KeyId(""), live=False, scopes=frozenset(), rate_per_second=None
 )
@@ -174,6 +175,7 @@ def bind(point: Endpoint, gateway: Gateway, guards: Guards) -> Callable[[web.Req
     told = point.declaration
     limit = guards.batch_body_bytes if told.is_batch else guards.body_bytes
     needs_body = told.needs_body
+    has_parameters = "{" in told.path
 
     async def handle(request: web.Request) -> web.StreamResponse:
         caller, allowance = _NOBODY, None
@@ -182,7 +184,7 @@ def bind(point: Endpoint, gateway: Gateway, guards: Guards) -> Callable[[web.Req
             caller.require(*told.scopes)
             if caller.rate_per_second is not None:
                 allowance = guards.limiter.take(caller.key_id, caller.rate_per_second)
-        path = _checked_path(request.match_info)
+        path = _checked_path(request.match_info) if has_parameters else _NO_PARAMETERS
         query: BaseModel = _NOTHING
         if told.query is not None:
             query = validate_query(told.query, tuple(request.query.items()))

@@ -45,9 +45,9 @@ def make_guard(admission: Admission, metrics: HttpMetrics, *, is_https: bool) ->
         admission.under_way += 1
         try:
             admission.admit(request.method, request.path)
-            response = await _answer(request, handler)
-        except RequestRefused as refused:
-            response = problem_of(refused).answer(request_id)
+            response = await handler(request)
+        except Exception as error:
+            response = _answer_to(error, request)
         finally:
             admission.under_way -= 1
         headers = response.headers
@@ -62,20 +62,19 @@ def make_guard(admission: Admission, metrics: HttpMetrics, *, is_https: bool) ->
     return guard
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+def _answer_to(error: Exception, request: web.Request) -> web.Response:
     request_id = request[REQUEST_ID]
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        if error.status < 400:
+    match error:
+        case web.HTTPException() if error.status < 400:
             return web.Response(status=error.status, headers={"Location": error.headers.get("Location", "/")})
-        return problem_of_http(error).answer(request_id)
-    except GatewayError as error:
-        problem = problem_of(error)
-        if problem.status >= 500:
-            log.warning("http.refused", code=problem.code, method=request.method, detail=problem.detail)
-        return problem.answer(request_id)
-    except Exception:
-        # The one place where the unforeseen becomes an answer; the log has what the caller must not see.
-        log.exception("http.failed", method=request.method)
-        return internal_problem().answer(request_id)
+        case web.HTTPException():
+            return problem_of_http(error).answer(request_id)
+        case GatewayError():
+            problem = problem_of(error)
+            if problem.status >= 500 and not isinstance(error, RequestRefused):
+                log.warning("http.refused", code=problem.code, method=request.method, detail=problem.detail)
+            return problem.answer(request_id)
+        case _:
+            # The one place where the unforeseen becomes an answer; the log has what the caller must not see.
+            log.exception("http.failed", method=request.method)
+            return internal_problem().answer(request_id)

@@ -109,16 +109,22 @@ class SendShape(Shape):
         | None
     ) = Field(default=None, description="Left out: the template's own.")
     strategy: Literal["first", "all"] | None = Field(default=None, description="Left out: the template's own.")
-    data: JsonObject = Field(default={}, description="The template's variables.")
+    data: JsonObject = Field(
+        default_factory=dict, json_schema_extra={"default": {}}, description="The template's variables."
+    )
     send_at: _SendAt | None = None
     expires_at: Instant | None = None
     priority: Literal["low", "normal", "high"] = "normal"
-    tags: Annotated[list[_Tag], Field(max_length=20)] = Field(default=[])
-    metadata: Annotated[JsonObject, Field(max_length=50)] = Field(default={})
+    tags: Annotated[list[_Tag], Field(max_length=20)] = Field(default_factory=list, json_schema_extra={"default": []})
+    metadata: Annotated[JsonObject, Field(max_length=50)] = Field(
+        default_factory=dict, json_schema_extra={"default": {}}
+    )
     sender: Annotated[str, Field(min_length=1, max_length=320, pattern=PLAIN_TEXT)] | None = Field(
         default=None, alias="from", description="A sender identity that the service owns."
     )
-    attachments: Annotated[list[AttachmentShape], Field(max_length=100)] = Field(default=[])
+    attachments: Annotated[list[AttachmentShape], Field(max_length=100)] = Field(
+        default_factory=list, json_schema_extra={"default": []}
+    )
 
     def to_domain(self, traceparent: str | None) -> SendRequest:
         """The request as the use cases know it."""
@@ -136,7 +142,7 @@ class SendShape(Shape):
             tags=tuple(self.tags),
             metadata=self.metadata,
             sender=self.sender,
-            attachments=tuple(file.to_domain() for file in self.attachments),
+            attachments=tuple([file.to_domain() for file in self.attachments]),
             traceparent=traceparent,
         )
 

@@ -1,6 +1,7 @@
 """A part in one language as code that runs: compiled once, rendered for every message under a budget."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from jinja2 import Template, TemplateError, nodes
@@ -75,30 +76,37 @@ def _compile(environment: Sandbox, body: list[nodes.Node], path: str) -> Callabl
 def _merged(body: Sequence[nodes.Node]) -> list[nodes.Node]:
     """The same tree with neighbouring outputs in one, and neighbouring texts in one piece: fewer, larger chunks."""
     merged: list[nodes.Node] = []
-    for node in body:
-        match node:
-            case nodes.Output() if merged and isinstance(merged[-1], nodes.Output):
-                last = merged[-1]
-                merged[-1] = nodes.Output(_joined([*last.nodes, *node.nodes]), lineno=last.lineno)
-            case nodes.If():
-                elifs = [nodes.If(arm.test, _merged(arm.body), [], [], lineno=arm.lineno) for arm in node.elif_]
-                merged.append(nodes.If(node.test, _merged(node.body), elifs, _merged(node.else_), lineno=node.lineno))
-            case nodes.For():
-                body, else_ = _merged(node.body), _merged(node.else_)
-                merged.append(nodes.For(node.target, node.iter, body, else_, node.test, False, lineno=node.lineno))
-            case _:
-                merged.append(node)
+    for is_output, run in groupby(body, lambda node: isinstance(node, nodes.Output)):
+        alike = list(run)
+        merged += [_one_output(alike)] if is_output else map(_inside_merged, alike)
     return merged
 
 
-def _joined(children: Sequence[nodes.Expr]) -> list[nodes.Expr]:
+def _inside_merged(node: nodes.Node) -> nodes.Node:
+    match node:
+        case nodes.If():
+            elifs = [nodes.If(arm.test, _merged(arm.body), [], [], lineno=arm.lineno) for arm in node.elif_]
+            return nodes.If(node.test, _merged(node.body), elifs, _merged(node.else_), lineno=node.lineno)
+        case nodes.For():
+            body, else_ = _merged(node.body), _merged(node.else_)
+            return nodes.For(node.target, node.iter, body, else_, node.test, False, lineno=node.lineno)
+        case _:
+            return node
+
+
+def _one_output(neighbours: Sequence[nodes.Node]) -> nodes.Output:
+    """All pieces of some outputs; each is looked at once, since a part may have thousands."""
+    outputs = [node for node in neighbours if isinstance(node, nodes.Output)]
+    pieces = [piece for output in outputs for piece in output.nodes]
     joined: list[nodes.Expr] = []
-    for child in children:
-        if isinstance(child, nodes.TemplateData) and joined and isinstance(joined[-1], nodes.TemplateData):
-            joined[-1] = nodes.TemplateData(joined[-1].data + child.data)
-        else:
-            joined.append(child)
-    return joined
+    for is_text, run in groupby(pieces, lambda piece: isinstance(piece, nodes.TemplateData)):
+        alike = list(run)
+        joined += [_one_text(alike)] if is_text else alike
+    return nodes.Output(joined, lineno=outputs[0].lineno)
+
+
+def _one_text(texts: Sequence[nodes.Expr]) -> nodes.TemplateData:
+    return nodes.TemplateData("".join(text.data for text in texts if isinstance(text, nodes.TemplateData)))
 
 
 def compile_part(part: Part, language: Language, environment: Sandbox) -> CompiledPart:

@@ -1,7 +1,9 @@
 """Hostile templates, translations and values: refused with a clear problem or delivered exactly, in bounded time."""
 
 import resource
+import sys
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from gateway.errors import RenderFailed
+from gateway.rendering.compiling import CompiledPart
 from gateway.rendering.environment import make_environment
 from gateway.rendering.html import Cursor
 from tests.unit.rendering.workbench import Workbench
@@ -127,6 +130,35 @@ def test_a_template_bomb_is_refused_within_two_seconds(bench: Workbench, source:
 
     assert problem
     assert time.process_time() - started < 2
+
+
+def _calls(work: Callable[[], object]) -> int:
+    """How many functions the work calls, Python's own included: a measure of cost that no machine's load changes."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def test_a_part_of_many_values_costs_no_more_for_each_than_one_of_few() -> None:
+    environment = make_environment(escapes=False)
+
+    def calls(values: int) -> int:
+        body = environment.parse("{{ x }} and ").body * values
+        return _calls(lambda: CompiledPart(environment, body, (), "sms/body.txt"))
+
+    few, many = calls(100), calls(1_000)
+
+    assert many < 11 * few
 
 
 @pytest.mark.parametrize(

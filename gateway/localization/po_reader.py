@@ -13,6 +13,7 @@ from gateway.localization.po import PoEntry, PoFile, Previous
 
 MAX_BYTES = 5_000_000
 MAX_ENTRIES = 50_000
+MAX_HEADER = 64 * 1024  # characters; a real one has a few hundred, and each line of it is taken apart
 MAX_PLURAL_FORMS = 6  # no language of CLDR has more; a larger claim is a mistake or an attack (18 s of Babel's time)
 
 _BOM = b"\xef\xbb\xbf"
@@ -34,8 +35,8 @@ _CHARSETS = frozenset({"utf-8", "utf8", "ascii", "us-ascii"})
 def parse_po(data: bytes) -> PoFile:
     """Read a PO or POT file.
 
-    CatalogBroken, with the line, for what is not whole, not UTF-8 or over the limits (5 MB, 50,000 entries, 6 forms).
-    Whether the entries fit their locale is the business of checks.
+    CatalogBroken, with the line, for what is not whole, not UTF-8 or over the limits (5 MB, 50,000 entries, 6 forms,
+    a header of 65,536 characters). Whether the entries fit their locale is the business of checks.
     """
     if len(data) > MAX_BYTES:
         raise CatalogBroken(f"the file has {len(data):,} bytes, more than {MAX_BYTES:,}")
@@ -69,6 +70,8 @@ def _check_header(po: PoFile) -> None:
     entry = po.header_entry
     if entry is None:
         return
+    if len(entry.msgstr[0]) > MAX_HEADER:
+        raise CatalogBroken(f"line {entry.line}: the header has more than {MAX_HEADER:,} characters", line=entry.line)
     claimed = _NPLURALS.search(po.header.get("Plural-Forms", ""))
     if claimed and (len(claimed[1]) > 2 or int(claimed[1]) > MAX_PLURAL_FORMS):
         raise CatalogBroken(f"line {entry.line}: nplurals is over {MAX_PLURAL_FORMS}", line=entry.line)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import CatalogBroken
 from gateway.localization.po import PoEntry, PoFile, Previous, dump_po
-from gateway.localization.po_reader import MAX_BYTES, parse_po
+from gateway.localization.po_reader import MAX_BYTES, MAX_HEADER, parse_po
 from tests.po_texts import entry, po_bytes, po_text
 
 FULL = po_text(
@@ -215,6 +215,8 @@ def test_sizes_are_limited_before_work_is_done() -> None:
         parse_po(b"#" * (MAX_BYTES + 1))
     with pytest.raises(CatalogBroken, match="nplurals"):
         parse_po(po_bytes("fr", plural_forms="nplurals=1000000000; plural=0;"))
+    with pytest.raises(CatalogBroken, match="the header has more than"):
+        parse_po(b'msgid ""\nmsgstr "' + b"\\n" * (MAX_HEADER + 1) + b'"\n')
     with pytest.raises(CatalogBroken, match="entries"):
         parse_po(b'msgid "a"\nmsgstr ""\n' * 50_001)
 

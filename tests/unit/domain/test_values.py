@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.durations import parse_duration
+from gateway.domain.durations import format_duration, parse_duration
 from gateway.domain.ids import MESSAGE, RecipientId, SuppressionId, make_id
 from gateway.domain.instants import rfc3339_or_none
 from gateway.domain.messages import Lane, Priority, lane_of
@@ -130,6 +130,25 @@ def test_addresses_by_channel() -> None:
 )
 def test_durations_read_as_people_write_them(text: str, expected: float) -> None:
     assert parse_duration(text).total_seconds() == expected
+
+
+@given(milliseconds=st.integers(0, 10**12))
+def test_a_duration_is_written_in_the_largest_unit_that_divides_it(milliseconds: int) -> None:
+    duration = timedelta(milliseconds=milliseconds)
+
+    written = format_duration(duration)
+
+    # Milliseconds have at most nine digits on paper; what is longer is still spelled out whole.
+    if len(written.rstrip("mswhd")) <= 9:
+        assert parse_duration(written) == duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(0, "0ms"), (0.5, "500ms"), (90, "90s"), (7200, "2h"), (86400 * 3, "3d"), (86400 * 14, "2w")],
+)
+def test_durations_are_written_as_people_write_them(seconds: float, written: str) -> None:
+    assert format_duration(timedelta(seconds=seconds)) == written
 
 
 @pytest.mark.parametrize("text", ["", "5", "5 m", "-5s", "1.5h", "s", "5y", "99999999999s"])

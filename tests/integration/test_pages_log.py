@@ -1,6 +1,7 @@
 """The delivery log and a message's page: filters live in the URL, and whatever a message holds is only text."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -148,6 +149,29 @@ async def test_a_message_shows_its_timeline_its_decisions_and_its_attempts(aioht
     assert "consent" in timeline
     assert "no_receipts" in timeline
     assert "250 2.0.0" in page.source
+
+
+@pytest.mark.parametrize(
+    ("locale", "sentence"),
+    [
+        ("en", "The person refused or withdrew the consent."),
+        ("de", "Die Person hat ihre Einwilligung verweigert oder widerrufen."),
+    ],
+)
+async def test_a_reason_is_said_in_a_sentence_beside_its_code(
+    aiohttp_client: Client, locale: str, sentence: str
+) -> None:
+    record = make_record()
+    (first,) = record.deliveries
+    refused = replace(
+        first, delivery=replace(first.delivery, status=DeliveryStatus.SUPPRESSED, reason="consent_denied")
+    )
+    client = await aiohttp_client(await make_console(MemoryLog([replace(record, deliveries=(refused,))])))
+
+    page = await read(client, f"/log/msg_1?lang={locale}")
+
+    assert sentence in [element.text for element in page.all("p")]
+    assert "consent_denied" in page.source
 
 
 async def test_the_e_mail_of_a_message_stands_in_a_frame_that_can_do_nothing(aiohttp_client: Client) -> None:

@@ -27,7 +27,7 @@ insert_events: Final = Insert(tables.events, skip=frozenset({"seq"}))
 _insert_messages: Final = Insert(tables.messages)
 _insert_attachments: Final = Insert(tables.attachments)
 _insert_tags: Final = Insert(tables.message_tags, suffix=" ON CONFLICT DO NOTHING")
-_insert_keys: Final = Insert(tables.idempotency_keys, suffix=' ON CONFLICT DO NOTHING RETURNING service_id, "key"')
+_insert_keys: Final = Insert(tables.idempotency_keys, suffix=" ON CONFLICT DO NOTHING")
 _SELECT_KEYS: Final = (
     'WITH k AS ({keys}) SELECT t.service_id, t."key", t.fingerprint, t.answer FROM k CROSS JOIN idempotency_keys t'
     ' ON t.service_id = k.column1 AND t."key" = k.column2'
@@ -152,26 +152,22 @@ def _take_keys(driver: sqlite3.Connection, entries: Sequence[_Entry]) -> list[Ac
     for entry in entries:
         if entry.new.idempotency is not None:
             first.setdefault(_key_of(entry, entry.new.idempotency), entry)
-    taken = {(row[0], row[1]) for row in _insert_keys(driver, [_entry_key_row(entry) for entry in first.values()])}
+    # Looked up first, not returned by the insert: the driver hands every row over in a step of its own.
     earlier = {
         (service_id, key): (fingerprint, load(answer))
-        for service_id, key, fingerprint, answer in select_in(
-            driver, _SELECT_KEYS, [key for key in first if key not in taken]
-        )
+        for service_id, key, fingerprint, answer in select_in(driver, _SELECT_KEYS, list(first))
     }
-    for key in taken:
-        holder = first[key].new.idempotency
-        assert holder is not None
-        earlier[key] = (holder.fingerprint, holder.answer)
+    fresh = {key: entry for key, entry in first.items() if key not in earlier}
+    _insert_keys(driver, [_entry_key_row(entry) for entry in fresh.values()])
     outcomes: list[AcceptOutcome] = []
     for entry in entries:
         idempotency = entry.new.idempotency
-        if idempotency is None:
+        if idempotency is None or fresh.get(key := _key_of(entry, idempotency)) is entry:
             outcomes.append(Stored())
             continue
-        key = _key_of(entry, idempotency)
-        is_new = key in taken and first[key] is entry
-        outcomes.append(Stored() if is_new else _repeated(idempotency, *earlier[key]))
+        holder = fresh[key].new.idempotency if key in fresh else None
+        known = earlier[key] if holder is None else (holder.fingerprint, holder.answer)
+        outcomes.append(_repeated(idempotency, *known))
     return outcomes
 
 

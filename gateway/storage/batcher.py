@@ -6,8 +6,6 @@ This is where throughput comes from: a commit costs the same for one row as for 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
@@ -17,12 +15,6 @@ I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
 
 _RETRY_AFTER_SECONDS: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting(Generic[I, R]):
-    item: I
-    answer: asyncio.Future[R]
 
 
 class Batcher(Generic[I, R]):
@@ -45,7 +37,7 @@ class Batcher(Generic[I, R]):
         self._poison = poison
         self._max_batch = max_batch
         self._max_waiting = max_waiting
-        self._waiting: deque[_Waiting[I, R]] = deque()
+        self._waiting: deque[tuple[I, asyncio.Future[R]]] = deque()
         self._rung = asyncio.Event()
         self._closing = False
         self._worker: asyncio.Task[None] | None = None
@@ -67,10 +59,10 @@ class Batcher(Generic[I, R]):
         """Hand over one item; returns its answer once its batch is done. Raises Overloaded when too many wait."""
         if self._closing or len(self._waiting) >= self._max_waiting:
             raise Overloaded("too much is waiting to be stored", _RETRY_AFTER_SECONDS)
-        waiting: _Waiting[I, R] = _Waiting(item, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, answer))
         self._rung.set()
-        return await waiting.answer
+        return await answer
 
     async def _work(self) -> None:
         while self._waiting or not self._closing:
@@ -82,13 +74,13 @@ class Batcher(Generic[I, R]):
                 if batch := self._draw():
                     await self._settle(batch)
 
-    def _draw(self) -> list[_Waiting[I, R]]:
-        drawn = (self._waiting.popleft() for _ in range(min(self._max_batch, len(self._waiting))))
-        return [waiting for waiting in drawn if not waiting.answer.done()]
+    def _draw(self) -> list[tuple[I, asyncio.Future[R]]]:
+        drawn = [self._waiting.popleft() for _ in range(min(self._max_batch, len(self._waiting)))]
+        return [(item, answer) for item, answer in drawn if not answer.done()]
 
-    async def _settle(self, batch: Sequence[_Waiting[I, R]]) -> None:
+    async def _settle(self, batch: Sequence[tuple[I, asyncio.Future[R]]]) -> None:
         try:
-            answers = await self._flush([waiting.item for waiting in batch])
+            results = await self._flush([item for item, _ in batch])
         except self._poison as error:
             if len(batch) == 1:
                 self._fail(batch, error)
@@ -98,12 +90,12 @@ class Batcher(Generic[I, R]):
         except Exception as error:
             self._fail(batch, error)
         else:
-            for waiting, answer in zip(batch, answers, strict=True):
-                with suppress(asyncio.InvalidStateError):
-                    waiting.answer.set_result(answer)
+            for (_, answer), result in zip(batch, results, strict=True):
+                if not answer.done():
+                    answer.set_result(result)
 
     @staticmethod
-    def _fail(batch: Sequence[_Waiting[I, R]], error: Exception) -> None:
-        for waiting in batch:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(error)
+    def _fail(batch: Sequence[tuple[I, asyncio.Future[R]]], error: Exception) -> None:
+        for _, answer in batch:
+            if not answer.done():
+                answer.set_exception(error)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, ServiceId
@@ -24,6 +25,11 @@ MESSAGE_WIDTH: Final = len(tables.messages.columns)
 
 def _dump(value: Any, empty: str) -> str:
     return dump(value) if value else empty
+
+
+@lru_cache(maxsize=64)
+def _channels(channels: tuple[Channel, ...]) -> str:
+    return dump(channels)
 
 
 def _searchable(new: NewMessage, metadata: str) -> str:
@@ -49,7 +55,7 @@ def message_row(new: NewMessage) -> Row:
         message.category.value,
         message.topic,
         message.strategy.value,
-        dump(message.channels),
+        _channels(message.channels),
         message.to.id,
         dump(recipient_document(message.to)),
         _dump(message.data, "{}"),

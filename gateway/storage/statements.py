@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 Row = Sequence[Any]
-_SIZES: Final = (64, 32, 16, 8, 4, 2, 1)
+_SIZES: Final = (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 
 
 def chunks(count: int) -> Iterator[tuple[int, int]]:

@@ -27,8 +27,10 @@ _MAX_INTEGER: Final = 2**63 - 1
 _MAX_EXACT: Final = 2**53
 _READ_SECONDS: Final = 30.0
 """How long a caller may take to send its body."""
-_NEEDS_WALK: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)|\d{19}|\d[eE]")
-"""Surrogate escapes, NUL, and integers or exponents that may be too large."""
+_SUSPECT_ESCAPE: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
+"""Surrogates and NUL."""
+_DIGITS_ALIKE: Final = bytes.maketrans(b"123456789E", b"000000000e")
+_LONG_NUMBER: Final = b"0" * 19
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
@@ -101,9 +103,15 @@ def parse_json(raw: bytes, *, max_nodes: int = MAX_NODES) -> JsonValue:
     except ValueError as error:
         # CPython refuses integers of more than 4,300 digits while reading them.
         raise RequestRefused("malformed_json", "The body holds a number that is too long.") from error
-    if openings + raw.count(b",") > max_nodes or _NEEDS_WALK.search(raw):
+    if openings + raw.count(b",") > max_nodes or _needs_walk(raw):
         _walk(value, max_nodes)
     return value
+
+
+def _needs_walk(raw: bytes) -> bool:
+    """Whether there may be a surrogate, NUL, or a number that is too large: a plain search for each is cheapest."""
+    alike = raw.translate(_DIGITS_ALIKE)
+    return b"0e" in alike or _LONG_NUMBER in alike or (b"\\u" in raw and _SUSPECT_ESCAPE.search(raw) is not None)
 
 
 _name: Final = itemgetter(0)

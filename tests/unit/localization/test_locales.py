@@ -93,6 +93,8 @@ def test_a_locale_without_a_file_of_its_own_formats_as_its_nearest_relative() ->
 
     assert borrowed.months["format"]["wide"][1] == "janvier"
     assert borrowed.territory == "JP"
+    assert parse_locale("sr-Latn-JP").months["format"]["wide"][1] == "januar"
+    assert parse_locale("de-Latn-CH").number_symbols["latn"]["group"] == "’"
     assert parse_locale("tlh").plural_form(1) == "other"
 
 
@@ -121,6 +123,11 @@ def test_a_locale_without_a_file_of_its_own_formats_as_its_nearest_relative() ->
         pytest.param("pt-AO", "en pt pt-PT", "pt-PT", id="17 Angola reads European Portuguese"),
         pytest.param("pt", "en pt-PT pt-BR", "pt-BR", id="pt alone is Brazil's"),
         pytest.param("en-AU", "en en-GB", "en-GB", id="Australia writes after the British model"),
+        pytest.param(
+            "en-NZ", "en en-AU en-GB", "en-GB", id="and so does New Zealand before it writes as Australia does"
+        ),
+        pytest.param("fr-BE", "en fr-CA fr-GB", "fr-CA", id="but Britain is no model for French"),
+        pytest.param("en-PR", "en-GB en", "en", id="Puerto Rico writes as America does"),
         pytest.param("en-PH", "en en-GB", "en", id="the Philippines after the American one"),
         pytest.param("fr-CH", "en fr fr-CA", "fr", id="of equally near ones the usual region"),
         pytest.param("fr", "en fr-CA", "fr-CA", id="a region is better than nothing"),

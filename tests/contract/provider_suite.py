@@ -195,3 +195,5 @@ class ProviderSuite:
 
         await side.provider.aclose()
         await side.provider.aclose()
+
+        assert len(await side.delivery_ids()) == 1

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import providers
 from gateway import resources
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,8 @@ def test_the_version_is_that_of_the_project() -> None:
 
 def test_our_own_providers_are_let_pass() -> None:
     resources.refuse_foreign_providers()
+
+    assert Path(str(providers.__file__)).parent == ROOT / "providers"
 
 
 def test_a_foreign_providers_on_the_path_stops_the_start_with_both_places_named(tmp_path: Path) -> None:

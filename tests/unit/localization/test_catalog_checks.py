@@ -236,4 +236,6 @@ def test_a_text_without_findings_formats_with_any_values(text: str) -> None:
 
 @given(name=st.text(max_size=5), after=st.text(max_size=5))
 def test_reading_placeholders_never_fails(name: str, after: str) -> None:
-    read_placeholders(f"%({name})s{after}%")
+    text = f"%({name})s{after}%"
+
+    assert read_placeholders(text) == read_placeholders(text)

@@ -5,6 +5,12 @@ import gc
 import os
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("developer", deadline=None)
+# The same examples for the same commit: a red build can be repeated, and new examples are sought on people's machines.
+settings.register_profile("build", deadline=None, derandomize=True)
+settings.load_profile("build" if os.environ.get("CI") else "developer")
 
 
 @pytest.fixture(autouse=True, scope="session")

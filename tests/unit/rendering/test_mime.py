@@ -1,6 +1,7 @@
 """E-mails as bytes: what was meant is what two independent parsers read, and nothing breaks out of a header."""
 
 import email
+import unicodedata
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.message import EmailMessage
@@ -57,6 +58,10 @@ def body_of(message: EmailMessage, kind: str) -> str:
     return text.replace("\r\n", "\n")
 
 
+def composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
 @given(printable, bodies, bodies)
 def test_two_parsers_read_what_was_meant(subject: str, text: str, html: str) -> None:
     content = make_content(subject=subject, text=text or "T", html=html or "H")
@@ -65,10 +70,13 @@ def test_two_parsers_read_what_was_meant(subject: str, text: str, html: str) -> 
 
     message, other = read(data), mailparser.parse_from_bytes(data)
     assert message["Subject"].rstrip() == one_line(subject)
-    assert other.subject.strip() == one_line(subject).strip()
+    # mail-parser hands out everything in NFC; the standard library has shown above that the bytes say it exactly.
+    assert other.subject.strip() == composed(one_line(subject)).strip()
     assert body_of(message, "plain").rstrip("\n") == content.text.rstrip("\n")
     assert body_of(message, "html").rstrip("\n") == content.html.rstrip("\n")
-    assert [part.replace("\r\n", "\n").rstrip("\n") for part in other.text_html] == [content.html.rstrip("\n")]
+    assert [part.replace("\r\n", "\n").rstrip("\n") for part in other.text_html] == [
+        composed(content.html).rstrip("\n")
+    ]
     assert not message.defects
 
 

@@ -2,10 +2,14 @@
 
 import functools
 import gc
+import itertools
 import os
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.servers import PostgresDatabases, start_postgres, start_valkey
 
 settings.register_profile("developer", deadline=None)
 # The same examples for the same commit: a red build can be repeated, and new examples are sought on people's machines.
@@ -20,3 +24,43 @@ def _cold_caches_under_mutation() -> None:
         for thing in gc.get_objects():
             if isinstance(thing, functools._lru_cache_wrapper) and str(thing.__module__).startswith("gateway"):
                 thing.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresDatabases]:
+    """Fresh databases of a PostgreSQL of this run's own, or of the one that HELIOGRAPH_TEST_PG_URL names."""
+    if url := os.environ.get("HELIOGRAPH_TEST_PG_URL"):
+        yield PostgresDatabases(url)
+        return
+    with start_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresDatabases) -> Iterator[str]:
+    """The address of a database of this test's own, without tables."""
+    url = postgres.create_database()
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def redis_urls(worker_id: str) -> Iterator[Callable[[], str]]:
+    """Makes addresses of empty databases in a Valkey of this run's own.
+
+    With HELIOGRAPH_TEST_REDIS_URL each worker of the run gets one database of that server, counted from the one named.
+    """
+    if url := os.environ.get("HELIOGRAPH_TEST_REDIS_URL"):
+        server, _, first = url.rpartition("/")
+        number = int(first or 0) + int(worker_id.removeprefix("gw") if worker_id != "master" else 0)
+        yield lambda: f"{server}/{number}"
+        return
+    with start_valkey() as valkey:
+        numbers = itertools.count()
+        yield lambda: valkey.url(next(numbers))
+
+
+@pytest.fixture
+def redis_url(redis_urls: Callable[[], str]) -> str:
+    """The address of an empty Redis database that no other test of this run uses."""
+    return redis_urls()

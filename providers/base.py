@@ -59,8 +59,10 @@ def redacted(words: str, *addresses: str) -> str:
     text = _UNPRINTABLE.sub(" ", words)
     for address in filter(None, addresses):
         # Whole first: an odd one, such as '@example.org, is not recognised as an address among other words.
-        text = re.sub(re.escape(address), lambda found: masked(found[0]), text, flags=re.IGNORECASE)
-    text = _ADDRESS.sub(lambda found: masked(found[0]), text)
+        if not _is_plainly_absent(address, text):
+            text = re.sub(re.escape(address), lambda found: masked(found[0]), text, flags=re.IGNORECASE)
+    if "@" in text or "+" in text:
+        text = _ADDRESS.sub(lambda found: masked(found[0]), text)
     for address in addresses:
         local = address.partition("@")[0]
         if len(local) >= _SHORTEST_TELLING_PART and not _is_plainly_absent(local, text):
@@ -68,9 +70,9 @@ def redacted(words: str, *addresses: str) -> str:
     return text.strip()[:_DETAIL_LENGTH]
 
 
-def _is_plainly_absent(local: str, text: str) -> bool:
+def _is_plainly_absent(part: str, text: str) -> bool:
     """Whether no pattern need be made, which costs much; beyond ASCII letter case is too odd to say so."""
-    return local.isascii() and text.isascii() and local.lower() not in text.lower()
+    return part.isascii() and text.isascii() and part.lower() not in text.lower()
 
 
 def wrong_channel(envelope: Envelope) -> SendResult:

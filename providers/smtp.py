@@ -10,9 +10,10 @@ from typing import Final, Literal
 from gateway.errors import ConfigurationError
 from providers.base import Capabilities, Channel, Envelope, Outcome, SendResult, redacted, wrong_channel
 from providers.smtp_answers import Answer, Stage, classify
-from providers.smtp_conversation import Conversation, NotConnected, Peer, connect
+from providers.smtp_conversation import Conversation
+from providers.smtp_opening import NotConnected, Peer, connect
 from providers.smtp_pool import SmtpPool
-from providers.smtp_transaction import Transaction, return_path, wire_address
+from providers.smtp_transaction import Letter, return_path, wire_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,44 +76,58 @@ class SmtpProvider:
 
     async def send(self, envelope: Envelope) -> SendResult:
         """Hand one e-mail over and classify the answer."""
-        transaction = _prepare(envelope)
-        if isinstance(transaction, SendResult):
-            return transaction
+        letter = _prepare(envelope)
+        if isinstance(letter, SendResult):
+            return letter
+        deadline = asyncio.get_running_loop().time() + min(self._timeout_seconds, envelope.deadline_seconds)
         try:
-            async with asyncio.timeout(min(self._timeout_seconds, envelope.deadline_seconds)):
-                answer = await self._converse(transaction)
+            answer = await self._converse(letter, deadline)
         except TimeoutError:
-            return _result(Answer(stage=transaction.stage, reply=None), envelope, "No answer in time.")
+            answer = Answer(stage=Stage.CONNECT, reply=None, is_late=True)
         except NotConnected as error:
             if error.misconfigured is not None:
                 return _refused(Outcome.MISCONFIGURED, "connect", error.misconfigured)
-            return _result(error.answer, envelope, "No connection.")
-        return _result(answer, envelope, "The connection broke.")
+            answer = error.answer
+        return _result(answer, envelope)
 
     async def aclose(self) -> None:
         """Take leave on all kept connections."""
         await self._pool.aclose()
 
-    async def _converse(self, transaction: Transaction) -> Answer:
-        """Use a kept connection; where it proves dead before the text was sent, the next, and at last a new one."""
-        async with self._pool.place():
-            while True:
-                async with self._pool.kept() as conversation:
-                    if conversation is None:
-                        break
-                    answer = await transaction.run(conversation)
+    async def _converse(self, letter: Letter, deadline: float) -> Answer:
+        """Use a kept connection; where it proves dead before the text was sent, the next, and at last a new one.
+
+        Raises NotConnected, and TimeoutError while nothing was said yet.
+        """
+        places = self._pool.places
+        if places.locked():
+            async with asyncio.timeout_at(deadline):
+                await places.acquire()
+        else:
+            await places.acquire()
+        try:
+            while (conversation := self._pool.take()) is not None:
+                answer = await self._deliver(conversation, letter, deadline)
                 if not _was_stale(answer):
                     return answer
-            transaction.stage = Stage.CONNECT
-            async with self._pool.fresh() as conversation:
-                return await transaction.run(conversation)
+            async with asyncio.timeout_at(deadline):
+                conversation = await self._pool.open()
+            return await self._deliver(conversation, letter, deadline)
+        finally:
+            places.release()
+
+    async def _deliver(self, conversation: Conversation, letter: Letter, deadline: float) -> Answer:
+        try:
+            return await conversation.deliver(letter, deadline)
+        finally:
+            self._pool.give_back(conversation)
 
     async def _connect(self) -> Conversation:
         return await connect(self._peer, self._timeout_seconds)
 
 
-def _prepare(envelope: Envelope) -> Transaction | SendResult:
-    """What to say to the server, or the result where there is nothing that could be said."""
+def _prepare(envelope: Envelope) -> Letter | SendResult:
+    """What to hand to the server, or the result where there is nothing that could be said."""
     if envelope.channel is not Channel.EMAIL or envelope.mime is None:
         return wrong_channel(envelope)
     sender, recipient = return_path(envelope.sender), wire_address(envelope.to)
@@ -120,29 +135,37 @@ def _prepare(envelope: Envelope) -> Transaction | SendResult:
         return _refused(Outcome.MISCONFIGURED, "bad_sender", "The sender is no e-mail address; correct `from`.")
     if recipient is None:
         return _refused(Outcome.INVALID_RECIPIENT, "5.1.3", "This is no e-mail address.")
-    return Transaction(sender=sender, recipient=recipient, mime=envelope.mime, stage=Stage.CONNECT)
+    return Letter(sender=sender, recipient=recipient, mime=envelope.mime)
 
 
 def _was_stale(answer: Answer) -> bool:
     """The server had left, or took its leave, before it was given any text: nothing can have been taken."""
-    return answer.stage is not Stage.DOT and (answer.reply is None or answer.reply.code == 421)
+    if answer.stage is Stage.DOT or answer.is_late:
+        return False
+    return answer.reply is None or answer.reply.code == 421
 
 
 _QUEUE_ID: Final = re.compile(r"(?:queued as|\bid=)\s*<?([\w.\-]{4,64})", re.IGNORECASE)
 """Where Postfix, Exim and their likes name the message in their own log."""
 
 
-def _result(answer: Answer, envelope: Envelope, without_reply: str) -> SendResult:
-    outcome = classify(answer)
-    if answer.reply is None:
-        return SendResult(outcome=outcome, code=f"lost:{answer.stage.value}", detail=without_reply)
-    queued = _QUEUE_ID.search(answer.reply.text) if outcome is Outcome.SENT else None
+def _result(answer: Answer, envelope: Envelope) -> SendResult:
+    outcome, reply = classify(answer), answer.reply
+    if reply is None:
+        return SendResult(outcome=outcome, code=f"lost:{answer.stage.value}", detail=_silence(answer))
+    queued = _QUEUE_ID.search(reply.text) if outcome is Outcome.SENT else None
     return SendResult(
         outcome=outcome,
         provider_message_id=queued[1] if queued else None,
-        code=answer.reply.label,
-        detail=redacted(answer.reply.text, envelope.to, envelope.sender),
+        code=reply.label,
+        detail=redacted(reply.text, envelope.to, envelope.sender),
     )
+
+
+def _silence(answer: Answer) -> str:
+    if answer.is_late:
+        return "No answer in time."
+    return "No connection." if answer.stage is Stage.CONNECT else "The connection broke."
 
 
 def _refused(outcome: Outcome, code: str, detail: str) -> SendResult:

@@ -48,6 +48,8 @@ class Answer:
 
     stage: Stage
     reply: Reply | None
+    is_late: bool = False
+    """It was given up because time ran out."""
 
 
 _ENHANCED: Final = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)", re.ASCII)

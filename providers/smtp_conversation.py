@@ -1,239 +1,262 @@
-"""One kept SMTP connection: opened and secured by aiosmtplib, then spoken over in as few round trips as allowed.
+"""One SMTP connection that is open and signed in: a message at a time, in as few round trips as the server allows.
 
-aiosmtplib knows greetings, STARTTLS and AUTH, and sends one command per round trip. The three commands of a message
-are ours, so that they go pipelined (RFC 2920) where the server offers it, and so that we know for certain whether
-the final dot had left when a connection broke.
+MAIL, RCPT and DATA go in one group where the server offers PIPELINING (RFC 2920), step by step where it does not; the
+text follows as soon as it is invited. Nobody waits in between: the protocol itself answers the server, and whoever
+handed the message in is told once, when it is decided.
 """
 
 import asyncio
 import re
-import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal, cast
-
-import aiosmtplib
+from enum import Enum, auto
+from typing import Final
 
 from providers.smtp_answers import Answer, Reply, Stage, read_reply
+from providers.smtp_transaction import Command, Letter, commands, foreseen_refusal, prepare_text
 
 _REPLY_LINE: Final = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?")
+_START_INPUT: Final = 354
 _CLOSING: Final = 421
 """The server hangs up after this one; what was asked beside it is not answered."""
 _MAX_REPLY_BYTES: Final = 64 * 1024
 _MAX_REPLY_LINES: Final = 512
 """A server that says more than this in one breath is not one."""
+_WHOLE_WRITE_BYTES: Final = 64 * 1024
+"""Up to here text and dot go in one write; larger texts go first, so that a break in them is known to be one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
-    """Which server to speak to, and how."""
+class Phase(Enum):
+    """Where a conversation stands, from one message to the next."""
 
-    host: str
-    port: int
-    tls: Literal["none", "starttls", "tls"]
-    tls_context: ssl.SSLContext | None
-    username: str | None
-    password: str | None = field(repr=False)
-    hello: str | None
-    """The name given in EHLO; None takes this machine's own."""
-
-
-class NotConnected(Exception):
-    """No conversation could be opened; nothing of any message was said."""
-
-    def __init__(self, answer: Answer, *, misconfigured: str | None = None) -> None:
-        super().__init__(misconfigured or "no connection")
-        self.answer = answer
-        self.misconfigured = misconfigured
-        """A sentence, where the settings and not the network are at fault."""
-
-
-class Disconnected(Exception):
-    """The connection broke; `replies` had come before."""
-
-    def __init__(self, replies: list[Reply]) -> None:
-        super().__init__("disconnected")
-        self.replies = replies
+    IDLE = auto()
+    """Nothing is outstanding: fit for a message. Left by `deliver`."""
+    ANNOUNCING = auto()
+    """Commands are out, and their replies awaited in order. Left when the text is invited, or all have answered."""
+    TEXT = auto()
+    """The text is on its way out and its final dot is not: nothing is awaited. Left when most of it has gone."""
+    DOT = auto()
+    """The dot is out: from now on the message may have been taken. Left with the reply, for IDLE."""
+    CLOSED = auto()
+    """No message can follow. Every other phase may end here."""
 
 
 class Conversation(asyncio.Protocol):
-    """Sends groups of commands and collects their replies, one group at a time."""
+    """Hands messages over, one after the other, on a transport that it is given."""
 
     def __init__(self, transport: asyncio.Transport, extensions: Mapping[str, str]) -> None:
-        self.extensions = extensions
-        """What EHLO answered: keyword in lower case → parameters."""
         self.messages = 0
         """How many were handed over on this connection."""
-        self.needs_reset = False
-        """A transaction was broken off and stands in the way of the next."""
         self._transport = transport
-        self._buffer = bytearray()
+        self._extensions = extensions
+        """What EHLO answered: keyword in lower case → parameters."""
+        self._is_pipelined = "pipelining" in extensions
+        self._loop = asyncio.get_running_loop()
+        self._phase = Phase.IDLE
+        self._stands_open = False
+        """A transaction was broken off before its text, and stands in the way of the next."""
+        self._letter: Letter
+        self._commands: list[Command] = []
+        self._answered = 0
+        """How many of the commands were replied to."""
+        self._refused: Answer | None = None
+        """The first refusal, while the replies to the rest of its group are awaited."""
+        self._decided: asyncio.Future[Answer] | None = None
+        self._deadline = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        """Rings at the deadline of some message, mostly of one that was decided long ago: see `_ring`."""
+        self._buffer = b""
         self._code: bytes | None = None
         """Of the reply whose first lines came."""
-        self._lines: list[str] = []
-        self._replies: list[Reply] = []
-        self._expected = 0
-        self._waiter: asyncio.Future[None] | None = None
-        self._paused = False
-        self._lost = False
+        self._lines: list[bytes] = []
+        self._is_clogged = False
 
     @property
     def is_usable(self) -> bool:
         """Open, with no reply outstanding: fit for another message."""
-        return not self._lost and not self._expected and not self._transport.is_closing()
+        return self._phase is Phase.IDLE and not self._transport.is_closing()
 
-    async def exchange(self, commands: bytes, replies: int) -> list[Reply]:
-        """Send one group of commands and wait for all its replies. Raises Disconnected with those that came."""
+    async def deliver(self, letter: Letter, deadline: float) -> Answer:
+        """Hand a message over; answers what decided it, and raises for nothing that the server does.
+
+        At the `deadline`, an instant of the loop's clock, it hangs up. So it does when the caller is cancelled:
+        whatever came next on this connection would be read as a part of this message.
+        """
         if not self.is_usable:
-            raise Disconnected([])
-        self._replies, self._expected = [], replies
-        self._transport.write(commands)
-        await self._wait()
-        if len(self._replies) < replies:
-            raise Disconnected(self._replies)
-        return self._replies
-
-    async def write(self, data: bytes) -> None:
-        """Hand data to the network; return when the most of it has left. Raises Disconnected."""
-        self._transport.write(data)
-        if self._paused:
-            try:
-                await self._wait()
-            except asyncio.CancelledError:
-                # Half a text is out: whatever came next on this connection would be read as the rest of it.
+            return Answer(stage=Stage.MAIL, reply=None)
+        refusal = foreseen_refusal(letter, self._extensions)
+        if refusal is not None:
+            return Answer(stage=Stage.MAIL, reply=refusal)
+        decided: asyncio.Future[Answer] = self._loop.create_future()
+        self._decided = decided
+        self._letter = letter
+        self._set_alarm(deadline)
+        self._announce()
+        try:
+            return await decided
+        finally:
+            if not decided.done() or decided.cancelled():
                 self.abort()
-                raise
-        if self._lost:
-            raise Disconnected([])
 
     def close(self) -> None:
         """Take leave as one should, without waiting for the answer; at once where something is outstanding."""
         if not self.is_usable:
             self.abort()
             return
-        self._lost = True
         self._transport.write(b"QUIT\r\n")
+        self._end()
         self._transport.close()
 
     def abort(self) -> None:
-        """Hang up, and let whoever waits for a reply know."""
-        self._lost = True
+        """Hang up; a message under way comes to whatever is known of it."""
         self._transport.abort()
-        self._wake()
+        self._lose()
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if len(self._buffer) > _MAX_REPLY_BYTES:
+        data = self._buffer + data
+        *lines, self._buffer = data.split(b"\n")
+        if len(data) > _MAX_REPLY_BYTES:
             self.abort()
-        while not self._lost and (end := self._buffer.find(b"\n")) >= 0:
-            line = bytes(self._buffer[:end]).rstrip(b"\r")
-            del self._buffer[: end + 1]
-            self._read_line(line)
+        for line in lines:
+            if self._phase is Phase.CLOSED:
+                return
+            self._read_line(line.rstrip(b"\r"))
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._lost = True
-        self._wake()
+        self._lose()
 
     def pause_writing(self) -> None:
-        self._paused = True
+        self._is_clogged = True
 
     def resume_writing(self) -> None:
-        self._paused = False
-        # Whoever waits for replies goes on waiting: that the text has left answers nothing.
-        if not self._expected:
-            self._wake()
+        self._is_clogged = False
+        if self._phase is Phase.TEXT:
+            self._send_dot(b"")
+
+    def _announce(self) -> None:
+        self._phase = Phase.ANNOUNCING
+        self._commands = commands(self._letter, self._extensions, reset=self._stands_open)
+        self._answered, self._refused = 0, None
+        # Until its dot was answered: a transaction that was begun has to be reset before the next.
+        self._stands_open = True
+        group = self._commands if self._is_pipelined else self._commands[:1]
+        self._transport.write(b"".join([command.line for command in group]))
 
     def _read_line(self, line: bytes) -> None:
         shaped = _REPLY_LINE.fullmatch(line)
         # Between messages only a farewell comes unasked (421 before an idle server hangs up).
-        if shaped is None or not self._expected or len(self._lines) >= _MAX_REPLY_LINES:
-            self.abort()
-            return
+        is_awaited = self._phase is Phase.ANNOUNCING or self._phase is Phase.DOT
+        if shaped is None or not is_awaited or len(self._lines) >= _MAX_REPLY_LINES:
+            return self.abort()
         code, more, text = shaped.groups()
         if self._code not in (None, code):
             # RFC 5321 section 4.2.1: every line has the same code; which of two would count nobody can tell.
-            self.abort()
-            return
-        self._lines.append((text or b"").decode("utf-8", "replace"))
+            return self.abort()
+        self._lines.append(text or b"")
         if more == b"-":
             self._code = code
+            return None
+        lines, self._lines, self._code = self._lines, [], None
+        return self._take_reply(int(code), lines)
+
+    def _take_reply(self, code: int, lines: list[bytes]) -> None:
+        if self._phase is Phase.DOT:
+            self.messages += 1
+            # The dot ends the transaction, whatever the answer (RFC 5321 section 4.1.1.4).
+            self._stands_open = False
+            return self._settle(Answer(stage=Stage.DOT, reply=_reply(code, lines)), hang_up=code == _CLOSING)
+        stage = self._commands[self._answered].stage
+        self._answered += 1
+        if self._refused is None and not _invites(stage, code):
+            self._refused = Answer(stage=stage, reply=_reply(code, lines))
+        if code == _CLOSING:
+            assert self._refused is not None
+            return self._settle(self._refused, hang_up=True)
+        is_last = self._answered == len(self._commands)
+        if self._refused is None:
+            return self._send_text() if is_last else self._go_on()
+        if is_last or not self._is_pipelined:
+            # DATA was invited although nobody is left to get it: hanging up is the only clean way out.
+            return self._settle(self._refused, hang_up=code == _START_INPUT)
+        return None
+
+    def _go_on(self) -> None:
+        if not self._is_pipelined:
+            self._transport.write(self._commands[self._answered].line)
+
+    def _send_text(self) -> None:
+        text = prepare_text(self._letter.mime)
+        if len(text) <= _WHOLE_WRITE_BYTES:
+            return self._send_dot(text)
+        self._phase = Phase.TEXT
+        self._transport.write(text)
+        # `is_closing`: the write itself may have shown that the server is gone.
+        return None if self._is_clogged or self._transport.is_closing() else self._send_dot(b"")
+
+    def _send_dot(self, before: bytes) -> None:
+        self._phase = Phase.DOT
+        self._transport.write(before + b".\r\n")
+
+    def _settle(self, answer: Answer, *, hang_up: bool = False) -> None:
+        """The message is decided; the connection is free for the next one, or given up."""
+        decided, self._decided = self._decided, None
+        if hang_up:
+            self._end()
+            self._transport.abort()
+        elif self._phase is not Phase.CLOSED:
+            self._phase = Phase.IDLE
+        if decided is not None and not decided.done():
+            decided.set_result(answer)
+
+    def _lose(self) -> None:
+        """The connection is gone: before the dot nothing was taken, after it nobody knows."""
+        if self._phase is Phase.CLOSED:
             return
-        self._code = None
-        self._replies.append(read_reply(int(code), self._lines))
-        self._lines = []
-        self._expected -= 1
-        if int(code) == _CLOSING:
-            self._lost = True
-        if self._lost or not self._expected:
-            self._wake()
+        answer = self._refused or Answer(stage=self._stage(), reply=None)
+        self._end()
+        self._settle(answer)
 
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def _end(self) -> None:
+        self._phase = Phase.CLOSED
+        if self._alarm is not None:
+            self._alarm.cancel()
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _stage(self) -> Stage:
+        match self._phase:
+            case Phase.ANNOUNCING:
+                return self._commands[self._answered].stage
+            case Phase.TEXT:
+                return Stage.DATA
+            case Phase.DOT:
+                return Stage.DOT
+            case Phase.IDLE | Phase.CLOSED:
+                return Stage.MAIL
 
+    def _set_alarm(self, deadline: float) -> None:
+        """One alarm serves many messages: setting and cancelling one for each costs more than a reply's reading."""
+        self._deadline = deadline
+        if self._alarm is not None:
+            if self._alarm.when() <= deadline:
+                return
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(deadline, self._ring)
 
-async def connect(peer: Peer, timeout_seconds: float) -> Conversation:
-    """Open a connection, secure it, sign in, and take it over from aiosmtplib. Raises NotConnected, classified."""
-    client = aiosmtplib.SMTP(
-        hostname=peer.host,
-        port=peer.port,
-        timeout=timeout_seconds,
-        use_tls=peer.tls == "tls",
-        start_tls=peer.tls == "starttls",
-        tls_context=peer.tls_context,
-        username=peer.username,
-        password=peer.password,
-        local_hostname=peer.hello,
-    )
-    try:
-        await client.connect()
-        if client.last_ehlo_response is None:
-            await client.ehlo()
-    except (aiosmtplib.SMTPException, OSError, UnicodeError) as error:
-        client.close()
-        raise _translate(error) from error
-    except BaseException:
-        client.close()
-        raise
-    if client.transport is None or client.transport.is_closing():
-        raise NotConnected(Answer(stage=Stage.CONNECT, reply=None))
-    transport = cast(asyncio.Transport, client.transport)
-    conversation = Conversation(transport, client.esmtp_extensions)
-    transport.set_protocol(conversation)
-    return conversation
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._decided is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._set_alarm(self._deadline)
+            return
+        self._refused = self._refused or Answer(stage=self._stage(), reply=None, is_late=True)
+        self.abort()
 
 
-def _translate(error: Exception) -> NotConnected:
-    """Our word for what aiosmtplib, the TLS library or the network said while a connection was made."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return _at_fault("The server's certificate cannot be trusted, or it does not speak TLS on this port.")
-        cause = cause.__cause__
-    match error:
-        case aiosmtplib.SMTPResponseException(code=aiosmtplib.SMTPStatus.invalid_response):
-            return _at_fault("What answers on this port does not speak SMTP.")
-        case aiosmtplib.SMTPResponseException():
-            stage = Stage.AUTH if isinstance(error, aiosmtplib.SMTPAuthenticationError) else Stage.CONNECT
-            return NotConnected(Answer(stage=stage, reply=read_reply(error.code, error.message.split("\n"))))
-        case OSError():
-            return NotConnected(Answer(stage=Stage.CONNECT, reply=None))
-        case UnicodeError():
-            return _at_fault("The host name cannot be looked up.")
-        case _:
-            # STARTTLS or AUTH asked for by the settings and not offered by the server.
-            return _at_fault("The server offers no STARTTLS, or no way to sign in that we know.")
+def _invites(stage: Stage, code: int) -> bool:
+    return code == _START_INPUT if stage is Stage.DATA else 200 <= code < 300
 
 
-def _at_fault(sentence: str) -> NotConnected:
-    return NotConnected(Answer(stage=Stage.CONNECT, reply=None), misconfigured=sentence)
+def _reply(code: int, lines: list[bytes]) -> Reply:
+    return read_reply(code, [line.decode("utf-8", "replace") for line in lines])

@@ -1,17 +1,10 @@
 """Kept SMTP connections: at most so many, each used for so many messages, closed when it idles."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Awaitable, Callable
 
 from providers.smtp_conversation import Conversation
-
-
-@dataclass(slots=True, kw_only=True)
-class _Idle:
-    conversation: Conversation
-    expiry: asyncio.TimerHandle
 
 
 class SmtpPool:
@@ -25,70 +18,56 @@ class SmtpPool:
         messages_per_connection: int,
         idle_seconds: float,
     ) -> None:
+        self.places = asyncio.Semaphore(connections)
+        """To be held by whoever takes or opens a connection, until it is given back: one for each."""
         self._connect = connect
-        self._places = asyncio.Semaphore(connections)
         self._messages_per_connection = messages_per_connection
         self._idle_seconds = idle_seconds
-        self._idle: list[_Idle] = []
+        self._idle: deque[tuple[Conversation, float]] = deque()
+        """Each with the instant at which it fell idle; the longest idle first."""
+        self._expiry: asyncio.TimerHandle | None = None
         self._closed = False
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Wait for one of the places; each holds one connection at a time."""
-        async with self._places:
-            yield
-
-    @asynccontextmanager
-    async def kept(self) -> AsyncIterator[Conversation | None]:
-        """Lend a kept connection, None when no living one is left. It may prove dead at the first command."""
-        conversation = self._take()
-        try:
-            yield conversation
-        finally:
-            if conversation is not None:
-                self._give_back(conversation)
-
-    @asynccontextmanager
-    async def fresh(self) -> AsyncIterator[Conversation]:
-        """Lend a connection just opened. Raises NotConnected."""
-        conversation = await self._connect()
-        try:
-            yield conversation
-        finally:
-            self._give_back(conversation)
-
-    async def aclose(self) -> None:
-        """Take leave on every idle connection; those on loan are closed as they come back."""
-        self._closed = True
+    def take(self) -> Conversation | None:
+        """A kept connection, None when no living one is left. It may prove dead at the first command."""
         while self._idle:
-            self._close(self._idle.pop())
-
-    def _take(self) -> Conversation | None:
-        while self._idle:
-            idle = self._idle.pop()
-            idle.expiry.cancel()
-            if idle.conversation.is_usable:
-                return idle.conversation
-            idle.conversation.close()
+            conversation, _ = self._idle.pop()
+            if conversation.is_usable:
+                return conversation
+            conversation.close()
         return None
 
-    def _give_back(self, conversation: Conversation) -> None:
+    async def open(self) -> Conversation:
+        """A new connection. Raises NotConnected."""
+        return await self._connect()
+
+    def give_back(self, conversation: Conversation) -> None:
+        """Keep a connection for the next message if it is fit for one."""
         spent = conversation.messages >= self._messages_per_connection
         if self._closed or spent or not conversation.is_usable:
             conversation.close()
             return
         loop = asyncio.get_running_loop()
-        expiry = loop.call_later(self._idle_seconds, self._expire, conversation)
-        self._idle.append(_Idle(conversation=conversation, expiry=expiry))
+        self._idle.append((conversation, loop.time()))
+        if self._expiry is None:
+            self._expiry = loop.call_later(self._idle_seconds, self._expire)
 
-    def _expire(self, conversation: Conversation) -> None:
-        for idle in self._idle:
-            if idle.conversation is conversation:
-                self._idle.remove(idle)
-                self._close(idle)
+    async def aclose(self) -> None:
+        """Take leave on every idle connection; those on loan are closed as they come back."""
+        self._closed = True
+        if self._expiry is not None:
+            self._expiry.cancel()
+        while self._idle:
+            self._idle.pop()[0].close()
+
+    def _expire(self) -> None:
+        """Close what has idled for too long; look again when the next one will have."""
+        self._expiry = None
+        loop = asyncio.get_running_loop()
+        while self._idle:
+            conversation, since = self._idle[0]
+            if loop.time() < since + self._idle_seconds:
+                self._expiry = loop.call_at(since + self._idle_seconds, self._expire)
                 return
-
-    @staticmethod
-    def _close(idle: _Idle) -> None:
-        idle.expiry.cancel()
-        idle.conversation.close()
+            self._idle.popleft()
+            conversation.close()

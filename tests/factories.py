@@ -1,6 +1,5 @@
 """Shared builders: a valid value of each kind, of which a test names only what it is about."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import Attempt, Delivery, Event, Message, Priority, SendRequest
 from gateway.domain.preferences import Category, Consent, ConsentState, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, EmailAddress, PhoneNumber, PushDevice, PushPlatform, Recipient
+from gateway.domain.values import replace
 from gateway.ports import Claim
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

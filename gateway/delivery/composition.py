@@ -1,13 +1,14 @@
 """What one delivery says: the renderer asked with everything that a message, a person and an instant bring."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.delivery.links import UnsubscribeLinks
 from gateway.domain.ids import DeliveryId
 from gateway.domain.messages import Content, Message, PushContent, SmsContent, Versions
 from gateway.domain.recipients import Channel, JsonValue, Recipient
+from gateway.domain.values import replace
 from gateway.rendering.renderer import LocaleResolution, Pin, Renderer, RenderInput
 
 

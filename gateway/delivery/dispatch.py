@@ -3,7 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,6 +22,7 @@ from gateway.domain.ids import AttemptId
 from gateway.domain.lifecycle import ANSWER_LOST, LOST_ANSWERS, DeliveryStatus
 from gateway.domain.messages import Attempt, Envelope, Outcome, SendResult
 from gateway.domain.preferences import Category
+from gateway.domain.values import replace
 from gateway.errors import ContentError, NotFound, Overloaded, Unavailable
 from gateway.metrics import Metrics
 from gateway.policy.gate import decide

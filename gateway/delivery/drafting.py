@@ -1,7 +1,7 @@
 """From a request to a message that can be stored: every wrong field is named, and nothing has happened yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +15,7 @@ from gateway.domain.ids import DeliveryId, MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import Delivery, Message, SendRequest
 from gateway.domain.recipients import Channel, Recipient
+from gateway.domain.values import replace
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, RenderFailed
 from gateway.ports import NewDelivery, RecipientStore
 from gateway.rendering.renderer import Renderer

@@ -1,6 +1,5 @@
 """What would happen: the same draft, the same gate and the same renderer as a real send; nothing is stored."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from gateway.delivery.composition import Composer
@@ -14,6 +13,7 @@ from gateway.domain.ids import ServiceId
 from gateway.domain.instants import rfc3339
 from gateway.domain.messages import SendRequest
 from gateway.domain.recipients import JsonValue
+from gateway.domain.values import replace
 from gateway.policy.gate import decide
 from gateway.ports import Claim, Clock, DispatchStore, StoredFacts
 

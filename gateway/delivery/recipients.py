@@ -1,7 +1,6 @@
 """Whom a request names: every address and place checked and put into its normal form."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from gateway.delivery.addresses import (
     parse_phone,
 )
 from gateway.domain.recipients import EmailAddress, PhoneNumber, PushDevice, PushPlatform, Recipient
+from gateway.domain.values import replace
 from gateway.errors import FieldProblem
 from gateway.localization.locales import UnknownLocale, parse_locale, to_tag
 

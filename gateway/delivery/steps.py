@@ -1,7 +1,6 @@
 """What a claim comes to, as one write: decisions and verdicts turned into steps with their events; all pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +15,7 @@ from gateway.domain.lifecycle import LOST_ANSWERS, DeliveryStatus, Strategy
 from gateway.domain.messages import Attempt, Event
 from gateway.domain.preferences import Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, JsonValue
+from gateway.domain.values import replace
 from gateway.ports import Claim, NewDelivery, Step
 
 _FALLS_BACK: Final = frozenset({DeliveryStatus.SUPPRESSED, DeliveryStatus.FAILED})

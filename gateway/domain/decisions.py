@@ -1,16 +1,15 @@
 """What policy says of one delivery, with the trace of every rule that spoke."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from gateway.domain.preferences import Category, Consent, Suppression
 from gateway.domain.recipients import Channel, JsonValue, Recipient
+from gateway.domain.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceStep:
+class TraceStep(Value, frozen=True, kw_only=True):
     """One rule consulted: its verdict and the values it saw, with where they came from."""
 
     rule: str
@@ -18,16 +17,14 @@ class TraceStep:
     saw: Mapping[str, JsonValue]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
+class Send(Value, frozen=True, kw_only=True):
     """It may go now, through these providers in this order."""
 
     route: tuple[str, ...]
     trace: tuple[TraceStep, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Value, frozen=True, kw_only=True):
     """It may not go before an instant; `rule` names what holds it."""
 
     not_before: datetime
@@ -36,8 +33,7 @@ class Hold:
     trace: tuple[TraceStep, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppress:
+class Suppress(Value, frozen=True, kw_only=True):
     """It may never go on this channel; under `first` the next channel is tried."""
 
     reason: str
@@ -45,8 +41,7 @@ class Suppress:
     trace: tuple[TraceStep, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expire:
+class Expire(Value, frozen=True, kw_only=True):
     """Its time is over, or no allowed instant is left before it is."""
 
     reason: str
@@ -57,8 +52,7 @@ class Expire:
 Decision = Send | Hold | Suppress | Expire
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Value, frozen=True, kw_only=True):
     """All that policy looks at for one delivery; read in one go just before the decision."""
 
     category: Category

@@ -9,12 +9,12 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from gateway.domain.ids import KEY, KeyId, make_id
+from gateway.domain.values import Discreet
 
 
 class Scope(StrEnum):
@@ -63,13 +63,14 @@ _TOKEN: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class Token(Discreet, frozen=True, kw_only=True):
     """One key in full; it exists when it is made and while a request is checked, never in the store."""
+
+    unshown: ClassVar = frozenset({"secret"})
 
     id: KeyId
     live: bool
-    secret: str = field(repr=False)
+    secret: str
     """256 bits in hex."""
 
     @property

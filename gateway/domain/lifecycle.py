@@ -5,13 +5,13 @@ delivery, in whatever order and however often it was told, into the one status t
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from gateway.domain.recipients import Channel
+from gateway.domain.values import Value
 
 
 class DeliveryStatus(StrEnum):
@@ -173,8 +173,7 @@ class Evidence(StrEnum):
     """Taken, then a negative that is not permanent: retries at the provider spent, expiry there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class Fact(Value, frozen=True, kw_only=True):
     """One thing told about one attempt, by us or by the provider."""
 
     attempt: int

@@ -1,15 +1,15 @@
 """One message on its way: what was asked, what it became on each channel, and each try to send it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, JsonValue, PushDevice, Recipient
+from gateway.domain.values import Discreet, Value, field
 
 
 class Priority(StrEnum):
@@ -39,8 +39,7 @@ def lane_of(category: Category, priority: Priority) -> Lane:
     return _LANES[priority]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
+class Attachment(Value, frozen=True, kw_only=True):
     """A file that goes with an e-mail."""
 
     filename: str
@@ -50,8 +49,7 @@ class Attachment:
     """Content-ID that the HTML names as `cid:…`; None for an ordinary attachment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalTime:
+class LocalTime(Value, frozen=True, kw_only=True):
     """A wall-clock instant in the recipient's or a named zone."""
 
     local: datetime
@@ -60,9 +58,10 @@ class LocalTime:
     """An IANA zone, or `recipient`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendRequest:
+class SendRequest(Discreet, frozen=True, kw_only=True):
     """What a service asked for, checked for shape; content and addresses are checked by accept."""
+
+    unshown: ClassVar = frozenset({"data"})
 
     template: str
     to: Recipient
@@ -71,7 +70,7 @@ class SendRequest:
     """Keep the inline values as the recipient's own."""
     channels: tuple[Channel, ...] | None = None
     strategy: Strategy | None = None
-    data: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
     """Secret values among them are not set apart yet."""
     send_at: datetime | LocalTime | None = None
     expires_at: datetime | None = None
@@ -84,9 +83,10 @@ class SendRequest:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Discreet, frozen=True, kw_only=True):
     """One send of one template to one recipient, as accepted."""
+
+    unshown: ClassVar = frozenset({"secrets"})
 
     id: MessageId
     service_id: ServiceId
@@ -102,7 +102,7 @@ class Message:
     """The inline values only; what is stored of the recipient is read anew at hand-off."""
     data: Mapping[str, JsonValue]
     """The template's variables, secret ones shown as ••••."""
-    secrets: Mapping[str, JsonValue] = field(repr=False)
+    secrets: Mapping[str, JsonValue]
     """The secret variables' values; empty once the message is final."""
     priority: Priority
     tags: tuple[str, ...]
@@ -123,8 +123,7 @@ class Message:
         return lane_of(self.category, self.priority)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmailContent:
+class EmailContent(Value, frozen=True, kw_only=True):
     """An e-mail as its reader gets it."""
 
     subject: str
@@ -137,8 +136,7 @@ class EmailContent:
     """Further headers, such as List-Unsubscribe; From, To, Date and Message-ID are added at hand-off."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmsContent:
+class SmsContent(Value, frozen=True, kw_only=True):
     """A text message and what it costs."""
 
     text: str
@@ -150,8 +148,7 @@ class SmsContent:
     locale: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PushContent:
+class PushContent(Value, frozen=True, kw_only=True):
     """A notification as the device shows it."""
 
     title: str
@@ -170,8 +167,7 @@ class PushContent:
 Content = EmailContent | SmsContent | PushContent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Versions:
+class Versions(Value, frozen=True, kw_only=True):
     """Which texts a message was rendered from."""
 
     template: str
@@ -182,8 +178,7 @@ class Versions:
     """Strings that the better languages lacked, as `locale: msgid`; the reason of a fallback."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(Value, frozen=True, kw_only=True):
     """One message on one channel; it carries the status."""
 
     id: DeliveryId
@@ -222,8 +217,7 @@ class Outcome(StrEnum):
     """The answer was lost after the request left."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceResult:
+class DeviceResult(Value, frozen=True, kw_only=True):
     """What became of one device of a push delivery."""
 
     platform: str
@@ -232,8 +226,7 @@ class DeviceResult:
     provider_message_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendResult:
+class SendResult(Value, frozen=True, kw_only=True):
     """A provider's classified answer to one call."""
 
     outcome: Outcome
@@ -246,8 +239,7 @@ class SendResult:
     devices: tuple[DeviceResult, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Value, frozen=True, kw_only=True):
     """One call to one provider for one delivery."""
 
     id: AttemptId
@@ -260,8 +252,7 @@ class Attempt:
     """None while the call is under way, or when its answer was lost with the process."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Value, frozen=True, kw_only=True):
     """A fact in the timeline of a message; append-only."""
 
     id: EventId
@@ -274,9 +265,10 @@ class Event:
     """Decision and trace, reason, provider, code; never template data or a whole address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(Discreet, frozen=True, kw_only=True):
     """All that a provider needs for one call, and nothing else."""
+
+    unshown: ClassVar = frozenset({"content", "mime"})
 
     delivery_id: DeliveryId
     attempt_id: AttemptId
@@ -286,9 +278,9 @@ class Envelope:
     to: str
     """The one address; empty for push."""
     devices: tuple[PushDevice, ...] = ()
-    content: Content = field(repr=False)
+    content: Content
     """With the secret values, as is `mime`."""
-    mime: bytes | None = field(default=None, repr=False)
+    mime: bytes | None = None
     """The whole e-mail, for providers that take raw MIME."""
     attachments: tuple[Attachment, ...] = ()
     message_id_header: str | None = None

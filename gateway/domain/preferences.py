@@ -1,13 +1,13 @@
 """What a person wants and what forbids writing to them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
 from gateway.domain.recipients import Channel, JsonValue
+from gateway.domain.values import Value
 
 
 class Category(StrEnum):
@@ -32,8 +32,7 @@ class ConsentState(StrEnum):
     """A double opt-in was started and not yet confirmed: not a grant."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
+class Consent(Value, frozen=True, kw_only=True):
     """One line of the consent history; never changed, only followed by another."""
 
     id: ConsentId
@@ -71,8 +70,7 @@ class SuppressionReason(StrEnum):
     MANUAL = "manual"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppression:
+class Suppression(Value, frozen=True, kw_only=True):
     """An address that must not be written to on a channel, gateway-wide."""
 
     id: SuppressionId

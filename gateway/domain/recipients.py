@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NewType
 
 from gateway.domain.ids import RecipientId
+from gateway.domain.values import Value, field
 
 EmailAddress = NewType("EmailAddress", str)
 """A checked address; the domain is in lower case and ASCII (IDNA), the local part as given."""
@@ -34,8 +34,7 @@ class PushPlatform(StrEnum):
     WEBPUSH = "webpush"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PushDevice:
+class PushDevice(Value, frozen=True, kw_only=True):
     """One device (FCM, APNs) or browser (Web Push) of a person."""
 
     platform: PushPlatform
@@ -52,8 +51,7 @@ class PushDevice:
         return str((self.subscription or {}).get("endpoint", ""))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
+class Recipient(Value, frozen=True, kw_only=True):
     """A person as known for one message: what is stored, with the message's own values on top."""
 
     id: RecipientId | None = None

@@ -1,17 +1,16 @@
 """Where a 202 becomes true: new messages and the keys that make a repeat harmless."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.ids import ServiceId
 from gateway.domain.messages import Delivery, Event, Message
 from gateway.domain.recipients import JsonValue, Recipient
+from gateway.domain.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Idempotency:
+class Idempotency(Value, frozen=True, kw_only=True):
     """A caller's key with what it stands for."""
 
     key: str
@@ -21,16 +20,14 @@ class Idempotency:
     """The 202 body that a replay repeats."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDelivery:
+class NewDelivery(Value, frozen=True, kw_only=True):
     """A delivery to store, and when it may first be claimed."""
 
     delivery: Delivery
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewMessage:
+class NewMessage(Value, frozen=True, kw_only=True):
     """All that one accepted message writes, in one transaction."""
 
     message: Message
@@ -41,20 +38,17 @@ class NewMessage:
     """Inline values to keep as the recipient's own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class Stored(Value, frozen=True, kw_only=True):
     """It is on disk."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
+class Replayed(Value, frozen=True, kw_only=True):
     """The key was used before for the same body: this was the answer; nothing new was stored."""
 
     answer: Mapping[str, JsonValue]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mismatched:
+class Mismatched(Value, frozen=True, kw_only=True):
     """The key was used before for another body; nothing was stored."""
 
 

@@ -1,7 +1,6 @@
 """The queue of record: claims under a lease, fenced writes, and who is alive."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -10,11 +9,11 @@ from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Content, Delivery, Event, Lane, Message, Versions
 from gateway.domain.preferences import Consent, Suppression
 from gateway.domain.recipients import Recipient
+from gateway.domain.values import Value
 from gateway.ports.accepting import NewDelivery
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Value, frozen=True, kw_only=True):
     """A delivery that is this worker's alone while its lease lasts; `fence` proves it on every write."""
 
     delivery: Delivery
@@ -22,8 +21,7 @@ class Claim:
     fence: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFacts:
+class StoredFacts(Value, frozen=True, kw_only=True):
     """What the store holds that policy asks for, for one claim."""
 
     recipient: Recipient | None
@@ -31,8 +29,7 @@ class StoredFacts:
     suppressions: tuple[Suppression, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
+class Reservation(Value, frozen=True, kw_only=True):
     """The intent to call a provider: committed before the call, so that a lost answer is never a blind resend."""
 
     claim: Claim
@@ -48,8 +45,7 @@ class Reservation:
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Value, frozen=True, kw_only=True):
     """What one claim came to: the delivery's next status, and what else changes with it, in one transaction."""
 
     claim: Claim

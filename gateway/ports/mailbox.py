@@ -1,17 +1,16 @@
 """What the mailbox provider was given, for people to look at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.ids import DeliveryId
 from gateway.domain.recipients import Channel, JsonValue
+from gateway.domain.values import Value
 from gateway.ports.reading import Page
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailboxItem:
+class MailboxItem(Value, frozen=True, kw_only=True):
     """One thing that the mailbox was given, as its reader would get it."""
 
     delivery_id: DeliveryId

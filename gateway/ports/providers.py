@@ -1,14 +1,13 @@
 """The seam to a provider: one account that takes rendered deliveries."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.domain.messages import Envelope, SendResult
 from gateway.domain.recipients import Channel
+from gateway.domain.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
+class Capabilities(Value, frozen=True, kw_only=True):
     """What a provider can do, as data for the router, the docs and the conformance kit."""
 
     channels: frozenset[Channel]

@@ -1,7 +1,6 @@
 """The delivery log as one reads and steers it, a page at a time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
@@ -10,21 +9,20 @@ from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Content, Delivery, Event, Message, Versions
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
+from gateway.domain.values import Value
 from gateway.ports.accepting import NewDelivery
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
+class Page(Value, Generic[T], frozen=True, kw_only=True):
     """One page of a list, newest first unless said otherwise."""
 
     items: tuple[T, ...]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryRecord:
+class DeliveryRecord(Value, frozen=True, kw_only=True):
     """A delivery as one reads it: with its attempts and what was sent."""
 
     delivery: Delivery
@@ -35,8 +33,7 @@ class DeliveryRecord:
     """The one address it went or goes to; None for push and where none is known yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageRecord:
+class MessageRecord(Value, frozen=True, kw_only=True):
     """A message as one reads it."""
 
     message: Message
@@ -45,8 +42,7 @@ class MessageRecord:
     versions: Versions | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageQuery:
+class MessageQuery(Value, frozen=True, kw_only=True):
     """Which messages of the delivery log; every field that is None says nothing."""
 
     service_id: ServiceId | None = None
@@ -103,8 +99,7 @@ class SteeringStore(Protocol):
         """Add a delivery for another try. Raises Conflict unless the last one on that channel failed for good."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreCondition:
+class StoreCondition(Value, frozen=True, kw_only=True):
     """How a store is, as of a commit that it has just made."""
 
     revision: str

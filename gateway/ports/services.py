@@ -1,16 +1,15 @@
 """The services that call, who they write as, and their keys."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.ids import KeyId, ServiceId
 from gateway.domain.recipients import Channel
+from gateway.domain.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SenderIdentity:
+class SenderIdentity(Value, frozen=True, kw_only=True):
     """Who a service's messages come from, on a channel, optionally for one country or locale only."""
 
     channel: Channel
@@ -20,8 +19,7 @@ class SenderIdentity:
     locale: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(Value, frozen=True, kw_only=True):
     """A calling application."""
 
     id: ServiceId
@@ -30,8 +28,7 @@ class Service:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
+class ApiKey(Value, frozen=True, kw_only=True):
     """A key's public side; the secret itself is kept only as SHA-256."""
 
     id: KeyId

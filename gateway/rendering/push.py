@@ -5,7 +5,6 @@ notification"); Web Push 4096 bytes of record, of which encryption takes 103 (RF
 """
 
 import json
-from dataclasses import replace
 from itertools import accumulate
 from typing import Any, Final, assert_never
 
@@ -13,6 +12,7 @@ import regex
 
 from gateway.domain.messages import PushContent
 from gateway.domain.recipients import PushPlatform
+from gateway.domain.values import replace
 from gateway.errors import RenderFailed
 from gateway.rendering import bidi
 

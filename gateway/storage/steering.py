@@ -1,12 +1,12 @@
 """What people do to a message by hand, decided and written in one transaction."""
 
 import sqlite3
-from dataclasses import replace
 from typing import Final
 
 from gateway.domain.ids import EVENT, EventId, MessageId, ServiceId, make_id
 from gateway.domain.lifecycle import DeliveryStatus, can_advance
 from gateway.domain.messages import Event
+from gateway.domain.values import replace
 from gateway.errors import Conflict
 from gateway.ports import MessageRecord, NewDelivery
 from gateway.storage.accept import insert_deliveries, insert_events

@@ -1,7 +1,6 @@
 """Addresses never to be written to."""
 
 import sqlite3
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +10,7 @@ import structlog
 from gateway.domain.ids import SuppressionId
 from gateway.domain.preferences import Suppression
 from gateway.domain.recipients import Channel, comparable
+from gateway.domain.values import replace
 from gateway.errors import NotFound
 from gateway.ports import Page
 from gateway.storage.columns import names, stored

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -14,6 +13,7 @@ import structlog.testing
 from gateway.domain.ids import DELIVERY, AttemptId, DeliveryId, make_id
 from gateway.domain.messages import Content, EmailContent, Envelope, Outcome, PushContent, SmsContent
 from gateway.domain.recipients import Channel, PushDevice, PushPlatform
+from gateway.domain.values import replace
 from gateway.ports import Provider
 
 RECIPIENT = {Channel.EMAIL: "amina.benali@example.org", Channel.SMS: "+33612345678", Channel.PUSH: ""}

@@ -1,6 +1,5 @@
 """Whole messages for the suite of stores, told apart by a number."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +7,7 @@ from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, Worker
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Delivery, EmailContent, Event, Message, Outcome, SendResult, Versions
 from gateway.domain.recipients import Channel
+from gateway.domain.values import replace
 from gateway.ports import Claim, Idempotency, NewDelivery, NewMessage, Reservation, Step
 from tests.factories import NOW, make_message
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import Attachment, Lane, Priority
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, EmailAddress, Recipient
+from gateway.domain.values import replace
 from gateway.errors import Conflict, InvalidRequest, NotFound
 from gateway.ports import (
     AcceptOutcome,

@@ -1,7 +1,6 @@
 """The delivery log and a message's page: filters live in the URL, and whatever a message holds is only text."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +12,7 @@ from gateway.domain.ids import DeliveryId, MessageId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import EmailContent, Outcome, SendResult, SmsContent, Versions
 from gateway.domain.recipients import Channel
+from gateway.domain.values import replace
 from gateway.ports import DeliveryRecord, MailboxItem, MessageRecord
 from tests.factories import NOW, make_attempt, make_delivery, make_event, make_message, make_recipient
 from tests.page_stores import MemoryLog, MemoryMailbox

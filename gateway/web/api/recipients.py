@@ -1,6 +1,5 @@
 """`/v1/recipients/{recipient_id}`: people as a service knows them."""
 
-from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -10,6 +9,7 @@ from gateway.delivery.presentation import recipient_json
 from gateway.delivery.recipients import check_recipient
 from gateway.domain.ids import RecipientId
 from gateway.domain.keys import Scope
+from gateway.domain.values import replace
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 from gateway.web.schemas.recipients import RecipientAnswer, RecipientShape

@@ -1,14 +1,14 @@
 """A part in one language as code that runs: compiled once, rendered for every message under a budget."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
-from typing import Any, Final
+from itertools import groupby, islice
+from typing import Final
 
 from jinja2 import Template, TemplateError, nodes
 
 from gateway.errors import RenderFailed, TemplateBroken
-from gateway.rendering.budget import MAX_OUTPUT, Budget
-from gateway.rendering.environment import MessageFormats, RenderContext, Sandbox
+from gateway.rendering.budget import MAX_OUTPUT
+from gateway.rendering.environment import MessageFormats, PartFrame, RenderContext, Sandbox, Values
 from gateway.rendering.inlining import inline
 from gateway.rendering.localizing import Chooser, Language, localize
 from gateway.rendering.parts import Part
@@ -16,6 +16,8 @@ from gateway.rendering.parts import Part
 # What a template can raise over data that it does not expect: all of them mean that this text cannot be rendered.
 _FAILURES = (TemplateError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError)
 
+_CHUNKS: Final = 64
+"""So many pieces of text are made before their length is looked at."""
 _MOST_FORMS: Final = 1_000
 """Counts whose plural forms are remembered, for one part."""
 
@@ -23,15 +25,17 @@ _MOST_FORMS: Final = 1_000
 class CompiledPart:
     """The code of one part in one language."""
 
-    __slots__ = ("_choosers", "_environment", "_forms", "_render", "path")
+    __slots__ = ("_choosers", "_forms", "_frame", "_render", "path")
 
     def __init__(
         self, environment: Sandbox, body: Sequence[nodes.Node], choosers: Sequence[Chooser], path: str
     ) -> None:
-        self._environment = environment
         self._choosers = tuple(choosers)
         self._forms: dict[tuple[int, int], int] = {}
         self.path = path
+        self._frame = PartFrame(
+            environment=environment, evaluation=nodes.EvalContext(environment, path), path=path, plurals=self
+        )
         self._render = _compile(environment, _merged(body), path)
 
     def form(self, number: int, count: int) -> int:
@@ -44,20 +48,17 @@ class CompiledPart:
             found = self._forms[key] = self._choosers[number](count)
         return found
 
-    def render(self, values: dict[str, Any], formats: MessageFormats) -> str:
+    def render(self, values: Values, formats: MessageFormats) -> str:
         """The text for these values. Raises RenderFailed, whatever goes wrong with it."""
-        context = RenderContext(self._environment, values, self.path, {})
-        context.formats = formats
-        context.budget = Budget()
-        context.plurals = self
+        pieces = self._render(RenderContext(self._frame, values, formats))
         left = MAX_OUTPUT
         chunks: list[str] = []
         try:
-            for chunk in self._render(context):
-                left -= len(chunk) + 1
+            while some := list(islice(pieces, _CHUNKS)):
+                left -= sum(map(len, some)) + len(some)
                 if left < 0:
                     raise RenderFailed(f"{self.path}: comes out longer than {MAX_OUTPUT} characters")
-                chunks.append(chunk)
+                chunks += some
         except _FAILURES as error:
             raise RenderFailed(f"{self.path}: {error}") from error
         return "".join(chunks)

@@ -5,11 +5,15 @@ made, so nothing of one message or language can leak into another. What belongs 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from jinja2 import StrictUndefined, Undefined, pass_context
+from jinja2 import StrictUndefined, Undefined, nodes, pass_context
+from jinja2.compiler import CodeGenerator
 from jinja2.ext import InternationalizationExtension
+from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, LoopContext
+from jinja2.utils import missing
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
@@ -22,11 +26,14 @@ LOOP_FIELDS: Final = frozenset({"index", "index0", "revindex", "revindex0", "fir
 
 # Names of the filters that the compiler puts in; no template can write them, a name has no space.
 SHOW: Final = "show value"
+SHOW_HTML: Final = "show value in html"
 ISOLATE: Final = "isolate value"
 ISOLATE_HTML: Final = "isolate value in html"
 LOOP: Final = "loop over"
 COMPARE: Final = "compare value"
 FORM: Final = "plural form"
+_FINISHED: Final = frozenset({SHOW, SHOW_HTML, ISOLATE, ISOLATE_HTML})
+"""What comes out of these is a text as its place demands it."""
 
 
 class Plurals(Protocol):
@@ -54,18 +61,57 @@ class MessageFormats:
         return formatted
 
 
-class RenderContext(Context):
-    """A template's context with what this one render needs beside its variables."""
+class Values(dict[str, Any]):
+    """What a message's parts show, by name; Jinja's own mark for a name that nothing was given for."""
 
-    formats: MessageFormats
-    budget: Budget
+    def __missing__(self, name: str) -> object:
+        return missing
+
+
+class RenderContext(Context):
+    """One part on its way: its variables, and what else this one render needs.
+
+    Flat templates have neither blocks nor globals nor exports, so nothing of what Jinja's own constructor prepares
+    for those is made here.
+    """
+
+    def __init__(self, part: "PartFrame", values: Values, formats: MessageFormats) -> None:
+        self.environment = part.environment
+        self.eval_ctx = part.evaluation
+        self.name = part.path
+        self.parent = values
+        self.vars = {}
+        self.exported_vars = set()
+        self.resolve_or_missing = values.__getitem__  # type: ignore[assignment]  # asked once for every name
+        self.formats = formats
+        self.budget = Budget()
+        self.plurals = part.plurals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartFrame:
+    """What all renders of one compiled part share."""
+
+    environment: "Sandbox"
+    evaluation: EvalContext
+    path: str
     plurals: Plurals
+
+
+class _Writer(CodeGenerator):
+    """Jinja's code, but for values that come fit for their place: those are neither escaped nor made texts again."""
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Any, finalize: Any) -> None:
+        if isinstance(node, nodes.Filter) and node.name in _FINISHED:
+            self.write("(")
+        else:
+            super()._output_child_pre(node, frame, finalize)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
     """Attributes and items are the keys of JSON objects, and nothing else is."""
 
-    context_class = RenderContext
+    code_generator_class = _Writer
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A key of an object, or one of the plain facts of a loop."""
@@ -104,6 +150,10 @@ def _show(value: object) -> str | Markup:
     if type(value) is Markup:
         return value
     return bidi.strip_controls(_text(value))
+
+
+def _show_html(value: object) -> Markup:
+    return value if type(value) is Markup else escape(bidi.strip_controls(_text(value)))
 
 
 def _isolate(value: object) -> str:
@@ -237,6 +287,7 @@ _FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "last": _end(-1),
     "default": _default,
     SHOW: _show,
+    SHOW_HTML: _show_html,
     ISOLATE: _isolate,
     ISOLATE_HTML: _isolate_html,
     LOOP: _loop,

@@ -4,7 +4,7 @@ The catalog is folded in here, once for each (template version, catalog version)
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Literal
 
@@ -26,6 +26,7 @@ from gateway.rendering.environment import (
     LOOP,
     SAFE_FORMATTING,
     SHOW,
+    SHOW_HTML,
 )
 from gateway.rendering.html import Cursor, Where
 from gateway.rendering.marking import Mark, read_mark
@@ -50,16 +51,15 @@ class Language:
 
     catalog: Catalog
     locale: Locale
+    tag: str = field(init=False)
+    """Its BCP 47 tag, as `locale.tag` says it."""
+    direction: Literal["ltr", "rtl"] = field(init=False)
+    """How it is written, as `locale.direction` says it."""
 
-    @property
-    def tag(self) -> str:
-        """Its BCP 47 tag, as `locale.tag` says it."""
-        return to_tag(self.locale)
-
-    @property
-    def direction(self) -> Literal["ltr", "rtl"]:
-        """How it is written, as `locale.direction` says it."""
-        return direction(self.locale)
+    def __post_init__(self) -> None:
+        # Asked several times for each message, and costly to work out.
+        object.__setattr__(self, "tag", to_tag(self.locale))
+        object.__setattr__(self, "direction", direction(self.locale))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +182,7 @@ class _Localizer:
         self._cursor.tail = ""
         if way == SHOW and isinstance(shown, nodes.Filter) and shown.name in SAFE_FORMATTING:
             return shown
-        return _filter(shown, way)
+        return _filter(shown, SHOW_HTML if way == SHOW and self._html else way)
 
     def _way(self, value: nodes.Expr) -> str:
         if not self._isolates:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 from inscriptis import get_text
 from inscriptis.css_profiles import STRICT_CSS_PROFILE
@@ -19,7 +19,7 @@ from gateway.errors import RenderFailed
 from gateway.localization.formats import Formats
 from gateway.rendering import bidi, push, sms
 from gateway.rendering.compiling import CompiledPart, compile_part
-from gateway.rendering.environment import MessageFormats, make_environment
+from gateway.rendering.environment import MessageFormats, Values, make_environment
 from gateway.rendering.lines import one_line, tidy
 from gateway.rendering.localizing import Language
 from gateway.rendering.templates import Template
@@ -88,8 +88,8 @@ class Typesetter:
                 assert_never(channel)
 
 
-def _values(given: RenderInput) -> dict[str, Any]:
-    values: dict[str, Any] = {name: value for name, value in given.data.items() if value is not None}
+def _values(given: RenderInput) -> Values:
+    values = Values((name, value) for name, value in given.data.items() if value is not None)
     values["recipient"] = dict(given.recipient)
     values["unsubscribe_url"] = given.unsubscribe_url
     values["preferences_url"] = given.preferences_url
@@ -102,20 +102,20 @@ def _filled(text: str, part: CompiledPart) -> str:
     return text
 
 
-def _plain(part: CompiledPart, values: dict[str, Any], formats: MessageFormats, language: Language) -> str:
+def _plain(part: CompiledPart, values: Values, formats: MessageFormats, language: Language) -> str:
     """A body of plain text, which may not be empty."""
     text = _filled(tidy(part.render(values, formats)), part)
     return bidi.free_lone_links(text) if language.direction == "rtl" else text
 
 
-def _line(part: CompiledPart | None, values: dict[str, Any], formats: MessageFormats) -> str:
+def _line(part: CompiledPart | None, values: Values, formats: MessageFormats) -> str:
     return one_line(part.render(values, formats)) if part else ""
 
 
 def _email(
     parts: PartSet,
     language: Language,
-    values: dict[str, Any],
+    values: Values,
     formats: MessageFormats,
     headers: tuple[tuple[str, str], ...],
 ) -> EmailContent:
@@ -125,7 +125,7 @@ def _email(
     if "html" in parts:
         # Escaped already, so that the isolates in them are not stripped as they are from values.
         whole = {"subject": escape(subject), "preheader": escape(preheader)}
-        html = _filled(parts["html"].render({**values, **whole}, formats).strip(), parts["html"])
+        html = _filled(parts["html"].render(Values({**values, **whole}), formats).strip(), parts["html"])
     authored = parts.get("text")
     text = _plain(authored, values, formats, language) if authored else tidy(get_text(html, _INSCRIPTIS))
     return EmailContent(
@@ -152,7 +152,7 @@ def _headers(template: Template, given: RenderInput) -> tuple[tuple[str, str], .
 
 
 def _push(
-    template: Template, parts: PartSet, language: Language, values: dict[str, Any], formats: MessageFormats
+    template: Template, parts: PartSet, language: Language, values: Values, formats: MessageFormats
 ) -> PushContent:
     line = partial(_line, values=values, formats=formats)
     action, image = line(parts.get("action")), line(parts.get("image"))

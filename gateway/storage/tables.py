@@ -4,12 +4,12 @@ Instants are integers of UTC microseconds, so that both engines compare and inde
 from callers become whole microseconds once, here.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -42,7 +42,10 @@ class Instant(sa.TypeDecorator[datetime]):
         return None if value is None else from_micros(value)
 
 
-Json: Final = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+Text: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Compared byte by byte on either engine, whatever locale a PostgreSQL was set up with: ids sort by their time."""
+Json: Final = sa.JSON(none_as_null=True)
+"""JSON on either engine and never JSONB, which forgets the order that a caller's keys came in and refuses U+0000."""
 _Sequence: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """An ever-growing row number; SQLite numbers only INTEGER keys by itself."""
 
@@ -56,15 +59,27 @@ metadata: Final = sa.MetaData(
 )
 
 
+def _by_month(key: str) -> Mapping[str, Any]:
+    """On PostgreSQL a table of monthly partitions, over ids that sort by time."""
+    return {"postgresql_partition_by": f"RANGE ({key})"}
+
+
+def _belongs_to(column: str, owner: str) -> sa.Constraint:
+    """Rows that are gone with their owner. Only on SQLite: on PostgreSQL whole months go at once, and a check of
+    each row against a partitioned table would cost more than the row."""
+    key = sa.ForeignKeyConstraint([column], [f"{owner}.id"], ondelete="CASCADE")
+    return key.ddl_if(dialect="sqlite")
+
+
 def _message_id() -> sa.Column[str]:
-    return sa.Column("message_id", sa.Text, sa.ForeignKey("messages.id", ondelete="CASCADE"), nullable=False)
+    return sa.Column("message_id", Text, nullable=False)
 
 
 services: Final = sa.Table(
     "services",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("name", Text, nullable=False, unique=True),
     sa.Column("senders", Json, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
 )
@@ -72,11 +87,11 @@ services: Final = sa.Table(
 api_keys: Final = sa.Table(
     "api_keys",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("service_id", sa.Text, sa.ForeignKey("services.id"), nullable=False, index=True),
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("service_id", Text, sa.ForeignKey("services.id"), nullable=False, index=True),
     sa.Column("live", sa.Boolean, nullable=False),
     sa.Column("scopes", Json, nullable=False),
-    sa.Column("secret_hash", sa.Text, nullable=False),
+    sa.Column("secret_hash", Text, nullable=False),
     sa.Column("rate_per_second", sa.Float),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant),
@@ -86,40 +101,41 @@ api_keys: Final = sa.Table(
 messages: Final = sa.Table(
     "messages",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("service_id", sa.Text, nullable=False),
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("service_id", Text, nullable=False),
     sa.Column("live", sa.Boolean, nullable=False),
-    sa.Column("template", sa.Text, nullable=False),
-    sa.Column("category", sa.Text, nullable=False),
-    sa.Column("topic", sa.Text),
-    sa.Column("strategy", sa.Text, nullable=False),
+    sa.Column("template", Text, nullable=False),
+    sa.Column("category", Text, nullable=False),
+    sa.Column("topic", Text),
+    sa.Column("strategy", Text, nullable=False),
     sa.Column("channels", Json, nullable=False),
-    sa.Column("recipient_id", sa.Text),
+    sa.Column("recipient_id", Text),
     # The inline values as the caller gave them; what is stored of the recipient stays in `recipients`.
     sa.Column("recipient", Json, nullable=False),
     sa.Column("data", Json, nullable=False),
     # Apart from `data`, so that forgetting them is one assignment.
     sa.Column("secrets", Json),
     sa.Column("secrets_dropped", sa.Boolean, nullable=False),
-    sa.Column("priority", sa.Text, nullable=False),
+    sa.Column("priority", Text, nullable=False),
     sa.Column("tags", Json, nullable=False),
     sa.Column("metadata", Json, nullable=False),
-    sa.Column("sender", sa.Text),
+    sa.Column("sender", Text),
     sa.Column("attachments", sa.Integer, nullable=False),
     sa.Column("fallback_after", sa.BigInteger),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("send_at", Instant),
     sa.Column("expires_at", Instant, nullable=False),
-    sa.Column("locale", sa.Text),
-    sa.Column("traceparent", sa.Text),
+    sa.Column("locale", Text),
+    sa.Column("traceparent", Text),
     # lifecycle.message_status of its deliveries, kept here for the log's filters.
-    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("status", Text, nullable=False),
     sa.Column("versions", Json),
     # Lower-cased words that the free-text filter looks through.
-    sa.Column("search", sa.Text, nullable=False),
+    sa.Column("search", Text, nullable=False),
     sa.Index("ix_messages_created_at", "created_at", "id"),
     sa.Index("ix_messages_service_id", "service_id", "created_at", "id"),
     sa.Index("ix_messages_template", "template", "created_at", "id"),
+    **_by_month("id"),
 )
 
 COMMON_STATUSES: Final = ("accepted", "sending", "sent", "delivered")
@@ -149,45 +165,50 @@ attachments: Final = sa.Table(
     "attachments",
     metadata,
     _message_id(),
+    _belongs_to("message_id", "messages"),
     sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("filename", sa.Text, nullable=False),
-    sa.Column("content_type", sa.Text, nullable=False),
-    sa.Column("inline_id", sa.Text),
+    sa.Column("filename", Text, nullable=False),
+    sa.Column("content_type", Text, nullable=False),
+    sa.Column("inline_id", Text),
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.PrimaryKeyConstraint("message_id", "position"),
+    **_by_month("message_id"),
 )
 
 message_tags: Final = sa.Table(
     "message_tags",
     metadata,
     _message_id(),
-    sa.Column("tag", sa.Text, nullable=False),
+    _belongs_to("message_id", "messages"),
+    sa.Column("tag", Text, nullable=False),
     sa.PrimaryKeyConstraint("message_id", "tag"),
     sa.Index("ix_message_tags_tag", "tag", "message_id"),
     sqlite_with_rowid=False,
+    **_by_month("message_id"),
 )
 
 deliveries: Final = sa.Table(
     "deliveries",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", Text, primary_key=True),
     _message_id(),
-    sa.Column("channel", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text),
+    _belongs_to("message_id", "messages"),
+    sa.Column("channel", Text, nullable=False),
+    sa.Column("status", Text, nullable=False),
+    sa.Column("reason", Text),
     sa.Column("not_before", Instant),
     sa.Column("lane", sa.Integer, nullable=False),
     # When it may be claimed; null when nothing is left to do.
     sa.Column("due_at", Instant),
     # The worker that holds it; null when it may be claimed.
-    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_owner", Text),
     # Raised whenever the holder changes: a write with an older number is refused.
     sa.Column("fence", sa.Integer, nullable=False),
-    sa.Column("provider", sa.Text),
-    sa.Column("provider_message_id", sa.Text),
+    sa.Column("provider", Text),
+    sa.Column("provider_message_id", Text),
     sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("address", sa.Text),
-    sa.Column("sender", sa.Text),
+    sa.Column("address", Text),
+    sa.Column("sender", Text),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Index("ix_deliveries_message_id", "message_id"),
@@ -210,66 +231,73 @@ contents: Final = sa.Table(
     "contents",
     metadata,
     # Apart from the delivery, whose row changes with every step and should stay small.
-    sa.Column("delivery_id", sa.Text, sa.ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("delivery_id", Text, primary_key=True),
+    _belongs_to("delivery_id", "deliveries"),
     sa.Column("content", Json, nullable=False),
+    **_by_month("delivery_id"),
 )
 
 attempts: Final = sa.Table(
     "attempts",
     metadata,
-    sa.Column("delivery_id", sa.Text, sa.ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("delivery_id", Text, nullable=False),
+    _belongs_to("delivery_id", "deliveries"),
     sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("id", sa.Text, nullable=False),
-    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("id", Text, nullable=False),
+    sa.Column("provider", Text, nullable=False),
     sa.Column("started_at", Instant, nullable=False),
     sa.Column("finished_at", Instant),
-    sa.Column("outcome", sa.Text),
+    sa.Column("outcome", Text),
     sa.Column("result", Json),
     sa.PrimaryKeyConstraint("delivery_id", "number"),
     sqlite_with_rowid=False,
+    **_by_month("delivery_id"),
 )
 
 events: Final = sa.Table(
     "events",
     metadata,
-    # The order of writing: ids made in one millisecond do not sort.
+    # The order of writing: ids made in one millisecond do not sort. On PostgreSQL the key is (message_id, seq).
     sa.Column("seq", _Sequence, primary_key=True),
-    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("id", Text, nullable=False),
     _message_id(),
-    sa.Column("delivery_id", sa.Text),
-    sa.Column("type", sa.Text, nullable=False),
+    _belongs_to("message_id", "messages"),
+    sa.Column("delivery_id", Text),
+    sa.Column("type", Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("data", Json, nullable=False),
-    sa.Index("ix_events_message_id", "message_id", "seq"),
+    sa.Index("ix_events_message_id", "message_id", "seq").ddl_if(dialect="sqlite"),
+    **_by_month("message_id"),
 )
 
 idempotency_keys: Final = sa.Table(
     "idempotency_keys",
     metadata,
-    sa.Column("service_id", sa.Text, nullable=False),
-    sa.Column("key", sa.Text, nullable=False),
-    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("service_id", Text, nullable=False),
+    sa.Column("key", Text, nullable=False),
+    sa.Column("fingerprint", Text, nullable=False),
     # Null for the key of a whole batch.
-    sa.Column("message_id", sa.Text),
+    sa.Column("message_id", Text),
     sa.Column("answer", Json, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     # Kept at least until then, and as long as its message is not final.
     sa.Column("expires_at", Instant, nullable=False),
     sa.PrimaryKeyConstraint("service_id", "key"),
+    sa.Index("ix_idempotency_keys_expires_at", "expires_at"),
 )
 
 recipients: Final = sa.Table(
     "recipients",
     metadata,
-    sa.Column("service_id", sa.Text, nullable=False),
-    sa.Column("id", sa.Text, nullable=False),
-    sa.Column("email", sa.Text),
-    sa.Column("phone", sa.Text),
+    sa.Column("service_id", Text, nullable=False),
+    sa.Column("id", Text, nullable=False),
+    sa.Column("email", Text),
+    sa.Column("phone", Text),
     sa.Column("push", Json, nullable=False),
-    sa.Column("locale", sa.Text),
-    sa.Column("timezone", sa.Text),
-    sa.Column("country", sa.Text),
-    sa.Column("region", sa.Text),
+    sa.Column("locale", Text),
+    sa.Column("timezone", Text),
+    sa.Column("country", Text),
+    sa.Column("region", Text),
     sa.Column("attributes", Json, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -281,15 +309,15 @@ consents: Final = sa.Table(
     metadata,
     # The order of recording.
     sa.Column("seq", _Sequence, primary_key=True),
-    sa.Column("id", sa.Text, nullable=False, unique=True),
-    sa.Column("service_id", sa.Text, nullable=False),
-    sa.Column("recipient_id", sa.Text, nullable=False),
-    sa.Column("channel", sa.Text, nullable=False),
-    sa.Column("topic", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("wording", sa.Text),
-    sa.Column("locale", sa.Text),
+    sa.Column("id", Text, nullable=False, unique=True),
+    sa.Column("service_id", Text, nullable=False),
+    sa.Column("recipient_id", Text, nullable=False),
+    sa.Column("channel", Text, nullable=False),
+    sa.Column("topic", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("source", Text, nullable=False),
+    sa.Column("wording", Text),
+    sa.Column("locale", Text),
     sa.Column("evidence", Json),
     sa.Column("at", Instant, nullable=False),
     sa.Column("recorded_at", Instant, nullable=False),
@@ -299,11 +327,11 @@ consents: Final = sa.Table(
 suppressions: Final = sa.Table(
     "suppressions",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("channel", sa.Text, nullable=False),
-    sa.Column("address", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("channel", Text, nullable=False),
+    sa.Column("address", Text, nullable=False),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("scope", Text, nullable=False),
     sa.Column("evidence", Json),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant),
@@ -314,10 +342,10 @@ suppressions: Final = sa.Table(
 mailbox: Final = sa.Table(
     "mailbox",
     metadata,
-    sa.Column("delivery_id", sa.Text, primary_key=True),
-    sa.Column("channel", sa.Text, nullable=False),
-    sa.Column("sender", sa.Text, nullable=False),
-    sa.Column("to", sa.Text, nullable=False),
+    sa.Column("delivery_id", Text, primary_key=True),
+    sa.Column("channel", Text, nullable=False),
+    sa.Column("sender", Text, nullable=False),
+    sa.Column("to", Text, nullable=False),
     sa.Column("content", Json, nullable=False),
     sa.Column("raw", sa.LargeBinary),
     sa.Column("received_at", Instant, nullable=False),
@@ -328,8 +356,23 @@ mailbox: Final = sa.Table(
 workers: Final = sa.Table(
     "workers",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", Text, primary_key=True),
     # Grows while it lives; others watch it by their own monotonic clocks.
     sa.Column("beat", sa.BigInteger, nullable=False),
     sa.Column("joined_at", Instant, nullable=False),
+)
+
+secrets: Final = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("value", sa.LargeBinary, nullable=False),
+)
+"""What every process must know alike and no setting says."""
+
+compatibility: Final = sa.Table(
+    "compatibility",
+    metadata,
+    # The oldest revision whose code may work with the store as it is now.
+    sa.Column("oldest", Text, nullable=False),
 )

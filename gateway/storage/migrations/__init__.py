@@ -1,4 +1,8 @@
-"""The history of the tables, and the way to the newest: `upgrade` is safe to repeat and to run from many places."""
+"""The history of the tables, and the way to the newest: `upgrade` is safe to repeat and to run from many places.
+
+A new version starts as soon as the steps up to `NEEDED` were taken, beside processes of the old one; those after it
+wait until the old ones are gone.
+"""
 
 from typing import Final
 
@@ -6,35 +10,61 @@ import sqlalchemy as sa
 
 from gateway.errors import ConfigurationError
 
-NEWEST: Final = "0001"
-"""The revision that this code needs: the last step in `versions`. A test holds the two together."""
+NEWEST: Final = "0002"
+"""The last step in `versions`. A test holds the two together, as it does with NEEDED."""
+NEEDED: Final = "0002"
+"""The revision that this code cannot work without: the last step that says "pre"."""
 
-_BY_NAME: Final = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
 _REVISION: Final = "SELECT version_num FROM alembic_version"
+_OLDEST: Final = "SELECT oldest FROM compatibility"
+_LOCK: Final = "SELECT pg_advisory_xact_lock(7235428014431237491)"
+_PATIENCE: Final = "SET LOCAL lock_timeout = '5s'"
+"""A step that waits for somebody's long transaction has everybody else wait behind it."""
 
 
 def current_revision(connection: sa.Connection) -> str | None:
     """The revision that the store is at; None for a fresh one."""
-    if connection.exec_driver_sql(_BY_NAME).first() is None:
+    if not sa.inspect(connection).has_table("alembic_version"):
         return None
     row = connection.exec_driver_sql(_REVISION).first()
     return None if row is None else str(row[0])
 
 
-def upgrade(connection: sa.Connection) -> None:
-    """Bring the store to this code's revision, in the caller's transaction, which must hold the write lock.
+def is_usable(connection: sa.Connection) -> bool:
+    """Whether this code can work with the store as it is; False where steps must be taken first.
 
-    Raises ConfigurationError when the store is newer than the code.
+    Raises ConfigurationError when a newer version has left this one behind.
     """
     current = current_revision(connection)
-    if current == NEWEST:
+    if current is not None and current > NEWEST:
+        oldest = connection.exec_driver_sql(_OLDEST).scalar_one()
+        if oldest > NEWEST:
+            raise ConfigurationError(
+                f"the store is at revision {current}, which this version of Heliograph does not know: "
+                "it was written by a newer one. Upgrade Heliograph, or point store.url at another store."
+            )
+    return current is not None and current >= NEEDED
+
+
+def upgrade(connection: sa.Connection, *, pre: bool = False) -> None:
+    """Bring the store to this code's newest revision, in the caller's transaction; several at once take turns.
+
+    With `pre` only as far as this code needs, which leaves the version before it working. On SQLite the caller must
+    hold the write lock. Raises ConfigurationError when a newer version has left this one behind.
+    """
+    wanted = NEEDED if pre else NEWEST
+    if is_usable(connection) and _is_at(connection, wanted):
         return
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_LOCK)
+        connection.exec_driver_sql(_PATIENCE)
+        if is_usable(connection) and _is_at(connection, wanted):
+            return
     # Alembic takes a fifth of a start's time to import, and is of no use to a store that is up to date.
     from gateway.storage.migrations import steps  # noqa: PLC0415
 
-    if not steps.is_known(current):
-        raise ConfigurationError(
-            f"the store is at revision {current}, which this version of Heliograph does not know: "
-            "it was written by a newer one. Upgrade Heliograph, or point store.url at another file."
-        )
-    steps.take(connection)
+    steps.take(connection, wanted)
+
+
+def _is_at(connection: sa.Connection, wanted: str) -> bool:
+    return (current_revision(connection) or "") >= wanted

@@ -8,6 +8,8 @@ down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
 
+phase = "pre"
+
 
 def upgrade() -> None:
     ${upgrades if upgrades else "pass"}

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 
 _LOCATION: Final = str(files("gateway.storage.migrations"))
 
@@ -25,15 +24,12 @@ def last() -> str:
     return str(ScriptDirectory.from_config(_configure()).get_current_head())
 
 
-def is_known(revision: str | None) -> bool:
-    """Whether a step leads to this revision; None, a fresh store, is always known."""
-    try:
-        ScriptDirectory.from_config(_configure()).get_revision(revision or "base")
-    except CommandError:
-        return False
-    return True
+def phases() -> list[tuple[str, str]]:
+    """Every step's revision and phase, in the order in which they are taken."""
+    history = ScriptDirectory.from_config(_configure()).walk_revisions()
+    return [(step.revision, step.module.phase) for step in reversed(list(history))]
 
 
-def take(connection: sa.Connection) -> None:
-    """Take every step that the store has before it, in the transaction that is open."""
-    command.upgrade(_configure(connection), "head")
+def take(connection: sa.Connection, revision: str) -> None:
+    """Take every step up to this revision that the store has before it, in the transaction that is open."""
+    command.upgrade(_configure(connection), revision)

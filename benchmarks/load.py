@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import cycle
 
+_LAST_ANSWERS_SECONDS = 20.0
+
 
 class Caller(asyncio.Protocol):
     """One kept connection that posts again as soon as it was answered."""
@@ -59,7 +61,10 @@ class Tally:
 
     def __init__(self, head: bytes, bodies: Sequence[bytes]) -> None:
         self.is_open = True
+        self.all_answered = asyncio.Event()
+        """Set by the last answer after the last post."""
         self.counting = False
+        self.unanswered = 0
         self.statuses: Counter[int] = Counter()
         self.latencies: list[float] = []
         self._prefix = secrets.token_hex(8).encode()
@@ -69,10 +74,14 @@ class Tally:
     def next_request(self) -> bytes:
         """The next body in turn, with a key of its own."""
         self._posted += 1
+        self.unanswered += 1
         head, body = next(self._requests)
         return b"%bIdempotency-Key: %b-%d\r\n\r\n%b" % (head, self._prefix, self._posted, body)
 
     def answered(self, status: int, seconds: float) -> None:
+        self.unanswered -= 1
+        if not self.is_open and not self.unanswered:
+            self.all_answered.set()
         self.statuses[status] += 1
         if self.counting:
             self.latencies.append(seconds)
@@ -95,7 +104,8 @@ async def generate(  # noqa: PLR0917
     tally.counting = False
     elapsed = time.perf_counter() - started
     tally.is_open = False
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(_LAST_ANSWERS_SECONDS):
+        await tally.all_answered.wait()
     for caller in callers:
         caller.close()
     latencies = sorted(tally.latencies) or [0.0]

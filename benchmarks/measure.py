@@ -2,12 +2,34 @@
 
 import gc
 import os
+import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
 
-ROUNDS = 5
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much of it: in full for figures, short to see that it runs."""
+
+    rounds: int
+    seconds: float
+    """Of one burst of load."""
+    share: float
+    """Of the sizes that a benchmark works through: messages, backlogs, operations."""
+
+    def part(self, size: int, *, least: int = 1) -> int:
+        """This effort's share of a size."""
+        return max(int(size * self.share), least)
+
+
+IN_FULL: Final = Effort(rounds=5, seconds=3.0, share=1.0)
+SHORT: Final = Effort(rounds=1, seconds=0.5, share=0.002)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +46,7 @@ class Row:
 
 
 def time_rounds(
-    subjects: Mapping[str, Callable[[int], object]], *, operations: int, rounds: int = ROUNDS
+    subjects: Mapping[str, Callable[[int], object]], *, operations: int, rounds: int
 ) -> Mapping[str, Sequence[float]]:
     """CPU seconds for each operation, round by round; the subjects take turns within a round.
 
@@ -64,10 +86,70 @@ def compare(times: Mapping[str, Sequence[float]], reference: str) -> list[Row]:
     return rows
 
 
-def print_table(title: str, rows: Sequence[Row], *, rounds: int = ROUNDS, goal: str = "") -> None:
-    """One table for people, with the machine's load beside it."""
+def interleave(once: Callable[[], T], *, rounds: int, reference: Callable[[T], float]) -> list[T]:
+    """The undisturbed rounds: each measures the reference right before the subjects.
+
+    A round whose reference came to less than half of the best one is dropped, said so, and run again, up to twice as
+    many in all: something else was using the machine.
+    """
+    done: list[T] = []
+    for _ in range(2 * rounds):
+        done.append(once())
+        best = max(map(reference, done))
+        kept = [one for one in done if reference(one) >= best / 2]
+        if len(kept) == rounds:
+            break
+    for number, one in enumerate(done, 1):
+        if one not in kept:
+            print(f"  round {number} dropped: its reference came to {reference(one) / best:.2f} of the best")
+    return kept
+
+
+def medians(rows: Iterable[Sequence[float]]) -> list[float]:
+    """The median of each column."""
+    return [statistics.median(column) for column in zip(*rows, strict=True)]
+
+
+def print_heading(title: str, *, rounds: int, goal: str = "") -> None:
+    """What follows, on which machine, with how much else at work on it."""
     load = " ".join(f"{value:.2f}" for value in os.getloadavg())
-    print(f"\n{title}\n{rounds} interleaved rounds, medians; load average {load}{'; goal ' + goal if goal else ''}\n")
-    print(f"  {'':44} {'CPU µs':>10} {'times faster':>13}   lowest to highest")
-    for row in rows:
-        print(f"  {row.name:44} {row.microseconds:>10.1f} {row.ratio:>13.2f}   {row.lowest:.2f} to {row.highest:.2f}")
+    print(f"\n{title}\n{rounds} interleaved rounds, medians; {_machine()}; load average {load}")
+    print(f"goal: {goal}\n" if goal else "")
+
+
+def _machine() -> str:
+    names = {line.partition(": ")[2] for line in _lines("/proc/cpuinfo") if line.startswith("model name")}
+    memory = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    processor = names.pop() if names else platform.processor() or platform.machine()
+    return f"{os.cpu_count()} × {processor}, {memory / 2**20:.0f} GiB, CPython {platform.python_version()}"
+
+
+def _lines(path: str) -> Sequence[str]:
+    file = Path(path)
+    return file.read_text().splitlines() if file.exists() else ()
+
+
+def print_rows(columns: Sequence[str], rows: Mapping[str, Sequence[float | str]]) -> None:
+    """A table for people; a number gets as many places as tell something."""
+    print(f"  {'':34}" + "".join(f"{column:>17}" for column in columns))
+    for name, values in rows.items():
+        print(f"  {name:34}" + "".join(f"{_show(value):>17}" for value in values))
+
+
+def _show(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def print_ratio(name: str, ratios: Sequence[float]) -> None:
+    """One ratio: its median, and what the rounds gave."""
+    shown = " ".join(f"{ratio:.2f}" for ratio in ratios)
+    print(f"\n  {name}: {statistics.median(ratios):.2f} (rounds: {shown})")
+
+
+def print_table(title: str, rows: Sequence[Row], *, rounds: int, goal: str = "") -> None:
+    """Subjects of one process beside each other."""
+    print_heading(title, rounds=rounds, goal=goal)
+    table = {row.name: (row.microseconds, row.ratio, f"{row.lowest:.2f} to {row.highest:.2f}") for row in rows}
+    print_rows(("CPU µs", "times faster", "from … to"), table)

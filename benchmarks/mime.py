@@ -7,6 +7,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from benchmarks import measure
+from benchmarks.measure import Effort
 from gateway.domain.messages import EmailContent
 from gateway.rendering.email import build_mime
 
@@ -60,10 +61,10 @@ def standard_library() -> Callable[[int], object]:
     return build
 
 
-def main() -> None:
+def main(effort: Effort) -> None:
     """Print the table."""
     subjects = {"email.message.EmailMessage": standard_library(), "Heliograph": ours()}
-    times = measure.time_rounds(subjects, operations=150, rounds=7)
+    times = measure.time_rounds(subjects, operations=effort.part(150, least=3), rounds=effort.rounds)
     rows = measure.compare(times, "email.message.EmailMessage")
     title = "MIME build of a multipart e-mail, 5 KB of HTML and 1 KB of text"
-    measure.print_table(title, rows, rounds=7, goal="at least 20 times")
+    measure.print_table(title, rows, rounds=effort.rounds, goal="at least 20 times")

@@ -1,9 +1,11 @@
-"""Servers and load generators as processes of their own, with the CPU time that each server used."""
+"""Servers and load generators as processes of their own, with the CPU time and the memory that each server takes."""
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,33 +13,70 @@ from pathlib import Path
 from typing import Any
 
 CONNECTIONS = 64
+PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server process: where it listens, and the key that it takes."""
+    """One server, be it several processes: where it listens, and the key that it takes."""
 
-    process: subprocess.Popen[str]
+    processes: tuple[subprocess.Popen[str], ...]
     port: str
     key: str
 
     def cpu_seconds(self) -> float:
-        """User and system time of all its threads."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """User and system time of all its processes, with those that have ended."""
+        ticks = sum(sum(map(int, _stat(pid)[11:15])) for pid in self._pids())
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory_bytes(self) -> int:
+        """Proportional set size of all its processes: what is shared between them counts once."""
+        return sum(_pss(pid) for pid in self._pids())
 
     def ask(self) -> int:
         """The number that it answers to a line on its standard input."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+        process = self.processes[0]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        return int(process.stdout.readline())
+
+    def _pids(self) -> set[int]:
+        """Its processes and what they started."""
+        parents = {int(path.name): int(_stat(int(path.name))[1]) for path in Path("/proc").glob("[0-9]*")}
+        family = {process.pid for process in self.processes}
+        while younger := {pid for pid, parent in parents.items() if parent in family and pid not in family}:
+            family |= younger
+        return family
+
+
+def _stat(pid: int) -> Sequence[str]:
+    """Fields of proc_pid_stat(5) from the third on; zeros once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ["0"] * 50
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+def free_port() -> str:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 @contextmanager
 def start(module: str, *arguments: str) -> Iterator[Server]:
-    """A server for as long as the block lasts."""
+    """A server of ours for as long as the block lasts."""
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -45,7 +84,7 @@ def start(module: str, *arguments: str) -> Iterator[Server]:
         port, _, key = (
             next(line for line in process.stdout if line[0].isdigit() and "[" not in line).strip().partition(" ")
         )
-        yield Server(process=process, port=port, key=key)
+        yield Server(processes=(process,), port=port, key=key)
     finally:
         process.communicate()
 
@@ -61,3 +100,35 @@ def load(
     figures = json.loads(done.stdout)
     # The warm-up and the tail are served too, but not counted.
     return figures, (server.cpu_seconds() - before) / figures["answered"] * 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """One burst of posts, until the sink had every message that was answered with 202."""
+
+    per_second: float
+    """From the first post to the last arrival."""
+    cpu_microseconds: float
+    """The server's own, for each message."""
+    posted_per_second: float
+    memory_bytes: int
+    """Right after the last arrival."""
+
+
+def deliver(server: Server, sink: Server, posts: Sequence[bytes], seconds: float, connections: int) -> Delivered:
+    """Post for so long, then wait for the messages. Ends the program when some never arrive."""
+    before, cpu, began = sink.ask(), server.cpu_seconds(), time.monotonic()
+    figures, _ = load(server, posts, seconds, connections)
+    assert set(figures["statuses"]) == {"202"}, figures
+    accepted = figures["answered"]
+    while (taken := sink.ask() - before) < accepted:
+        if time.monotonic() - began > PATIENCE_SECONDS:
+            raise SystemExit(f"only {taken} of {accepted} messages arrived")
+        time.sleep(0.02)
+    elapsed = time.monotonic() - began
+    return Delivered(
+        per_second=accepted / elapsed,
+        cpu_microseconds=(server.cpu_seconds() - cpu) / accepted * 1e6,
+        posted_per_second=figures["per_second"],
+        memory_bytes=server.memory_bytes(),
+    )

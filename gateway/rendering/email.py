@@ -14,6 +14,7 @@ import re
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from gateway.domain.messages import Attachment, EmailContent
@@ -22,7 +23,7 @@ from gateway.rendering.headers import mailbox_header, parameter, raw_header, tex
 from gateway.rendering.lines import one_line
 
 _ASCII: Final = bytes(range(128))
-_LONG_LINE: Final = re.compile(rb"[^\n]{990}")
+_LONGEST_LINE: Final = 990
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}", re.ASCII)
 _CONTENT_ID: Final = re.compile(r"[A-Za-z0-9._@+-]{1,200}", re.ASCII)
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9-]{1,35}", re.ASCII)
@@ -33,13 +34,31 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 
 def _encoded(data: bytes) -> tuple[str, bytes]:
     """The transfer encoding of a text, and the text in it: readable where that is cheap, base64 elsewhere."""
-    foreign = len(data.translate(None, _ASCII))
     # Quoted-printable has no `=_` in it, so no text can pretend to be a boundary.
-    if not foreign and not _LONG_LINE.search(data) and b"=_" not in data and b"\0" not in data:
+    if data.isascii() and b"=_" not in data and b"\0" not in data and _has_short_lines(data):
         return "7bit", data
-    if foreign * 6 < len(data):
-        return "quoted-printable", b2a_qp(data, istext=True)
+    if len(data.translate(None, _ASCII)) * 6 < len(data):
+        return "quoted-printable", _quoted_printable(data)
     return "base64", _base64(data)
+
+
+def _has_short_lines(data: bytes) -> bool:
+    return max(map(len, data.split(b"\n"))) <= _LONGEST_LINE
+
+
+def _quoted_printable(data: bytes) -> bytes:
+    """Line by line, so what a template's e-mails all have alike, the style sheet, is encoded once."""
+    start = data.rfind(b"\n", 0, data.find(b"<style>") + 1) + 1
+    end = data.find(b"\n", data.find(b"</style>", start)) + 1
+    if not 0 < start < end:
+        return b2a_qp(data, istext=True)
+    head, tail = b2a_qp(data[:start], istext=True), b2a_qp(data[end:], istext=True)
+    return head + _encoded_style(data[start:end]) + tail
+
+
+@lru_cache(maxsize=64)
+def _encoded_style(lines: bytes) -> bytes:
+    return b2a_qp(lines, istext=True)
 
 
 def _base64(data: bytes) -> bytes:
@@ -93,11 +112,26 @@ def _body(content: EmailContent, attachments: Sequence[Attachment], seed: str) -
     return _multipart("mixed", [body, *(_file_part(file, inline=False) for file in files)], f"=_m{token}")
 
 
+_FIXED: Final = frozenset({"Auto-Submitted", "List-Unsubscribe-Post"})
+"""Headers of few values."""
+
+
+@lru_cache(maxsize=64)
+def _fixed_header(name: str, value: str) -> str:
+    return raw_header(name, value)
+
+
+@lru_cache(maxsize=1_024)
+def _from_header(sender: str) -> str:
+    return mailbox_header("From", sender)
+
+
 def format_date(at: datetime) -> str:
     """An aware instant as RFC 5322 writes it, in UTC."""
     utc = at.astimezone(UTC)
     day, month = _DAYS[utc.weekday()], _MONTHS[utc.month - 1]
-    return f"{day}, {utc.day:02} {month} {utc.year:04} {utc:%H:%M:%S} +0000"
+    clock = f"{utc.hour:02}:{utc.minute:02}:{utc.second:02}"
+    return f"{day}, {utc.day:02} {month} {utc.year:04} {clock} +0000"
 
 
 def build_mime(
@@ -119,11 +153,14 @@ def build_mime(
         raise RenderFailed("the language or the Message-ID cannot stand in a header")
     head = "".join(
         (
-            mailbox_header("From", sender),
+            _from_header(sender),
             mailbox_header("To", to),
             text_header("Subject", one_line(content.subject)),
             f"Date: {format_date(date)}\r\nMessage-ID: {message_id}\r\n",
-            *(raw_header(name, value) for name, value in content.headers),
+            *[
+                _fixed_header(name, value) if name in _FIXED else raw_header(name, value)
+                for name, value in content.headers
+            ],
             f"Content-Language: {content.locale}\r\nMIME-Version: 1.0\r\n",
         )
     )

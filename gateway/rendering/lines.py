@@ -16,4 +16,10 @@ def one_line(text: str) -> str:
 
 def tidy(text: str) -> str:
     """Plain text without blank edges, trailing blanks and runs of empty lines."""
-    return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text.replace("\r\n", "\n"))).strip()
+    text = text.replace("\r\n", "\n")
+    # Looked for first: an expression that finds nothing still visits every line.
+    if " \n" in text or "\t\n" in text:
+        text = _TRAILING.sub("", text)
+    if "\n\n\n" in text:
+        text = _BLANK_LINES.sub("\n\n", text)
+    return text.strip()

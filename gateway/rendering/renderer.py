@@ -60,6 +60,12 @@ class Fallback:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolved:
+    resolution: LocaleResolution
+    given_up: tuple[Fallback, ...]
+
+
 class Renderer:
     """Renders messages in one language each; never raises for a bad translation while the default can be rendered."""
 
@@ -74,6 +80,7 @@ class Renderer:
         self._on_fallback = on_fallback
         self._typesetter = Typesetter()
         self._missing: dict[tuple[str, str, tuple[Channel, ...], str, str], tuple[str, ...]] = {}
+        self._resolved: dict[tuple[str, str, str, tuple[Channel, ...], str | None], _Resolved] = {}
 
     def pin(self) -> Pin:
         """What serves now, to be held for one message."""
@@ -83,25 +90,34 @@ class Renderer:
         self, pin: Pin, template: Template, channels: Sequence[Channel], requested: str | None
     ) -> LocaleResolution:
         """The best language that has every string of all these channels, down to the default, which has them all."""
+        key = template.name, template.version, pin.version, tuple(channels), requested
+        found = self._resolved.get(key)
+        if found is None:
+            if len(self._resolved) >= _MOST_REMEMBERED:
+                self._resolved.clear()
+            found = self._resolved[key] = self._resolve(pin, template, tuple(channels), requested)
+        for fallback in found.given_up:
+            self._on_fallback(fallback)
+        return found.resolution
+
+    def _resolve(
+        self, pin: Pin, template: Template, channels: tuple[Channel, ...], requested: str | None
+    ) -> "_Resolved":
         default = pin.catalogs.default
         offered = tuple(dict.fromkeys((*pin.catalogs.offered, *template.variants)))
         candidates = match(requested, offered, default) if requested else (default,)
         languages = tuple(_language(pin.catalogs, locale) for locale in candidates)
         missing: list[str] = []
-        better = 0
+        given_up: list[Fallback] = []
         for language in languages[:-1]:  # the last one is the default, which lacks nothing
-            lacking = self._lacking(template, tuple(channels), language)
+            lacking = self._lacking(template, channels, language)
             if not lacking:
                 break
-            better += 1
             missing += [f"{language.tag}: {msgid}" for msgid in lacking]
-            self._on_fallback(Fallback(template=template.name, channel=None, locale=language.tag, reason=lacking[0]))
-        return LocaleResolution(
-            requested=requested,
-            resolved=languages[better].tag,
-            missing=tuple(missing),
-            languages=languages[better:],
-        )
+            given_up.append(Fallback(template=template.name, channel=None, locale=language.tag, reason=lacking[0]))
+        left = languages[len(given_up) :]
+        resolution = LocaleResolution(requested=requested, resolved=left[0].tag, missing=tuple(missing), languages=left)
+        return _Resolved(resolution=resolution, given_up=tuple(given_up))
 
     def _lacking(self, template: Template, channels: tuple[Channel, ...], language: Language) -> tuple[str, ...]:
         """The strings that the language lacks for these channels, remembered per version."""

@@ -10,6 +10,8 @@ from email_validator import EmailNotValidError, validate_email
 
 from providers.smtp_answers import Reply, Stage
 
+_LONE_CR: Final = re.compile(rb"\r(?!\n)")
+_LEADING_DOT: Final = re.compile(rb"\n\.")
 _PLAIN_ADDRESS: Final = re.compile(r"[^\x00-\x20\x7f-\U0010ffff<>@\",:;\\()\[\]]+@[A-Za-z0-9.\-]+", re.ASCII)
 
 
@@ -38,10 +40,10 @@ def prepare_text(mime: bytes) -> bytes:
 
     A bare CR or LF must not leave: servers that take one for a line end can be made to see a second message.
     """
-    ends = mime.count(b"\r\n")
-    if not ends == mime.count(b"\n") == mime.count(b"\r"):
+    # As many of one as of the other, and each CR before an LF: none of either stands alone.
+    if mime.count(b"\r") != mime.count(b"\n") or _LONE_CR.search(mime):
         mime = re.sub(rb"\r\n|\r|\n", b"\r\n", mime)
-    text = mime.replace(b"\r\n.", b"\r\n..")
+    text = mime.replace(b"\n.", b"\n..") if _LEADING_DOT.search(mime) else mime
     if text.startswith(b"."):
         text = b"." + text
     return text if text.endswith(b"\r\n") else text + b"\r\n"

@@ -23,7 +23,7 @@ from gateway.rendering.headers import mailbox_header, parameter, raw_header, tex
 from gateway.rendering.lines import one_line
 
 _ASCII: Final = bytes(range(128))
-_LONGEST_LINE: Final = 990
+_LONGEST_LINE: Final = 988
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}", re.ASCII)
 _CONTENT_ID: Final = re.compile(r"[A-Za-z0-9._@+-]{1,200}", re.ASCII)
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9-]{1,35}", re.ASCII)
@@ -33,32 +33,24 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 
 
 def _encoded(data: bytes) -> tuple[str, bytes]:
-    """The transfer encoding of a text, and the text in it: readable where that is cheap, base64 elsewhere."""
+    """The transfer encoding of a text whose lines end in LF, and the text in it with CRLF: readable where that is
+    cheap, base64 elsewhere."""
     # Quoted-printable has no `=_` in it, so no text can pretend to be a boundary.
     if data.isascii() and b"=_" not in data and b"\0" not in data and _has_short_lines(data):
-        return "7bit", data
-    if len(data.translate(None, _ASCII)) * 6 < len(data):
-        return "quoted-printable", _quoted_printable(data)
-    return "base64", _base64(data)
+        return "7bit", data.replace(b"\n", b"\r\n")
+    if len(data.translate(None, _ASCII)) * 6 < len(data) + data.count(b"\n"):
+        return "quoted-printable", b"".join(map(_quoted_line, data.splitlines(keepends=True)))
+    return "base64", _base64(data.replace(b"\n", b"\r\n"))
 
 
 def _has_short_lines(data: bytes) -> bool:
     return max(map(len, data.split(b"\n"))) <= _LONGEST_LINE
 
 
-def _quoted_printable(data: bytes) -> bytes:
-    """Line by line, so what a template's e-mails all have alike, the style sheet, is encoded once."""
-    start = data.rfind(b"\n", 0, data.find(b"<style>") + 1) + 1
-    end = data.find(b"\n", data.find(b"</style>", start)) + 1
-    if not 0 < start < end:
-        return b2a_qp(data, istext=True)
-    head, tail = b2a_qp(data[:start], istext=True), b2a_qp(data[end:], istext=True)
-    return head + _encoded_style(data[start:end]) + tail
-
-
-@lru_cache(maxsize=64)
-def _encoded_style(lines: bytes) -> bytes:
-    return b2a_qp(lines, istext=True)
+@lru_cache(maxsize=2_048)
+def _quoted_line(line: bytes) -> bytes:
+    """A line in quoted-printable; remembered, since most lines of a template are the same in every e-mail."""
+    return b2a_qp(line.replace(b"\n", b"\r\n"), istext=True)
 
 
 def _base64(data: bytes) -> bytes:
@@ -69,8 +61,7 @@ def _base64(data: bytes) -> bytes:
 def _text_part(subtype: str, text: str) -> bytes:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    data = text.replace("\n", "\r\n").encode()
-    encoding, encoded = _encoded(data)
+    encoding, encoded = _encoded(text.encode())
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
     return head.encode("ascii") + encoded
 

@@ -123,7 +123,7 @@ class Message(Discreet, frozen=True, kw_only=True):
         return lane_of(self.category, self.priority)
 
 
-class EmailContent(Value, frozen=True, kw_only=True):
+class EmailContent(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="channel", tag="email"):
     """An e-mail as its reader gets it."""
 
     subject: str
@@ -136,7 +136,7 @@ class EmailContent(Value, frozen=True, kw_only=True):
     """Further headers, such as List-Unsubscribe; From, To, Date and Message-ID are added at hand-off."""
 
 
-class SmsContent(Value, frozen=True, kw_only=True):
+class SmsContent(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="channel", tag="sms"):
     """A text message and what it costs."""
 
     text: str
@@ -148,7 +148,7 @@ class SmsContent(Value, frozen=True, kw_only=True):
     locale: str
 
 
-class PushContent(Value, frozen=True, kw_only=True):
+class PushContent(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="channel", tag="push"):
     """A notification as the device shows it."""
 
     title: str
@@ -172,7 +172,7 @@ class Versions(Value, frozen=True, kw_only=True):
 
     template: str
     catalogs: str
-    requested_locale: str | None
+    requested_locale: str | None = None
     resolved_locale: str
     missing: tuple[str, ...] = ()
     """Strings that the better languages lacked, as `locale: msgid`; the reason of a fallback."""
@@ -217,7 +217,7 @@ class Outcome(StrEnum):
     """The answer was lost after the request left."""
 
 
-class DeviceResult(Value, frozen=True, kw_only=True):
+class DeviceResult(Value, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one device of a push delivery."""
 
     platform: str
@@ -226,7 +226,7 @@ class DeviceResult(Value, frozen=True, kw_only=True):
     provider_message_id: str | None = None
 
 
-class SendResult(Value, frozen=True, kw_only=True):
+class SendResult(Value, frozen=True, kw_only=True, omit_defaults=True):
     """A provider's classified answer to one call."""
 
     outcome: Outcome

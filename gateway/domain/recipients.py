@@ -34,7 +34,7 @@ class PushPlatform(StrEnum):
     WEBPUSH = "webpush"
 
 
-class PushDevice(Value, frozen=True, kw_only=True):
+class PushDevice(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One device (FCM, APNs) or browser (Web Push) of a person."""
 
     platform: PushPlatform
@@ -51,7 +51,7 @@ class PushDevice(Value, frozen=True, kw_only=True):
         return str((self.subscription or {}).get("endpoint", ""))
 
 
-class Recipient(Value, frozen=True, kw_only=True):
+class Recipient(Value, frozen=True, kw_only=True, omit_defaults=True):
     """A person as known for one message: what is stored, with the message's own values on top."""
 
     id: RecipientId | None = None

@@ -15,7 +15,8 @@ __all__ = ["Discreet", "Value", "field", "replace"]
 class Value(Struct, frozen=True, kw_only=True):
     """Base of all values; each class repeats `frozen=True, kw_only=True`, as keywords are not inherited.
 
-    `replace(value, name=…)` is a copy with some fields changed. What a value holds is not checked here.
+    `replace(value, name=…)` is a copy with some fields changed. What a value holds is not checked here. Where its
+    JSON is kept as such, `omit_defaults=True` leaves out what was never said, and `tag` names one of a union.
     """
 
 

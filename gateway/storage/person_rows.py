@@ -6,7 +6,7 @@ from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
 from gateway.domain.preferences import Consent, ConsentState, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, Recipient, comparable
 from gateway.storage.columns import instant_or_none, micros_or_none
-from gateway.storage.documents import device_document, dump, load, recipient_of
+from gateway.storage.documents import dump, load, recipient_of
 from gateway.storage.statements import Row
 from gateway.storage.tables import from_micros, to_micros
 
@@ -18,7 +18,7 @@ def recipient_row(service_id: ServiceId, recipient: Recipient, now: datetime) ->
         recipient.id,
         recipient.email,
         recipient.phone,
-        dump([device_document(device) for device in recipient.push]),
+        dump(recipient.push),
         recipient.locale,
         recipient.timezone,
         recipient.country,

@@ -9,7 +9,7 @@ from gateway.domain.messages import Attempt, Content
 from gateway.ports import DeliveryRecord, MessageRecord
 from gateway.storage import tables
 from gateway.storage.columns import names
-from gateway.storage.documents import content_of, load, versions_of
+from gateway.storage.documents import load_content, load_versions
 from gateway.storage.rows import attempt_of, delivery_of, message_of
 from gateway.storage.standing import select_attachments
 from gateway.storage.statements import Row, select_in
@@ -44,7 +44,7 @@ def load_records(
     attempts: dict[str, list[Attempt]] = {}
     for row in sorted(select_in(driver, _ATTEMPTS, keys), key=lambda row: (row[0], row[1])):
         attempts.setdefault(row[0], []).append(attempt_of(row))
-    contents = {row[0]: content_of(load(row[1])) for row in select_in(driver, _CONTENTS, keys)}
+    contents = {row[0]: load_content(row[1]) for row in select_in(driver, _CONTENTS, keys)}
     of_message: dict[str, list[DeliveryRecord]] = {}
     for row in deliveries:
         of_message.setdefault(row[1], []).append(_delivery_record(row, attempts.get(row[0], []), contents.get(row[0])))
@@ -54,7 +54,7 @@ def load_records(
             message=message_of(row, files.get(row[0], ())),
             status=DeliveryStatus(row[_STATUS]),
             deliveries=tuple(of_message.get(row[0], ())),
-            versions=None if row[_VERSIONS] is None else versions_of(load(row[_VERSIONS])),
+            versions=None if row[_VERSIONS] is None else load_versions(row[_VERSIONS]),
         )
         for row in messages
     ]

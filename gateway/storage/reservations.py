@@ -12,7 +12,7 @@ from gateway.ports import Reservation
 from gateway.storage import tables
 from gateway.storage.accept import insert_events
 from gateway.storage.claims import still_held
-from gateway.storage.documents import content_document, dump, versions_document
+from gateway.storage.documents import dump
 from gateway.storage.facts import SUPPRESSIONS
 from gateway.storage.person_rows import suppression_of
 from gateway.storage.rows import attempt_row, event_row
@@ -50,7 +50,7 @@ def reserve_all(driver: sqlite3.Connection, reservations: Sequence[Reservation])
     _insert_attempts(driver, [attempt_row(reservation.attempt) for reservation in taken])
     _insert_contents(
         driver,
-        [(reservation.claim.delivery.id, dump(content_document(reservation.content))) for reservation in taken],
+        [(reservation.claim.delivery.id, dump(reservation.content)) for reservation in taken],
     )
     insert_events(driver, [event_row(event) for reservation in taken for event in reservation.events])
     refresh_status(driver, [reservation.claim.message.id for reservation in taken])
@@ -103,7 +103,7 @@ def _rendered_row(reservation: Reservation) -> Row:
     versions, headline = reservation.versions, _headline(reservation.content).lower()
     return (
         versions.resolved_locale,
-        dump(versions_document(versions)),
+        dump(versions),
         headline,
         headline,
         reservation.claim.message.id,

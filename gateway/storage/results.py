@@ -9,7 +9,7 @@ from gateway.domain.lifecycle import WAITING, DeliveryStatus, advance
 from gateway.ports import Step
 from gateway.storage.accept import insert_deliveries, insert_events
 from gateway.storage.claims import still_held
-from gateway.storage.documents import dump, result_document
+from gateway.storage.documents import dump
 from gateway.storage.rows import delivery_row, event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.statements import Row
@@ -80,7 +80,7 @@ def _finish_rows(step: Step) -> list[Row]:
         (
             to_micros(attempt.finished_at),
             None if result is None else result.outcome.value,
-            None if result is None else dump(result_document(result)),
+            None if result is None else dump(result),
             attempt.delivery_id,
             attempt.number,
         )

@@ -13,7 +13,7 @@ from gateway.domain.recipients import Channel
 from gateway.ports import NewDelivery, NewMessage
 from gateway.storage import tables
 from gateway.storage.columns import instant_or_none, micros_or_none
-from gateway.storage.documents import dump, load, recipient_document, recipient_of, result_document, result_of
+from gateway.storage.documents import dump, load, load_result, recipient_of
 from gateway.storage.statements import Row
 from gateway.storage.tables import from_micros, to_micros
 
@@ -57,7 +57,7 @@ def message_row(new: NewMessage) -> Row:
         message.strategy.value,
         _channels(message.channels),
         message.to.id,
-        dump(recipient_document(message.to)),
+        dump(message.to),
         _dump(message.data, "{}"),
         dump(message.secrets) if message.secrets else None,
         0,
@@ -186,7 +186,7 @@ def attempt_row(attempt: Attempt) -> Row:
         to_micros(attempt.started_at),
         micros_or_none(attempt.finished_at),
         None if result is None else result.outcome.value,
-        None if result is None else dump(result_document(result)),
+        None if result is None else dump(result),
     )
 
 
@@ -200,7 +200,7 @@ def attempt_of(row: Row) -> Attempt:
         provider=provider,
         started_at=from_micros(started_at),
         finished_at=instant_or_none(finished_at),
-        result=None if result is None else result_of(load(result)),
+        result=None if result is None else load_result(result),
     )
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,17 +60,14 @@ class Authenticator:
         self._believed: dict[bytes, _Believed] = {}
         self._asking: dict[bytes, asyncio.Lock] = {}
 
-    async def authenticate(self, headers: Mapping[str, str]) -> Caller:
+    def believed(self, header: str) -> Caller | None:
+        """Who sent this header, where the store said so a moment ago; None when it has to be asked."""
+        believed = self._believed.get(_digest(header))
+        return believed.caller if believed is not None and believed.until > self._clock.monotonic() else None
+
+    async def authenticate(self, header: str) -> Caller:
         """Raises Unauthenticated for a missing, malformed, unknown, wrong, expired or revoked key alike."""
-        header = headers.get("Authorization", "")
-        if not header.isascii():
-            raise Unauthenticated(_REFUSAL)
-        # Looked up by digest, so that the time of a look-up tells nothing of the keys that are there.
-        digest = hashlib.sha256(header.encode()).digest()
-        believed = self._believed.get(digest)
-        if believed is not None and believed.until > self._clock.monotonic():
-            return believed.caller
-        token = _bearer(header)
+        token, digest = _bearer(header), _digest(header)
         lock = self._asking.setdefault(digest, asyncio.Lock())
         try:
             async with lock:
@@ -115,9 +111,14 @@ class Authenticator:
         )
 
 
+def _digest(header: str) -> bytes:
+    """What a header is looked up by, so that the time of a look-up tells nothing of the keys that are there."""
+    return hashlib.sha256(header.encode(errors="surrogateescape")).digest()
+
+
 def _bearer(header: str) -> Token:
     scheme, _, text = header.partition(" ")
-    token = parse_token(text.strip()) if scheme.lower() == "bearer" else None
+    token = parse_token(text.strip()) if header.isascii() and scheme.lower() == "bearer" else None
     if token is None:
         raise Unauthenticated(_REFUSAL)
     return token

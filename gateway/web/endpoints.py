@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict
 from gateway.domain.ids import KeyId, ServiceId
 from gateway.domain.keys import Scope
 from gateway.domain.recipients import JsonValue
+from gateway.domain.values import Value
 from gateway.errors import InvalidRequest, NotFound
 from gateway.web.auth import Authenticator, Caller
-from gateway.web.body import MAX_NODES, parse_json, read_body
+from gateway.web.body import MAX_NODES, Body, parse_json, read_body
 from gateway.web.gateway import Gateway
 from gateway.web.limits import RateLimiter
 from gateway.web.validation import validate, validate_query
@@ -28,13 +29,14 @@ class Nothing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-_NOTHING: Final = Nothing()
+_NOTHING: Final[BaseModel] = Nothing()
+_NO_BODY: Final = Body(value=None, canonical=b"null")
+_EMPTY_BODY: Final = Body(value={}, canonical=b"{}")
 BodyT_co = TypeVar("BodyT_co", bound=BaseModel, covariant=True)
 QueryT_co = TypeVar("QueryT_co", bound=BaseModel, covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[BodyT_co, QueryT_co]):
+class Call(Value, Generic[BodyT_co, QueryT_co], frozen=True, kw_only=True):
     """One authenticated request, read and checked for shape."""
 
     gateway: Gateway
@@ -44,8 +46,8 @@ class Call(Generic[BodyT_co, QueryT_co]):
     """The path's parameters, decoded."""
     query: QueryT_co
     body: BodyT_co
-    value: JsonValue
-    """The body as JSON says it, before any model."""
+    canonical: bytes
+    """The body's JSON in the form in which bodies compare."""
     limiter: RateLimiter
 
     def charge(self, cost: int) -> None:
@@ -176,34 +178,36 @@ def bind(point: Endpoint, gateway: Gateway, guards: Guards) -> Callable[[web.Req
     limit = guards.batch_body_bytes if told.is_batch else guards.body_bytes
     needs_body = told.needs_body
     has_parameters = "{" in told.path
+    authenticator, limiter = guards.authenticator, guards.limiter
+    scopes = frozenset(told.scopes)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         caller, allowance = _NOBODY, None
         if not told.public:
-            caller = await guards.authenticator.authenticate(request.headers)
-            caller.require(*told.scopes)
+            header = request.headers.get("Authorization", "")
+            caller = authenticator.believed(header) or await authenticator.authenticate(header)
+            if scopes and scopes.isdisjoint(caller.scopes):
+                caller.require(*told.scopes)
             if caller.rate_per_second is not None:
-                allowance = guards.limiter.take(caller.key_id, caller.rate_per_second)
+                allowance = limiter.take(caller.key_id, caller.rate_per_second)
         path = _checked_path(request.match_info) if has_parameters else _NO_PARAMETERS
         query: BaseModel = _NOTHING
         if told.query is not None:
             query = validate_query(told.query, tuple(request.query.items()))
-        elif request.query_string and not told.public:
+        elif request.rel_url.raw_query_string and not told.public:
             validate_query(Nothing, tuple(request.query.items()))
-        value: JsonValue = None
-        body: BaseModel = _NOTHING
+        given, body = _NO_BODY, _NOTHING
         if told.body is not None:
-            if request.can_read_body or needs_body:
-                raw = await read_body(request, limit)
-                value = parse_json(raw, max_nodes=told.max_nodes)
+            if needs_body or request.can_read_body:
+                given = parse_json(await read_body(request, limit), max_nodes=told.max_nodes)
             else:
-                value = {}
+                given = _EMPTY_BODY
             try:
-                body = validate(told.body, value)
+                body = validate(told.body, given.value)
             except InvalidRequest as error:
                 if point.look_on is None:
                     raise
-                raise await point.look_on(gateway, caller, value, error) from error
+                raise await point.look_on(gateway, caller, given.value, error) from error
         response = await point.handler(
             Call(
                 gateway=gateway,
@@ -212,8 +216,8 @@ def bind(point: Endpoint, gateway: Gateway, guards: Guards) -> Callable[[web.Req
                 path=path,
                 query=query,
                 body=body,
-                value=value,
-                limiter=guards.limiter,
+                canonical=given.canonical,
+                limiter=limiter,
             )
         )
         if allowance is not None:

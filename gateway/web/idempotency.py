@@ -27,4 +27,4 @@ def idempotency_key(call: Call[BaseModel, BaseModel]) -> IdempotencyKey | None:
         message = "Give one key of 1 to 255 visible ASCII characters, such as a UUID."
         problem = FieldProblem(pointer="Idempotency-Key", code="wrong_format", message=message)
         raise InvalidRequest("The Idempotency-Key header is wrong.", (problem,))
-    return IdempotencyKey(key=text, fingerprint=fingerprint(call.value))
+    return IdempotencyKey(key=text, fingerprint=fingerprint(call.canonical))

@@ -15,7 +15,7 @@ from gateway.errors import GatewayError
 from gateway.web.admission import Admission
 from gateway.web.metrics import HttpMetrics
 from gateway.web.problems import RequestRefused, internal_problem, problem_of, problem_of_http
-from gateway.web.requests import REQUEST_ID, RequestIds, trace_context
+from gateway.web.requests import RequestIds, trace_context
 
 STANDING_HEADERS: Final[Mapping[str, str]] = {
     "Server": "heliograph",
@@ -40,14 +40,14 @@ def make_guard(admission: Admission, metrics: HttpMetrics, *, is_https: bool) ->
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
-        request_id = request[REQUEST_ID] = ids.of(request)
+        request_id = ids.of(request)
         structlog.contextvars.bind_contextvars(request_id=request_id)
         admission.under_way += 1
         try:
             admission.admit(request.method, request.path)
             response = await handler(request)
         except Exception as error:
-            response = _answer_to(error, request)
+            response = _answer_to(error, request.method, request_id)
         finally:
             admission.under_way -= 1
         headers = response.headers
@@ -62,8 +62,7 @@ def make_guard(admission: Admission, metrics: HttpMetrics, *, is_https: bool) ->
     return guard
 
 
-def _answer_to(error: Exception, request: web.Request) -> web.Response:
-    request_id = request[REQUEST_ID]
+def _answer_to(error: Exception, method: str, request_id: str) -> web.Response:
     match error:
         case web.HTTPException() if error.status < 400:
             return web.Response(status=error.status, headers={"Location": error.headers.get("Location", "/")})
@@ -72,9 +71,9 @@ def _answer_to(error: Exception, request: web.Request) -> web.Response:
         case GatewayError():
             problem = problem_of(error)
             if problem.status >= 500 and not isinstance(error, RequestRefused):
-                log.warning("http.refused", code=problem.code, method=request.method, detail=problem.detail)
+                log.warning("http.refused", code=problem.code, method=method, detail=problem.detail)
             return problem.answer(request_id)
         case _:
             # The one place where the unforeseen becomes an answer; the log has what the caller must not see.
-            log.exception("http.failed", method=request.method)
+            log.exception("http.failed", method=method)
             return internal_problem().answer(request_id)

@@ -7,8 +7,6 @@ from typing import Final
 
 from aiohttp import web
 
-REQUEST_ID: Final = web.RequestKey("request_id", str)
-"""Names the request in every answer and log line."""
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 

@@ -17,7 +17,7 @@ from gateway.web.refusals import looking_on
 from gateway.web.requests import trace_context
 from gateway.web.schemas.answers import BatchAnswer
 from gateway.web.schemas.batch import BatchItemShape, BatchRecipientShape, BatchShape
-from gateway.web.serialization import fingerprint, json_response
+from gateway.web.serialization import canonical, fingerprint, json_response
 from gateway.web.validation import validate
 
 _MAX_NODES: Final = 200_000
@@ -81,13 +81,8 @@ def _combined(shared: dict[str, JsonValue], item: JsonValue) -> JsonValue:
     """One person's message: the shared one, with the person's own values over its `data`."""
     own = validate(BatchRecipientShape, item)
     data = shared.get("data", {})
-    merged = {**shared, "to": own.to, "data": _sorted({**data, **own.data}) if isinstance(data, dict) else data}
-    return _sorted(merged if own.idempotency_key is None else {**merged, "idempotency_key": own.idempotency_key})
-
-
-def _sorted(members: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """As `parse_json` reads objects: so that the same wish has the same fingerprint in every form."""
-    return dict(sorted(members.items()))
+    merged = {**shared, "to": own.to, "data": {**data, **own.data} if isinstance(data, dict) else data}
+    return merged if own.idempotency_key is None else {**merged, "idempotency_key": own.idempotency_key}
 
 
 def _asked(item: JsonValue, trace: str | None) -> Asked:
@@ -95,7 +90,7 @@ def _asked(item: JsonValue, trace: str | None) -> Asked:
     if shape.idempotency_key is None or not isinstance(item, dict):
         return Asked(request=shape.to_domain(trace))
     body = {name: value for name, value in item.items() if name != "idempotency_key"}
-    key = IdempotencyKey(key=shape.idempotency_key, fingerprint=fingerprint(body))
+    key = IdempotencyKey(key=shape.idempotency_key, fingerprint=fingerprint(canonical(body)))
     return Asked(request=shape.to_domain(trace), key=key)
 
 

@@ -44,14 +44,10 @@ async def keep_key(services: Services, *, live: bool = True, expires_in: timedel
     return token
 
 
-def header(text: str) -> dict[str, str]:
-    return {"Authorization": text}
-
-
 async def test_a_good_key_names_its_service(services: Services) -> None:
     token = await keep_key(services, live=False)
 
-    caller = await Authenticator(services, SetClock()).authenticate(header(f"Bearer {token.text}"))
+    caller = await Authenticator(services, SetClock()).authenticate(f"Bearer {token.text}")
 
     assert (caller.service_id, caller.live, caller.scopes) == (SHOP.id, False, {Scope.SEND})
 
@@ -78,7 +74,7 @@ async def test_every_wrong_key_is_refused_in_the_same_words(services: Services, 
     authenticator = Authenticator(services, SetClock())
 
     with pytest.raises(Unauthenticated) as refused:
-        await authenticator.authenticate(header(spoil(token)))
+        await authenticator.authenticate(spoil(token))
 
     assert refused.value.message == "Send a valid API key: `Authorization: Bearer hg_live_…`."
 
@@ -87,25 +83,25 @@ async def test_an_expired_key_opens_nothing(services: Services) -> None:
     token = await keep_key(services, expires_in=timedelta(seconds=10))
     clock = SetClock()
     authenticator = Authenticator(services, clock)
-    await authenticator.authenticate(header(f"Bearer {token.text}"))
+    await authenticator.authenticate(f"Bearer {token.text}")
 
     clock.advance(10)
 
     with pytest.raises(Unauthenticated):
-        await authenticator.authenticate(header(f"Bearer {token.text}"))
+        await authenticator.authenticate(f"Bearer {token.text}")
 
 
 async def test_a_revoked_key_stops_within_a_second(services: Services) -> None:
     token = await keep_key(services)
     clock = SetClock()
     authenticator = Authenticator(services, clock)
-    await authenticator.authenticate(header(f"Bearer {token.text}"))
+    await authenticator.authenticate(f"Bearer {token.text}")
     await services.revoke_key(token.id, NOW)
 
     clock.advance(1)
 
     with pytest.raises(Unauthenticated):
-        await authenticator.authenticate(header(f"Bearer {token.text}"))
+        await authenticator.authenticate(f"Bearer {token.text}")
 
 
 def test_a_caller_without_the_scope_is_told_which_one_is_missing() -> None:

@@ -1,17 +1,20 @@
-"""A closed-loop HTTP load generator, run as its own process: cheap enough not to be what is measured.
+"""An HTTP load generator, run as its own process: cheap enough not to be what is measured.
 
-    python -m benchmarks.load HOST PORT PATH CONNECTIONS SECONDS [KEY] < bodies
+    python -m benchmarks.load HOST PORT PATH CONNECTIONS SECONDS [KEY] [--rate N] < bodies
 
-The bodies, one to a line, are posted in turn.
-Prints one line of JSON: answers per second after a warm-up of a fifth of the time, statuses, and latencies.
+The bodies, one to a line, are posted in turn: by each connection as soon as it was answered, or, with a rate, at
+instants that do not depend on the answers; a latency then counts from the instant that was planned, so that a slow
+server cannot hide behind posts that were not made. Prints one line of JSON: answers per second after a warm-up of a
+fifth of the time, statuses, and latencies.
 """
 
+import argparse
 import asyncio
 import json
 import secrets
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import cycle
 
@@ -19,22 +22,22 @@ _LAST_ANSWERS_SECONDS = 20.0
 
 
 class Caller(asyncio.Protocol):
-    """One kept connection that posts again as soon as it was answered."""
+    """One kept connection; posts one request at a time."""
 
     def __init__(self, tally: "Tally") -> None:
         self._tally = tally
         self._received = bytearray()
-        self._sent_at = 0.0
+        self._since = 0.0
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._post()
 
-    def _post(self) -> None:
+    def post(self, since: float) -> None:
+        """Post the next body; its latency counts from `since`."""
         assert self._transport is not None
-        self._sent_at = time.perf_counter()
+        self._since = since
         self._transport.write(self._tally.next_request())
 
     def data_received(self, data: bytes) -> None:
@@ -46,10 +49,9 @@ class Caller(asyncio.Protocol):
         length = int(self._received[length_at + 15 : self._received.index(b"\r", length_at)])
         if len(self._received) < end + 4 + length:
             return
-        self._tally.answered(int(self._received[9:12]), time.perf_counter() - self._sent_at)
+        self._tally.answered(int(self._received[9:12]), time.perf_counter() - self._since)
         self._received.clear()
-        if self._tally.is_open:
-            self._post()
+        self._tally.free(self)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -57,9 +59,9 @@ class Caller(asyncio.Protocol):
 
 
 class Tally:
-    """What was answered, counted once the warm-up is over."""
+    """What was posted and answered; latencies count once the warm-up is over."""
 
-    def __init__(self, head: bytes, bodies: Sequence[bytes]) -> None:
+    def __init__(self, head: bytes, bodies: Sequence[bytes], *, is_paced: bool) -> None:
         self.is_open = True
         self.all_answered = asyncio.Event()
         """Set by the last answer after the last post."""
@@ -67,6 +69,10 @@ class Tally:
         self.unanswered = 0
         self.statuses: Counter[int] = Counter()
         self.latencies: list[float] = []
+        self._is_paced = is_paced
+        self._idle: deque[Caller] = deque()
+        self._late: deque[float] = deque()
+        """Planned instants for which no connection was free."""
         self._prefix = secrets.token_hex(8).encode()
         self._posted = 0
         self._requests = cycle((b"%bContent-Length: %d\r\n" % (head, len(body)), body) for body in bodies)
@@ -86,17 +92,49 @@ class Tally:
         if self.counting:
             self.latencies.append(seconds)
 
+    def free(self, caller: Caller) -> None:
+        """A connection may post again."""
+        if not self.is_open:
+            return
+        if not self._is_paced:
+            caller.post(time.perf_counter())
+        elif self._late:
+            caller.post(self._late.popleft())
+        else:
+            self._idle.append(caller)
+
+    def due(self, planned: float) -> None:
+        """A post was planned for this instant."""
+        if self._idle:
+            self._idle.popleft().post(planned)
+        else:
+            self._late.append(planned)
+
+
+async def _pace(tally: Tally, rate: float) -> None:
+    """Plan a post every `1 / rate` seconds, whatever became of those before."""
+    planned = time.perf_counter()
+    while tally.is_open:
+        now = time.perf_counter()
+        while planned <= now:
+            tally.due(planned)
+            planned += 1 / rate
+        await asyncio.sleep(min(planned - now, 0.001))
+
 
 async def generate(  # noqa: PLR0917
-    host: str, port: int, head: bytes, bodies: Sequence[bytes], connections: int, seconds: float
+    host: str, port: int, head: bytes, bodies: Sequence[bytes], connections: int, seconds: float, rate: float = 0.0
 ) -> dict[str, object]:
-    """Post from all connections at once for the given time."""
-    tally = Tally(head, bodies)
+    """Post over all connections for the given time; at a fixed rate where one is given."""
+    tally = Tally(head, bodies, is_paced=rate > 0)
     loop = asyncio.get_running_loop()
     callers = []
     for _ in range(connections):
         _, caller = await loop.create_connection(lambda: Caller(tally), host, port)
         callers.append(caller)
+    for caller in callers:
+        tally.free(caller)
+    pacing = asyncio.create_task(_pace(tally, rate)) if rate else None
     await asyncio.sleep(seconds / 5)
     tally.counting = True
     started = time.perf_counter()
@@ -104,8 +142,11 @@ async def generate(  # noqa: PLR0917
     tally.counting = False
     elapsed = time.perf_counter() - started
     tally.is_open = False
-    async with asyncio.timeout(_LAST_ANSWERS_SECONDS):
-        await tally.all_answered.wait()
+    if pacing is not None:
+        await pacing
+    if tally.unanswered:
+        async with asyncio.timeout(_LAST_ANSWERS_SECONDS):
+            await tally.all_answered.wait()
     for caller in callers:
         caller.close()
     latencies = sorted(tally.latencies) or [0.0]
@@ -119,14 +160,20 @@ async def generate(  # noqa: PLR0917
 
 
 def main() -> None:
-    """Read the body from standard input and print the outcome."""
-    host, port, path, connections, seconds, *key = sys.argv[1:]
+    """Read the bodies from standard input and print the outcome."""
+    parser = argparse.ArgumentParser(prog="benchmarks.load")
+    for name, kind in (("host", str), ("port", int), ("path", str), ("connections", int), ("seconds", float)):
+        parser.add_argument(name, type=kind)
+    parser.add_argument("key", nargs="?")
+    parser.add_argument("--rate", type=float, default=0.0)
+    given = parser.parse_args()
     bodies = sys.stdin.buffer.read().splitlines()
-    lines = [f"POST {path} HTTP/1.1", f"Host: {host}", "Content-Type: application/json"]
-    if key:
-        lines.append(f"Authorization: Bearer {key[0]}")
+    lines = [f"POST {given.path} HTTP/1.1", f"Host: {given.host}", "Content-Type: application/json"]
+    if given.key:
+        lines.append(f"Authorization: Bearer {given.key}")
     head = ("\r\n".join(lines) + "\r\n").encode()
-    print(json.dumps(asyncio.run(generate(host, int(port), head, bodies, int(connections), float(seconds)))))
+    done = generate(given.host, given.port, head, bodies, given.connections, given.seconds, given.rate)
+    print(json.dumps(asyncio.run(done)))
 
 
 if __name__ == "__main__":

@@ -110,10 +110,11 @@ def medians(rows: Iterable[Sequence[float]]) -> list[float]:
     return [statistics.median(column) for column in zip(*rows, strict=True)]
 
 
-def print_heading(title: str, *, rounds: int, goal: str = "") -> None:
-    """What follows, on which machine, with how much else at work on it."""
+def print_heading(title: str, *, rounds: int = 0, goal: str = "") -> None:
+    """What follows, of how many rounds if it has any, on which machine, with how much else at work on it."""
     load = " ".join(f"{value:.2f}" for value in os.getloadavg())
-    print(f"\n{title}\n{rounds} interleaved rounds, medians; {_machine()}; load average {load}")
+    how = f"{rounds} interleaved rounds, medians; " if rounds else ""
+    print(f"\n{title}\n{how}{_machine()}; load average {load}")
     print(f"goal: {goal}\n" if goal else "")
 
 

@@ -75,26 +75,29 @@ def free_port() -> str:
 
 
 @contextmanager
-def start(module: str, *arguments: str) -> Iterator[Server]:
-    """A server of ours for as long as the block lasts."""
+def start(module: str, *arguments: str, key: str = "") -> Iterator[Server]:
+    """A server of ours for as long as the block lasts; it prints its port, and its key unless that is known."""
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        port, _, key = (
+        port, _, told = (
             next(line for line in process.stdout if line[0].isdigit() and "[" not in line).strip().partition(" ")
         )
-        yield Server(processes=(process,), port=port, key=key)
+        yield Server(processes=(process,), port=port, key=key or told)
     finally:
         process.communicate()
 
 
 def load(
-    server: Server, bodies: Sequence[bytes], seconds: float, connections: int = CONNECTIONS
+    server: Server, bodies: Sequence[bytes], seconds: float, connections: int = CONNECTIONS, *, rate: float = 0.0
 ) -> tuple[dict[str, Any], float]:
-    """One burst of these bodies in turn: the generator's figures, and the server's CPU microseconds per answer."""
+    """One burst of these bodies in turn: the generator's figures, and the server's CPU microseconds per answer.
+
+    Each connection posts as soon as it was answered, unless a rate is given.
+    """
     command = [sys.executable, "-m", "benchmarks.load", "127.0.0.1", server.port, "/v1/messages"]
-    command += [str(connections), str(seconds), server.key or "none"]
+    command += [str(connections), str(seconds), server.key or "none", "--rate", str(rate)]
     before = server.cpu_seconds()
     done = subprocess.run(command, input=b"\n".join(bodies), capture_output=True, check=True)
     figures = json.loads(done.stdout)

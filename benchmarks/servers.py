@@ -1,8 +1,8 @@
 """The servers that are held against each other, each as its own process.
 
     python -m benchmarks.servers echo                 bare aiohttp: decode, validate, encode the same body
-    python -m benchmarks.servers gateway FOLDER       the whole gateway over a fresh store, dispatch paused
-    python -m benchmarks.servers gateway FOLDER PORT  the same at work, with an SMTP relay at that port
+    python -m benchmarks.servers gateway STORE        the whole gateway, dispatch paused; STORE is a URL or a folder
+    python -m benchmarks.servers gateway STORE PORT   the same at work, with an SMTP relay at that port
 
 Each prints its port and, for the gateway, a key, then serves until its standard input closes.
 """
@@ -38,10 +38,10 @@ async def _serve_echo() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _serve_gateway(folder: str, relay_port: str = "") -> AsyncIterator[str]:
+async def _serve_gateway(store: str, relay_port: str = "") -> AsyncIterator[str]:
     relay = {"kind": "smtp", "host": "127.0.0.1", "port": relay_port}
     given = {
-        "store": {"url": f"sqlite:///{folder}/store.db"},
+        "store": {"url": store if "://" in store else f"sqlite:///{store}/store.db"},
         "delivery": {"shed_after": "7d"},
         "log": {"level": "error"},
         "providers": {"relay": relay} if relay_port else {},

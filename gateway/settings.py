@@ -140,6 +140,17 @@ class DeliverySettings(Section):
     """When the longest-waiting due delivery is older, new posts get 503 until the backlog shrinks."""
 
 
+class RetentionSettings(Section):
+    """How long what is done with is kept; no part outlives its message."""
+
+    messages: Annotated[Duration, Field(ge=timedelta(days=3))] = timedelta(days=400)
+    """From the acceptance, and from the last change of a delivery; not below the 72 h of idempotency keys."""
+    events: Duration = timedelta(days=400)
+    content: Duration = timedelta(days=400)
+    """What was rendered, as the proof of what was sent."""
+    mailbox: Duration = timedelta(days=30)
+
+
 class SecuritySettings(Section):
     """What the gateway signs with."""
 
@@ -175,6 +186,7 @@ class Settings(Section):
     providers: Mapping[str, ProviderSettings] = Field(default_factory=dict)
     routes: tuple[RouteSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
+    retention: RetentionSettings = RetentionSettings()
     security: SecuritySettings = SecuritySettings()
     limits: LimitsSettings = LimitsSettings()
     log: LogSettings = LogSettings()

@@ -23,6 +23,7 @@ from gateway.delivery.links import UnsubscribeLinks
 from gateway.delivery.preview import Previewer
 from gateway.delivery.readiness import ReadinessCheck
 from gateway.delivery.recovery import Sweeper
+from gateway.delivery.retention import Forgetter
 from gateway.delivery.retry import RetryPolicy
 from gateway.delivery.routing import Health, RoutingTable
 from gateway.delivery.senders import Senders
@@ -38,6 +39,7 @@ from gateway.ports import (
     MailboxStore,
     Provider,
     RecipientStore,
+    Retention,
     ServiceStore,
     SuppressionStore,
 )
@@ -258,10 +260,16 @@ def _make_dispatcher(parts: _Parts) -> Dispatcher:
     )
 
 
+def _make_forgetter(parts: _Parts) -> Forgetter:
+    retention = Retention(**parts.settings.retention.model_dump())
+    return Forgetter(store=parts.store.forgetting, retention=retention, clock=parts.clock)
+
+
 def _make_worker(parts: _Parts, dispatcher: Dispatcher) -> Worker:
     sweeper = Sweeper(
         leases=parts.store.leases,
         backlog=parts.store.accepting,
+        forgetter=_make_forgetter(parts),
         wake=parts.wake,
         clock=parts.clock,
         metrics=parts.metrics,

@@ -1,9 +1,10 @@
-"""The sweep: claims of workers that died, and a ring for what was overlooked."""
+"""The sweep: claims of workers that died, a ring for what was overlooked, and what is past its time."""
 
 from collections.abc import Collection
 
 import structlog
 
+from gateway.delivery.retention import Forgetter
 from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.metrics import Metrics
 from gateway.ports import AcceptStore, Clock, LeaseStore, Wake
@@ -19,12 +20,14 @@ class Sweeper:
         *,
         leases: LeaseStore,
         backlog: AcceptStore,
+        forgetter: Forgetter,
         wake: Wake,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._leases = leases
         self._backlog = backlog
+        self._forgetter = forgetter
         self._wake = wake
         self._clock = clock
         self._metrics = metrics
@@ -48,3 +51,4 @@ class Sweeper:
         oldest = await self._backlog.oldest_due(now)
         self._metrics.oldest_due_seconds.set(0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0))
         self._wake.ring()
+        await self._forgetter.sweep()

@@ -28,6 +28,7 @@ from gateway.ports.reading import (
     SteeringStore,
     StoreCondition,
 )
+from gateway.ports.retention import Retention, RetentionStore
 from gateway.ports.services import ApiKey, SenderIdentity, Service, ServiceStore
 from gateway.ports.time import Clock, Wake
 
@@ -57,6 +58,8 @@ __all__ = [
     "RecipientStore",
     "Replayed",
     "Reservation",
+    "Retention",
+    "RetentionStore",
     "SenderIdentity",
     "Service",
     "ServiceStore",

@@ -65,10 +65,10 @@ def bounds(prefix: str, month: datetime) -> tuple[str, str]:
     return first_id(prefix, month), first_id(prefix, next_month(month))
 
 
-def partition_months(connection: sa.Connection) -> Sequence[datetime]:
-    """The months that have partitions, the oldest first."""
-    names = connection.scalars(_NAMES, {"parent": "messages"})
-    digits = (name.removeprefix("messages_") for name in names)
+def partition_months(connection: sa.Connection, table: str = "messages") -> Sequence[datetime]:
+    """The months that a table has partitions of, the oldest first."""
+    names = connection.scalars(_NAMES, {"parent": table})
+    digits = (name.removeprefix(f"{table}_") for name in names)
     return [datetime.strptime(text, "%Y_%m").replace(tzinfo=UTC) for text in digits if text != _REST]
 
 

@@ -19,6 +19,7 @@ from gateway.storage.locks import WorkerLocks
 from gateway.storage.log import MessageLog
 from gateway.storage.mailbox import Mailbox
 from gateway.storage.recipients import Recipients, make_people_batcher
+from gateway.storage.retention import Forgetting
 from gateway.storage.services import Services
 from gateway.storage.steering import Steering
 from gateway.storage.suppressions import Suppressions
@@ -42,6 +43,7 @@ class SqliteStore:
     services: Services
     mailbox: Mailbox
     condition: Condition
+    forgetting: Forgetting
 
 
 @asynccontextmanager
@@ -85,6 +87,7 @@ async def open_store(
                 services=Services(database),
                 mailbox=Mailbox(database, commit),
                 condition=Condition(database),
+                forgetting=Forgetting(database),
             )
     finally:
         locks.close()

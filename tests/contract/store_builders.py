@@ -1,5 +1,7 @@
 """Whole messages for the suite of stores, told apart by a number."""
 
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +11,9 @@ from gateway.domain.messages import Attempt, Delivery, EmailContent, Event, Mess
 from gateway.domain.recipients import Channel
 from gateway.domain.values import replace
 from gateway.ports import Claim, Idempotency, NewDelivery, NewMessage, Reservation, Step
+from gateway.storage.store import SqliteStore, open_store
 from tests.factories import NOW, make_message
+from tests.fakes import SetClock
 
 WORKER = WorkerId("wrk_1")
 OTHER = WorkerId("wrk_2")
@@ -19,6 +23,17 @@ CONTENT = EmailContent(
 VERSIONS = Versions(
     template="t1", catalogs="c1", requested_locale="fr-CA", resolved_locale="fr", missing=("fr-CA: Hello",)
 )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one store lives; it can be opened more than once, as several processes would."""
+
+    url: str
+
+    def open(self, clock: SetClock, **options: Any) -> AbstractAsyncContextManager[SqliteStore]:
+        """Open it."""
+        return open_store(self.url, clock, **options)
 
 
 def new_delivery(
@@ -101,3 +116,20 @@ def sent_step(claim: Claim) -> Step:
     result = SendResult(outcome=Outcome.SENT, provider_message_id="p-1", code="250 2.0.0")
     finished = replace(attempt_for(claim), finished_at=NOW, result=result)
     return step_for(claim, attempt=finished, provider_message_id="p-1")
+
+
+async def claim_one(store: SqliteStore, new: NewMessage | None = None) -> Claim:
+    """Accept a message and claim its delivery as WORKER."""
+    await store.accepting.accept(new or new_message())
+    (claim,) = await store.dispatch.claim(WORKER, 1, NOW)
+    return claim
+
+
+async def status_of(store: SqliteStore, message_id: str = "msg_000001") -> DeliveryStatus:
+    """Where the message stands."""
+    return (await store.log.read(MessageId(message_id), None)).status
+
+
+async def kinds_of_events(store: SqliteStore, message_id: str = "msg_000001") -> list[str]:
+    """The types of its timeline, oldest first."""
+    return [event.type for event in (await store.log.events(MessageId(message_id), None, 100, None)).items]

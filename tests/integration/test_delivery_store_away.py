@@ -11,6 +11,7 @@ from gateway.delivery.composition import Composer
 from gateway.delivery.dispatch import Dispatcher, DispatchRules
 from gateway.delivery.envelopes import Addressing
 from gateway.delivery.recovery import Sweeper
+from gateway.delivery.retention import Forgetter
 from gateway.delivery.retry import RetryPolicy
 from gateway.delivery.routing import Health, Route, RoutingTable
 from gateway.delivery.senders import Senders
@@ -20,7 +21,7 @@ from gateway.domain.messages import Lane
 from gateway.domain.recipients import Channel
 from gateway.errors import GatewayError, Overloaded, Unavailable
 from gateway.metrics import Metrics
-from gateway.ports import Claim, Clock, DispatchStore, Reservation, Step, StoredFacts
+from gateway.ports import Claim, Clock, DispatchStore, Reservation, Retention, Step, StoredFacts
 from gateway.work.embedded import Doorbell, Worker
 from tests.fakes import ScriptedProvider
 from tests.rigs import Rig, open_rig
@@ -105,11 +106,15 @@ def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider, cloc
 def _worker(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> Worker:
     gateway, wake, metrics = rig.gateway, Doorbell(), Metrics()
     leases, backlog = gateway.store.leases, gateway.store.accepting
+    times = Retention(**gateway.settings.retention.model_dump())
+    forgetter = Forgetter(store=gateway.store.forgetting, retention=times, clock=gateway.clock)
     return Worker(
         queue=store,
         leases=leases,
         dispatcher=_dispatcher(rig, store, provider),
-        sweeper=Sweeper(leases=leases, backlog=backlog, wake=wake, clock=gateway.clock, metrics=metrics),
+        sweeper=Sweeper(
+            leases=leases, backlog=backlog, forgetter=forgetter, wake=wake, clock=gateway.clock, metrics=metrics
+        ),
         wake=wake,
         clock=gateway.clock,
         metrics=metrics,

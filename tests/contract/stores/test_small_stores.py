@@ -1,9 +1,7 @@
-"""Services, recipients, consents, suppressions and the mailbox on a real file."""
+"""What every store keeps to with services, keys, people, what they want, and the mailbox."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -15,24 +13,10 @@ from gateway.domain.recipients import Channel, EmailAddress, PushDevice, PushPla
 from gateway.errors import Conflict, InvalidRequest, NotFound
 from gateway.ports import ApiKey, MailboxItem, NewDelivery, NewMessage, SenderIdentity, Service
 from gateway.storage.cursors import make_cursor, read_cursor
-from gateway.storage.store import SqliteStore, open_store
+from gateway.storage.store import SqliteStore
 from tests.factories import NOW, SERVICE, make_consent, make_delivery, make_message, make_recipient, make_suppression
 
 AMINA = RecipientId("user-42")
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    async with open_store(f"sqlite:///{tmp_path / 'store.db'}", SystemClock()) as store:
-        yield store
 
 
 def make_service(name: str = "shop", service_id: str = SERVICE) -> Service:

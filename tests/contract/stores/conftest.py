@@ -1,0 +1,30 @@
+"""The stores that the suite is run on, each fresh for its test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.storage.store import SqliteStore
+from tests.contract.store_builders import WORKER, Place
+from tests.fakes import SetClock
+
+
+@pytest.fixture(params=["sqlite"])
+def place(tmp_path: Path) -> Place:
+    """Where a fresh store is."""
+    return Place(f"sqlite:///{tmp_path / 'store.db'}")
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    """The store's clock."""
+    return SetClock()
+
+
+@pytest.fixture
+async def store(place: Place, clock: SetClock) -> AsyncIterator[SqliteStore]:
+    """An open store in which WORKER has joined."""
+    async with place.open(clock, idempotent_providers={"mailbox"}) as store:
+        await store.leases.join(WORKER)
+        yield store

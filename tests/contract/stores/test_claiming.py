@@ -1,0 +1,106 @@
+"""What every store keeps to when work is claimed: the order of lanes, one holder, the facts of a claim."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from gateway.domain.ids import ServiceId, SuppressionId, WorkerId
+from gateway.domain.messages import Lane, Priority
+from gateway.domain.preferences import Category
+from gateway.domain.recipients import Channel, EmailAddress, Recipient
+from gateway.ports import (
+    Claim,
+)
+from gateway.storage.store import SqliteStore
+from tests.contract.store_builders import (
+    OTHER,
+    WORKER,
+    Place,
+    new_message,
+)
+from tests.factories import NOW, SERVICE, make_consent, make_recipient, make_suppression
+from tests.fakes import SetClock
+
+STRANGER = ServiceId("svc_other")
+
+
+async def test_urgent_lanes_go_first_and_the_oldest_within_a_lane(store: SqliteStore) -> None:
+    await store.accepting.accept(new_message(1, priority=Priority.LOW))
+    await store.accepting.accept(new_message(2, due_at=NOW - timedelta(seconds=1)))
+    await store.accepting.accept(new_message(3, due_at=NOW - timedelta(seconds=2)))
+    await store.accepting.accept(new_message(4, category=Category.CRITICAL))
+    await store.accepting.accept(new_message(5, priority=Priority.HIGH))
+    await store.accepting.accept(new_message(6, due_at=NOW + timedelta(microseconds=1)))
+
+    claims = await store.dispatch.claim(WORKER, 10, NOW)
+
+    assert [claim.message.id[-1] for claim in claims] == ["4", "5", "3", "2", "1"]
+    assert claims[0].message == new_message(4, category=Category.CRITICAL).message
+
+
+async def test_a_worker_may_leave_the_lower_lanes_alone(store: SqliteStore) -> None:
+    await store.accepting.accept(new_message(1))
+    await store.accepting.accept(new_message(2, priority=Priority.HIGH))
+
+    urgent = await store.dispatch.claim(WORKER, 10, NOW, Lane.HIGH)
+
+    assert [claim.message.id for claim in urgent] == ["msg_000002"]
+
+
+async def test_two_workers_never_claim_the_same_delivery(place: Place, clock: SetClock) -> None:
+    async with AsyncExitStack() as stack:
+        stores = [await stack.enter_async_context(place.open(clock)) for _ in range(3)]
+        workers = [WorkerId(f"wrk_{number}") for number in range(3)]
+        for store, worker in zip(stores, workers, strict=True):
+            await store.leases.join(worker)
+        await asyncio.gather(*(stores[0].accepting.accept(new_message(number)) for number in range(300)))
+
+        async def claim_all(store: SqliteStore, worker: WorkerId) -> list[Claim]:
+            claims: list[Claim] = []
+            while more := await store.dispatch.claim(worker, 7, NOW):
+                claims += more
+            return claims
+
+        taken = await asyncio.gather(
+            *(claim_all(store, worker) for store, worker in zip(stores, workers, strict=True) for _ in range(2))
+        )
+
+    ids = [claim.delivery.id for claims in taken for claim in claims]
+    assert len(ids) == 300
+    assert len(set(ids)) == 300
+
+
+async def test_a_worker_that_is_not_in_the_book_claims_nothing(store: SqliteStore) -> None:
+    await store.accepting.accept(new_message())
+
+    assert await store.dispatch.claim(OTHER, 10, NOW) == []
+
+
+async def test_facts_belong_to_the_claim_s_own_recipient_topic_and_addresses(store: SqliteStore) -> None:
+    stored = make_recipient(email=EmailAddress("stored@example.org"), push=())
+    await store.recipients.put_recipient(SERVICE, stored, NOW)
+    await store.consents.add_consents(
+        [
+            make_consent(topic="orders"),
+            make_consent(id="cns_2", topic="offers"),
+            make_consent(id="cns_3", topic="orders", service_id=STRANGER),
+        ]
+    )
+    gone = make_suppression(expires_at=NOW - timedelta(days=1))
+    await store.suppressions.add_suppression(gone)
+    await store.suppressions.add_suppression(make_suppression(id=SuppressionId("sup_2"), channel=Channel.SMS))
+    await store.suppressions.add_suppression(make_suppression(id=SuppressionId("sup_3"), address="stored@example.org"))
+    for number, to in enumerate(
+        [make_recipient(), Recipient(id=stored.id), Recipient(email=EmailAddress("amina@example.org"))]
+    ):
+        await store.accepting.accept(new_message(number, to=to))
+    claims = await store.dispatch.claim(WORKER, 10, NOW)
+
+    inline, by_id, nameless = [(await store.dispatch.facts(claims, NOW))[claim.delivery.id] for claim in claims]
+
+    assert (inline.recipient, by_id.recipient, nameless.recipient) == (stored, stored, None)
+    assert [consent.id for consent in inline.consents] == ["cns_1"]
+    assert nameless.consents == ()
+    assert inline.suppressions == (gone,)
+    assert [suppression.id for suppression in by_id.suppressions] == ["sup_3"]
+    assert nameless.suppressions == (gone,)

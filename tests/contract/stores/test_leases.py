@@ -1,0 +1,113 @@
+"""What every store keeps to when workers live, die and are silent."""
+
+from datetime import timedelta
+
+from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.values import replace
+from gateway.storage.store import SqliteStore
+from tests.contract.store_builders import (
+    OTHER,
+    WORKER,
+    Place,
+    kinds_of_events,
+    new_message,
+    reservation_for,
+    sent_step,
+    status_of,
+)
+from tests.factories import NOW
+from tests.fakes import SetClock
+
+S = DeliveryStatus
+
+
+async def test_a_silent_worker_loses_its_claims_and_its_late_writes(store: SqliteStore, clock: SetClock) -> None:
+    await store.leases.join(OTHER)
+    claims = []
+    for number in range(1, 4):
+        await store.accepting.accept(new_message(number))
+        claims += await store.dispatch.claim(OTHER, 1, NOW)
+    waiting, lost, safe = claims
+    await store.dispatch.reserve(reservation_for(lost))
+    mailbox = replace(reservation_for(safe).attempt, provider="mailbox")
+    await store.dispatch.reserve(reservation_for(safe, attempt=mailbox))
+
+    assert await store.leases.release_dead(WORKER, NOW) == 0
+    clock.advance(29)
+    assert await store.leases.release_dead(WORKER, NOW) == 0
+    clock.advance(1)
+    assert await store.leases.release_dead(WORKER, NOW) == 3
+
+    assert await store.leases.beat(OTHER) is False
+    assert await store.leases.beat(WORKER) is True
+    assert await store.dispatch.claim(OTHER, 10, NOW) == []
+    for claim in claims:
+        assert not await store.dispatch.record(sent_step(claim))
+    assert not await store.dispatch.reserve(reservation_for(waiting))
+    assert [await status_of(store, f"msg_00000{number}") for number in (1, 2, 3)] == [S.ACCEPTED, S.UNKNOWN, S.QUEUED]
+    assert (await kinds_of_events(store, "msg_000002"))[-1] == "delivery.unknown"
+    assert {claim.message.id for claim in await store.dispatch.claim(WORKER, 10, NOW)} == {"msg_000001", "msg_000003"}
+    (settling,) = await store.dispatch.claim(WORKER, 10, NOW + timedelta(minutes=15))
+    assert settling.delivery.status is S.UNKNOWN
+    assert await store.leases.release_dead(WORKER, NOW) == 0
+
+
+async def test_a_worker_that_beats_is_alive_whatever_the_wall_clock_says(store: SqliteStore, clock: SetClock) -> None:
+    await store.leases.join(OTHER)
+    await store.accepting.accept(new_message())
+    await store.dispatch.claim(OTHER, 1, NOW)
+
+    for _ in range(10):
+        clock.advance(20)
+        clock.set_back(3600)
+        assert await store.leases.beat(OTHER)
+        assert await store.leases.release_dead(WORKER, clock.now()) == 0
+
+
+async def test_the_claims_of_a_process_that_ended_are_free_at_once(place: Place, clock: SetClock) -> None:
+    async with place.open(clock) as store:
+        await store.leases.join(OTHER)
+        await store.accepting.accept(new_message())
+        await store.dispatch.claim(OTHER, 1, NOW)
+
+    async with place.open(clock) as store:
+        await store.leases.join(WORKER)
+
+        assert await store.leases.release_dead(WORKER, NOW) == 1
+        assert len(await store.dispatch.claim(WORKER, 1, NOW)) == 1
+
+
+async def test_a_living_workers_claims_that_no_job_holds_are_released_like_a_dead_ones(store: SqliteStore) -> None:
+    claims = []
+    for number in range(1, 5):
+        await store.accepting.accept(new_message(number))
+        claims += await store.dispatch.claim(WORKER, 1, NOW)
+    held, waiting, lost, safe = claims
+    await store.dispatch.reserve(reservation_for(lost))
+    mailbox = replace(reservation_for(safe).attempt, provider="mailbox")
+    await store.dispatch.reserve(reservation_for(safe, attempt=mailbox))
+
+    assert await store.leases.release_forgotten(WORKER, {claim.delivery.id for claim in claims}, NOW) == 0
+    assert await store.leases.release_forgotten(OTHER, (), NOW) == 0
+    assert await store.leases.release_forgotten(WORKER, {held.delivery.id}, NOW) == 3
+
+    for claim in (waiting, lost, safe):
+        assert not await store.dispatch.record(sent_step(claim))
+    assert [await status_of(store, f"msg_00000{number}") for number in (2, 3, 4)] == [S.ACCEPTED, S.UNKNOWN, S.QUEUED]
+    assert {claim.message.id for claim in await store.dispatch.claim(WORKER, 10, NOW)} == {"msg_000002", "msg_000004"}
+    assert await store.dispatch.reserve(reservation_for(held))
+
+
+async def test_a_worker_that_leaves_gives_back_what_it_does_not_send(store: SqliteStore) -> None:
+    await store.leases.join(OTHER)
+    await store.accepting.accept(new_message(1))
+    await store.accepting.accept(new_message(2))
+    waiting, sending = await store.dispatch.claim(OTHER, 2, NOW)
+    await store.dispatch.reserve(reservation_for(sending))
+
+    await store.leases.leave(OTHER)
+
+    (again,) = await store.dispatch.claim(WORKER, 5, NOW)
+    assert again.message.id == waiting.message.id
+    assert await store.leases.release_dead(WORKER, NOW) == 1
+    assert await status_of(store, "msg_000002") is S.UNKNOWN

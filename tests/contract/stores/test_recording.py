@@ -1,0 +1,142 @@
+"""What every store keeps to when a call is reserved and its outcome recorded."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.domain.lifecycle import DeliveryStatus, Strategy
+from gateway.domain.recipients import Channel
+from gateway.domain.values import replace
+from gateway.storage.store import SqliteStore
+from tests.contract.store_builders import (
+    CONTENT,
+    VERSIONS,
+    WORKER,
+    claim_one,
+    kinds_of_events,
+    new_delivery,
+    new_message,
+    reservation_for,
+    sent_step,
+    status_of,
+    step_for,
+)
+from tests.factories import NOW, make_suppression
+
+S = DeliveryStatus
+
+
+async def test_a_delivery_goes_its_way_and_leaves_its_proof(store: SqliteStore) -> None:
+    new = new_message(secrets={"code": "1"}, data={"code": "••••"})
+    claim = await claim_one(store, new)
+
+    reserved = await store.dispatch.reserve(reservation_for(claim))
+    sending = await store.log.read(claim.message.id, None)
+    recorded = await store.dispatch.record(replace(sent_step(claim), drop_secrets=True))
+
+    record = await store.log.read(claim.message.id, None)
+    (held,) = record.deliveries
+    assert (reserved, recorded) == (True, True)
+    assert (sending.status, sending.deliveries[0].attempts[0].result) == (S.SENDING, None)
+    assert (record.status, record.versions, record.message.locale) == (S.SENT, VERSIONS, "fr")
+    assert record.message.secrets == {}
+    assert (held.content, held.address) == (CONTENT, "amina@example.org")
+    assert (held.delivery.status, held.delivery.attempts) == (S.SENT, 1)
+    assert (held.delivery.provider, held.delivery.provider_message_id) == ("smtp-main", "p-1")
+    assert [attempt.result for attempt in held.attempts] == [sent_step(claim).attempt.result]  # type: ignore[union-attr]
+    assert await kinds_of_events(store) == ["message.accepted", "delivery.sending", "delivery.sent"]
+    assert await store.dispatch.next_due() is None
+
+
+async def test_a_held_delivery_can_be_claimed_again_at_its_instant(store: SqliteStore) -> None:
+    claim = await claim_one(store)
+    later = NOW + timedelta(hours=1)
+
+    await store.dispatch.record(step_for(claim, S.HELD, due_at=later, reason="quiet_hours"))
+
+    held = (await store.log.read(claim.message.id, None)).deliveries[0].delivery
+    assert (held.status, held.reason, held.not_before) == (S.HELD, "quiet_hours", later)
+    assert await store.dispatch.claim(WORKER, 1, later - timedelta(microseconds=1)) == []
+    (again,) = await store.dispatch.claim(WORKER, 1, later)
+    assert again.fence > claim.fence
+
+
+async def test_a_second_write_with_one_claim_is_refused(store: SqliteStore) -> None:
+    claim = await claim_one(store)
+
+    reserved = await asyncio.gather(*(store.dispatch.reserve(reservation_for(claim)) for _ in range(3)))
+    recorded = await asyncio.gather(*(store.dispatch.record(sent_step(claim)) for _ in range(3)))
+
+    assert sorted(reserved) == [False, False, True]
+    assert sorted(recorded) == [False, False, True]
+    assert await kinds_of_events(store) == ["message.accepted", "delivery.sending", "delivery.sent"]
+
+
+async def test_a_suppression_that_came_between_refuses_the_reservation(store: SqliteStore) -> None:
+    claim = await claim_one(store)
+    suppression = make_suppression()
+    await store.suppressions.add_suppression(suppression)
+
+    refused = await store.dispatch.reserve(reservation_for(claim))
+    seen = await store.dispatch.reserve(reservation_for(claim, suppressions_seen=frozenset({suppression.id})))
+
+    assert (refused, seen) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        make_suppression(expires_at=NOW),
+        make_suppression(channel=Channel.SMS),
+        make_suppression(scope="marketing"),
+        make_suppression(scope="topic:offers"),
+        make_suppression(address="other@example.org"),
+    ],
+    ids=["ended", "channel", "category", "topic", "address"],
+)
+async def test_a_suppression_of_something_else_refuses_nothing(store: SqliteStore, harmless: Any) -> None:
+    claim = await claim_one(store)
+    await store.suppressions.add_suppression(harmless)
+
+    assert await store.dispatch.reserve(reservation_for(claim))
+
+
+async def test_a_condemned_address_and_a_fallback_are_written_with_the_step(store: SqliteStore) -> None:
+    claim = await claim_one(store, new_message(channels=(Channel.EMAIL, Channel.SMS)))
+    await store.dispatch.reserve(reservation_for(claim))
+    fallback = new_delivery(1, claim.message, suffix="b", channel=Channel.SMS, created_at=NOW + timedelta(minutes=1))
+
+    await store.dispatch.record(
+        step_for(claim, S.FAILED, suppression=make_suppression(), next_delivery=fallback, reason="5.1.1")
+    )
+
+    record = await store.log.read(claim.message.id, None)
+    assert [held.delivery.status for held in record.deliveries] == [S.FAILED, S.ACCEPTED]
+    assert record.deliveries[1].address == "+33612345678"
+    assert record.status is S.ACCEPTED
+    page = await store.suppressions.list_suppressions(Channel.EMAIL, "amina@example.org", 10, None)
+    assert page.items == (make_suppression(),)
+
+
+async def test_secrets_stay_while_another_channel_has_to_be_rendered(store: SqliteStore) -> None:
+    new = new_message(strategy=Strategy.ALL, channels=(Channel.EMAIL, Channel.SMS), secrets={"code": "1"})
+    both = (new.deliveries[0], new_delivery(1, new.message, suffix="b", channel=Channel.SMS))
+    await store.accepting.accept(replace(new, deliveries=both))
+    first, second = await store.dispatch.claim(WORKER, 2, NOW)
+
+    await store.dispatch.record(step_for(first, S.FAILED, drop_secrets=True))
+    between = (await store.log.read(new.message.id, None)).message.secrets
+    await store.dispatch.record(step_for(second, S.FAILED, drop_secrets=True))
+
+    assert between == {"code": "1"}
+    assert (await store.log.read(new.message.id, None)).message.secrets == {}
+
+
+async def test_a_status_never_moves_against_the_table(store: SqliteStore) -> None:
+    claim = await claim_one(store)
+
+    await store.dispatch.record(step_for(claim, S.DELIVERED))
+
+    assert await status_of(store) is S.ACCEPTED

@@ -16,6 +16,7 @@ from gateway.delivery.facts import read_facts
 from gateway.delivery.places import Places
 from gateway.delivery.retry import RetryPolicy, Settled, Try
 from gateway.delivery.routing import Health, Providers, RoutingTable, choose, following
+from gateway.delivery.tally import Tally
 from gateway.domain import ids
 from gateway.domain.decisions import Decision, Facts, Send
 from gateway.domain.ids import AttemptId
@@ -94,7 +95,7 @@ class Dispatcher:
         self._clock = clock
         self._chance = chance
         self._wake = wake
-        self._metrics = metrics
+        self._tally = Tally(metrics)
         self._places = {name: Places(one.capabilities.concurrency) for name, one in providers.items()}
 
     async def dispatch(self, claim: Claim, stored: StoredFacts | None) -> None:
@@ -140,46 +141,53 @@ class Dispatcher:
 
     async def _try_provider(self, job: _Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
         """Wait for a place, render, reserve and call; None when policy has to look again first."""
-        claim, began = job.claim, self._clock.monotonic()
-        async with self._places[provider.name].take(claim.message.lane, _PATIENCE_SECONDS) as taken:
+        began, places = self._clock.monotonic(), self._places[provider.name]
+        if not await places.take(job.claim.message.lane, _PATIENCE_SECONDS):
             now = self._clock.now()
-            if not taken:
-                return steps.wait(claim, "provider_busy", now + _AFTER_BUSY * self._chance(), now)
+            return steps.wait(job.claim, "provider_busy", now + _AFTER_BUSY * self._chance(), now)
+        try:
             if self._clock.monotonic() - began > _STALE_SECONDS:
                 # Asked again without leaving the place: who went to the end of the queue might wait for ever.
-                facts = self._facts(claim, await self._fresh_facts(claim))
-                again = _decide(claim, facts, now)
+                facts = self._facts(job.claim, await self._fresh_facts(job.claim))
+                again = _decide(job.claim, facts, self._clock.now())
                 if not isinstance(again, Send) or provider.name not in again.route:
                     return None
                 decision = again
-            attempt = new_attempt(claim, provider.name, now)
-            try:
-                composed = self._composer.compose(
-                    claim.message, facts.recipient, claim.delivery.channel, delivery_id=claim.delivery.id, now=now
-                )
-                envelope = await self._addressing.envelope(
-                    claim, facts, attempt, composed.content, provider=provider, now=now
-                )
-            except (ContentError, NotFound) as error:
-                _log.error("delivery.not_rendered", delivery=claim.delivery.id, template=claim.message.template)
-                return steps.finish(claim, DeliveryStatus.FAILED, error.code, now, {})
-            told = {**events.decision_json(decision), "provider": provider.name, "attempt": attempt.number}
-            intent = Reservation(
-                claim=claim,
-                attempt=attempt,
-                content=composed.shown,
-                sender=envelope.sender,
-                addresses=addresses_of(envelope),
-                suppressions_seen=frozenset(suppression.id for suppression in facts.suppressions),
-                versions=composed.versions,
-                events=(steps.event(claim, DeliveryStatus.SENDING, now, told),),
+            return await self._hand_over(job, facts, decision, provider)
+        finally:
+            places.give_back()
+
+    async def _hand_over(self, job: _Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
+        claim, now = job.claim, self._clock.now()
+        attempt = new_attempt(claim, provider.name, now)
+        try:
+            composed = self._composer.compose(
+                claim.message, facts.recipient, claim.delivery.channel, delivery_id=claim.delivery.id, now=now
             )
-            if not await self._store.reserve(intent):
-                return None
-            # From here on the provider may have been called, whatever happens to us.
-            job.attempt = attempt
-            finished = await self._call(attempt, provider, envelope)
-        return self._judge(claim, finished, decision, provider, addresses_of(envelope))
+            envelope = await self._addressing.envelope(
+                claim, facts, attempt, composed.content, provider=provider, now=now
+            )
+        except (ContentError, NotFound) as error:
+            _log.error("delivery.not_rendered", delivery=claim.delivery.id, template=claim.message.template)
+            return steps.finish(claim, DeliveryStatus.FAILED, error.code, now, {})
+        addresses = addresses_of(envelope)
+        told = {**events.decision_json(decision), "provider": provider.name, "attempt": attempt.number}
+        intent = Reservation(
+            claim=claim,
+            attempt=attempt,
+            content=composed.shown,
+            sender=envelope.sender,
+            addresses=addresses,
+            suppressions_seen=frozenset([suppression.id for suppression in facts.suppressions]),
+            versions=composed.versions,
+            events=(steps.event(claim, DeliveryStatus.SENDING, now, told),),
+        )
+        if not await self._store.reserve(intent):
+            return None
+        # From here on the provider may have been called, whatever happens to us.
+        job.attempt = attempt
+        finished = await self._call(attempt, provider, envelope)
+        return self._judge(claim, finished, decision, provider, addresses)
 
     async def _call(self, attempt: Attempt, provider: Provider, envelope: Envelope) -> Attempt:
         began = self._clock.monotonic()
@@ -195,8 +203,7 @@ class Dispatcher:
             result = SendResult(outcome=Outcome.UNKNOWN, detail=error.code)
         finally:
             self._health.learn(provider.name, outcome)
-            self._metrics.attempts.labels(provider.name, outcome.value).inc()
-            self._metrics.attempt_seconds.labels(provider.name).observe(self._clock.monotonic() - began)
+            self._tally.attempted(provider.name, outcome, self._clock.monotonic() - began)
         return replace(attempt, finished_at=self._clock.now(), result=result)
 
     def _judge(
@@ -250,17 +257,9 @@ class Dispatcher:
         if not written:
             _log.info("delivery.claim_lost", delivery=step.claim.delivery.id)
             return
-        self._count(step)
+        self._tally.recorded(step)
         if step.due_at is not None or step.next_delivery is not None:
             self._wake.ring()
-
-    def _count(self, step: Step) -> None:
-        message = step.claim.message
-        self._metrics.statuses.labels(step.claim.delivery.channel.value, step.status.value).inc()
-        if step.attempt is not None and step.attempt.number == 1:
-            due = max(message.send_at or message.created_at, message.created_at)
-            waited = max((step.attempt.started_at - due).total_seconds(), 0.0)
-            self._metrics.dispatch_seconds.labels(message.lane.name.lower()).observe(waited)
 
     def _facts(self, claim: Claim, stored: StoredFacts) -> Facts:
         return read_facts(claim, stored, self._routing)

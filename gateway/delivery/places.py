@@ -2,8 +2,6 @@
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import count
 
 from gateway.domain.messages import Lane
@@ -17,17 +15,8 @@ class Places:
         self._queue: list[tuple[Lane, int, asyncio.Future[None]]] = []
         self._tickets = count()
 
-    @asynccontextmanager
-    async def take(self, lane: Lane, patience_seconds: float) -> AsyncIterator[bool]:
-        """Hold a place inside the block; False when none came free in time and the block must do without."""
-        taken = await self._acquire(lane, patience_seconds)
-        try:
-            yield taken
-        finally:
-            if taken:
-                self._release()
-
-    async def _acquire(self, lane: Lane, patience_seconds: float) -> bool:
+    async def take(self, lane: Lane, patience_seconds: float) -> bool:
+        """Take a place, to be given back; False when none came free in time and one must do without."""
         if self._free > 0:
             self._free -= 1
             return True
@@ -41,11 +30,12 @@ class Places:
             return turn.done() and not turn.cancelled()
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._release()
+                self.give_back()
             raise
         return True
 
-    def _release(self) -> None:
+    def give_back(self) -> None:
+        """Hand a place that was taken to who is next."""
         while self._queue:
             _, _, turn = heapq.heappop(self._queue)
             if not turn.done():

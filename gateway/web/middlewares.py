@@ -4,7 +4,7 @@ One layer, not five: on the way of an accepted message each costs as much as rea
 """
 
 import time
-from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Final
 
 import structlog
@@ -16,18 +16,11 @@ from gateway.web.admission import Admission
 from gateway.web.metrics import HttpMetrics
 from gateway.web.problems import RequestRefused, internal_problem, problem_of, problem_of_http
 from gateway.web.requests import RequestIds, trace_context
-
-STANDING_HEADERS: Final[Mapping[str, str]] = {
-    "Server": "heliograph",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-}
-"""What an answer carries unless its handler said otherwise; pages bring their own policy."""
-
+from gateway.web.responses import STANDING_HEADERS, JsonResponse
 
 log: Final = structlog.get_logger(__name__)
+_request_id: Final[ContextVar[str]] = ContextVar(f"{structlog.contextvars.STRUCTLOG_KEY_PREFIX}request_id")
+"""Stands in every line that is logged on behalf of the request; each runs in a context of its own."""
 
 
 def make_guard(admission: Admission, metrics: HttpMetrics, *, is_https: bool) -> Middleware:
@@ -36,12 +29,13 @@ def make_guard(admission: Admission, metrics: HttpMetrics, *, is_https: bool) ->
     standing = dict(STANDING_HEADERS)
     if is_https:
         standing["Strict-Transport-Security"] = "max-age=31536000"
+    standing_lines = "".join(f"{name}: {value}\r\n" for name, value in standing.items())
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
         request_id = ids.of(request)
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        _request_id.set(request_id)
         admission.under_way += 1
         try:
             admission.admit(request.method, request.path)
@@ -52,8 +46,11 @@ def make_guard(admission: Admission, metrics: HttpMetrics, *, is_https: bool) ->
             admission.under_way -= 1
         headers = response.headers
         headers["X-Request-Id"] = request_id
-        for name, value in standing.items():
-            headers.setdefault(name, value)
+        if type(response) is JsonResponse:
+            response.standing = standing_lines
+        else:
+            for name, value in standing.items():
+                headers.setdefault(name, value)
         if (trace := trace_context(request)) is not None:
             headers["traceparent"] = trace
         metrics.count(request, response.status, time.perf_counter() - started)

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from gateway.domain.recipients import JsonValue
 from gateway.ports import Page
+from gateway.web.responses import json_response
 from gateway.web.schemas.common import Query
-from gateway.web.serialization import json_response
 
 ItemT = TypeVar("ItemT")
 
@@ -25,7 +25,7 @@ class PageQuery(Query):
 
 def page_response(
     request: web.Request, page: Page[ItemT], present: Callable[[ItemT], dict[str, JsonValue]]
-) -> web.Response:
+) -> web.StreamResponse:
     """`{items, next_cursor}`, and the same address as a Link header (RFC 8288)."""
     headers = {}
     if page.next_cursor is not None:

@@ -9,9 +9,9 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from gateway.web.middlewares import STANDING_HEADERS
 from gateway.web.problems import Problem, problem_of_http
 from gateway.web.requests import RequestIds, trace_context
+from gateway.web.responses import STANDING_HEADERS
 
 _MOST_CONNECTIONS: Final = 4_096
 _SERVER_OPTIONS: Final[dict[str, Any]] = {
@@ -38,7 +38,7 @@ class Connection(RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
         """Send an answer. One that never reached the middleware, as to an unknown `Expect`, is put in our words."""
-        if isinstance(resp, web.HTTPException):
+        if isinstance(resp, Exception) and isinstance(resp, web.HTTPException):
             resp = _refuse(request, problem_of_http(resp))
         return super().finish_response(request, resp, start_time)
 

@@ -15,9 +15,10 @@ from gateway.web.idempotency import idempotency_key
 from gateway.web.problems import problem_of
 from gateway.web.refusals import looking_on
 from gateway.web.requests import trace_context
+from gateway.web.responses import json_response
 from gateway.web.schemas.answers import BatchAnswer
 from gateway.web.schemas.batch import BatchItemShape, BatchRecipientShape, BatchShape
-from gateway.web.serialization import canonical, fingerprint, json_response
+from gateway.web.serialization import canonical, fingerprint
 from gateway.web.validation import validate
 
 _MAX_NODES: Final = 200_000

@@ -17,8 +17,8 @@ from gateway.localization.locales import UnknownLocale
 from gateway.web.api.recipients import recipient_id_of
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 from gateway.web.pagination import PageQuery, page_response
+from gateway.web.responses import json_response
 from gateway.web.schemas.preferences import ConsentList, ConsentPage, ConsentsShape
-from gateway.web.serialization import json_response
 
 _PATH: Final = "/v1/recipients/{recipient_id}/consents"
 
@@ -108,7 +108,7 @@ def _consents(call: Call[ConsentsShape, Nothing], recipient_id: RecipientId) -> 
     return consents
 
 
-async def _current(call: Call[BaseModel, BaseModel], recipient_id: RecipientId) -> web.Response:
+async def _current(call: Call[BaseModel, BaseModel], recipient_id: RecipientId) -> web.StreamResponse:
     current = await call.gateway.consents.current_consents(call.caller.service_id, recipient_id)
     if not current:
         await _require_known(call, recipient_id)

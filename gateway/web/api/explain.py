@@ -7,9 +7,9 @@ from aiohttp import web
 from gateway.domain.keys import Scope
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 from gateway.web.refusals import looking_on
+from gateway.web.responses import json_response
 from gateway.web.schemas.answers import ExplainAnswer
 from gateway.web.schemas.messages import ExplainShape
-from gateway.web.serialization import json_response
 
 
 @endpoint(

@@ -7,8 +7,8 @@ from aiohttp import web
 from gateway.delivery.readiness import Readiness
 from gateway.domain.recipients import JsonValue
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
+from gateway.web.responses import json_response
 from gateway.web.schemas.health import HealthAnswer, ReadinessAnswer
-from gateway.web.serialization import json_response
 
 
 @endpoint(

@@ -21,10 +21,10 @@ from gateway.web.idempotency import idempotency_key
 from gateway.web.pagination import PageQuery, page_response
 from gateway.web.refusals import looking_on
 from gateway.web.requests import trace_context
+from gateway.web.responses import json_response
 from gateway.web.schemas.answers import EventPage, MessageAnswer, MessagePage
 from gateway.web.schemas.common import CategoryName, ChannelName, Instant
 from gateway.web.schemas.messages import SendShape
-from gateway.web.serialization import json_response
 
 _READERS: Final = (Scope.READ, Scope.OPS)
 _EVENTS_AT_ONCE: Final = 200

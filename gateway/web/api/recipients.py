@@ -12,8 +12,8 @@ from gateway.domain.keys import Scope
 from gateway.domain.values import replace
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
+from gateway.web.responses import json_response
 from gateway.web.schemas.recipients import RecipientAnswer, RecipientShape
-from gateway.web.serialization import json_response
 
 _MAX_ID: Final = 255
 

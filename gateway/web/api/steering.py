@@ -9,9 +9,9 @@ from gateway.domain.ids import MessageId
 from gateway.domain.keys import Scope
 from gateway.domain.recipients import Channel
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
+from gateway.web.responses import json_response
 from gateway.web.schemas.answers import MessageAnswer
 from gateway.web.schemas.messages import CancelShape, RetryShape
-from gateway.web.serialization import json_response
 
 
 @endpoint(

@@ -16,9 +16,9 @@ from gateway.domain.recipients import Channel, JsonValue
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 from gateway.web.pagination import PageQuery, page_response
+from gateway.web.responses import json_response
 from gateway.web.schemas.common import ChannelName
 from gateway.web.schemas.preferences import SuppressionAnswer, SuppressionPage, SuppressionShape
-from gateway.web.serialization import json_response
 
 
 class SuppressionQuery(PageQuery):

@@ -11,8 +11,8 @@ from gateway.domain.recipients import Channel, JsonValue
 from gateway.rendering.templates import Template
 from gateway.rendering.variables import Variable
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
+from gateway.web.responses import json_response
 from gateway.web.schemas.templates import PreviewAnswer, PreviewShape, TemplateAnswer, TemplateList
-from gateway.web.serialization import json_response
 
 _READERS: Final = (Scope.SEND, Scope.READ, Scope.TRANSLATE, Scope.OPS)
 """Whoever sends, reads or translates messages may know what there is to send."""

@@ -1,9 +1,11 @@
 """All settings as one frozen value; every one has a default that needs no service."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 import pytz
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -21,6 +23,20 @@ def _known_zone(name: str) -> str:
     if name not in pytz.all_timezones_set:
         raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Paris")
     return name
+
+
+def _redis_url(url: str) -> str:
+    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("it must be redis://…, rediss://… or unix://…, or empty for the embedded mode")
+    return url
+
+
+_PASSWORD: Final = re.compile(r"(?<=://)([^/@]*:)[^/@]+@")
+
+
+def masked_url(url: str) -> str:
+    """A URL for people to read: without its password."""
+    return _PASSWORD.sub(r"\1••••@", url)
 
 
 Duration = Annotated[timedelta, BeforeValidator(_to_duration)]
@@ -49,6 +65,21 @@ class StoreSettings(Section):
     """Where the truth lives."""
 
     url: str = "sqlite:///var/heliograph.db"
+
+
+class QueueSettings(Section):
+    """What carries the work from the processes that accept to those that dispatch."""
+
+    url: Annotated[str, AfterValidator(_redis_url)] = ""
+    """Redis; empty: the process that accepts dispatches as well."""
+
+
+class WorkerSettings(Section):
+    """Where a worker answers probes."""
+
+    host: str = "127.0.0.1"
+    port: Port | None = None
+    """Of `/healthz`, `/readyz` and `/metrics` of `heliograph worker`; left out, it does not listen."""
 
 
 class ContentSettings(Section):
@@ -180,6 +211,8 @@ class Settings(Section):
 
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()
+    queue: QueueSettings = QueueSettings()
+    worker: WorkerSettings = WorkerSettings()
     content: ContentSettings = ContentSettings()
     locales: LocalesSettings = LocalesSettings()
     policy: PolicySettings = PolicySettings()

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.bootstrap import Gateway, open_gateway
 from gateway.delivery.accept import Accepted, Asked
+from gateway.delivery.credentials import FIRST_SERVICE, find_or_register
 from gateway.delivery.idempotency import IdempotencyKey
 from gateway.domain.ids import MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus
@@ -142,7 +143,7 @@ async def open_rig(
     """A gateway on `folder`; sections are settings, such as `routes=[…]`."""
     settings = make_settings(folder, **sections)
     async with open_gateway(settings, work=work, clock=clock, further=further) as gateway:
-        service = await gateway.services.find_service("default")
+        service = await find_or_register(gateway.services, FIRST_SERVICE, gateway.clock.now())
         yield Rig(gateway, service.id)
 
 

@@ -94,24 +94,52 @@ async def _answers(url: str) -> bool:
 
 
 @asynccontextmanager
-async def serving(folder: Path, *, first: bool = True, **changes: str) -> AsyncIterator[Served]:
-    """A gateway that answers, and has printed its key if this is the `first` start; killed at the end."""
-    port = free_port()
-    environment = {**plain_environment(folder, port), **changes}
-    with (folder / "gateway.log").open("ab") as stderr:
+async def running(*words: str, environment: Mapping[str, str], log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A command of `heliograph` that goes on until it is told to stop; killed at the end, its errors in `log`."""
+    with log.open("ab") as stderr:
         process = await asyncio.create_subprocess_exec(
-            *_COMMAND, "serve", env=environment, stdout=asyncio.subprocess.PIPE, stderr=stderr
+            *_COMMAND, *words, env=dict(environment), stdout=asyncio.subprocess.PIPE, stderr=stderr
         )
     try:
-        assert process.stdout is not None
-        async with asyncio.timeout(_START_SECONDS):
-            key = (await process.stdout.readline()).decode().strip() if first else ""
-            url = f"http://127.0.0.1:{port}"
-            while not await _answers(url):
-                assert process.returncode is None, (folder / "gateway.log").read_text()
-                await asyncio.sleep(0.05)
-        yield Served(url, key, process, {**environment, "HELIOGRAPH_URL": url, "HELIOGRAPH_KEY": key})
+        yield process
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
+        # Reading what is left closes the pipe.
+        await process.communicate()
+
+
+def _text(log: Path) -> str:
+    return log.read_text(errors="replace")
+
+
+async def ready(process: asyncio.subprocess.Process, port: int, log: Path) -> str:
+    """The address of a process once it says that it can work."""
+    url = f"http://127.0.0.1:{port}"
+    async with asyncio.timeout(_START_SECONDS):
+        while not await _answers(url):
+            assert process.returncode is None, _text(log)
+            await asyncio.sleep(0.05)
+    return url
+
+
+@asynccontextmanager
+async def serving(folder: Path, *words: str, first: bool = True, **changes: str) -> AsyncIterator[Served]:
+    """A gateway that answers, and has printed its key if this is the `first` start; killed at the end."""
+    port, log = free_port(), folder / "gateway.log"
+    environment = {**plain_environment(folder, port), **changes}
+    async with running("serve", *words, environment=environment, log=log) as process:
+        assert process.stdout is not None
+        async with asyncio.timeout(_START_SECONDS):
+            key = (await process.stdout.readline()).decode().strip() if first else ""
+        url = await ready(process, port, log)
+        yield Served(url, key, process, {**environment, "HELIOGRAPH_URL": url, "HELIOGRAPH_KEY": key})
+
+
+@asynccontextmanager
+async def working(folder: Path, *words: str, environment: Mapping[str, str]) -> AsyncIterator[Served]:
+    """A `heliograph worker` that claims, beside a gateway with these settings; killed at the end."""
+    port, log = free_port(), folder / "worker.log"
+    own = {**environment, "HELIOGRAPH_WORKER_PORT": str(port)}
+    async with running("worker", *words, environment=own, log=log) as process:
+        yield Served(await ready(process, port, log), "", process, own)

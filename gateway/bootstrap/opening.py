@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
+from gateway.bootstrap.bells import Bells, open_bells
 from gateway.bootstrap.connections import make_routing, open_providers
 from gateway.bootstrap.content import open_content
 from gateway.bootstrap.stores import SystemClock, configured_store, link_secret, make_first_key
@@ -48,7 +49,7 @@ from gateway.rendering.renderer import Renderer
 from gateway.settings import Settings, SmtpProviderSettings
 from gateway.storage.engine import warn_of_defects
 from gateway.storage.store import SqliteStore
-from gateway.work.embedded import Doorbell, Worker
+from gateway.work.worker import Worker
 
 _CLOSING: Final = timedelta(seconds=2)
 """What is kept of the draining time for closing connections and the store."""
@@ -113,6 +114,7 @@ class Gateway:
 
     async def drain(self) -> None:
         """Stop claiming, and let the calls under way finish in the time that they have."""
+        self.readiness.drain()
         if self.worker is not None:
             await self.worker.drain()
 
@@ -129,8 +131,11 @@ async def open_gateway(
     """
     warn_of_defects()
     async with AsyncExitStack() as stack:
-        parts = await _open_parts(settings, clock or SystemClock(), further, stack)
-        gateway = _assemble(parts, await make_first_key(parts.store.services, parts.clock))
+        parts = await _open_parts(settings, clock or SystemClock(), further, stack, work=work)
+        # In scaled mode nobody watches a process's standard output: there `heliograph keys create` makes the keys.
+        key = None if settings.queue.url else await make_first_key(parts.store.services, parts.clock)
+        gateway = _assemble(parts, key)
+        gateway.readiness.watch_queue(parts.bells.is_connected)
         if work:
             worker = await stack.enter_async_context(_make_worker(parts, _make_dispatcher(parts)))
             gateway.readiness.watch(lambda: worker.is_working)
@@ -145,7 +150,7 @@ class _Parts:
     settings: Settings
     clock: Clock
     metrics: Metrics
-    wake: Doorbell
+    bells: Bells
     store: SqliteStore
     templates: TemplateLibrary
     catalogs: CatalogLibrary
@@ -158,7 +163,9 @@ class _Parts:
     senders: Senders
 
 
-async def _open_parts(settings: Settings, clock: Clock, further: Collection[Provider], stack: AsyncExitStack) -> _Parts:
+async def _open_parts(
+    settings: Settings, clock: Clock, further: Collection[Provider], stack: AsyncExitStack, *, work: bool
+) -> _Parts:
     metrics = Metrics()
     store = await stack.enter_async_context(configured_store(settings, clock, further))
     templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
@@ -169,7 +176,7 @@ async def _open_parts(settings: Settings, clock: Clock, further: Collection[Prov
         settings=settings,
         clock=clock,
         metrics=metrics,
-        wake=Doorbell(),
+        bells=await open_bells(settings, stack, work=work),
         store=store,
         templates=templates,
         catalogs=catalogs,
@@ -184,7 +191,7 @@ async def _open_parts(settings: Settings, clock: Clock, further: Collection[Prov
 
 
 def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
-    settings, clock, store, wake = parts.settings, parts.clock, parts.store, parts.wake
+    settings, clock, store, wake = parts.settings, parts.clock, parts.store, parts.bells.accepted
     zone, composer = settings.policy.default_timezone, parts.composer
     drafter = Drafter(
         renderer=parts.renderer,
@@ -255,7 +262,7 @@ def _make_dispatcher(parts: _Parts) -> Dispatcher:
         ),
         clock=parts.clock,
         chance=random.random,
-        wake=parts.wake,
+        wake=parts.bells.worker,
         metrics=parts.metrics,
     )
 
@@ -270,7 +277,7 @@ def _make_worker(parts: _Parts, dispatcher: Dispatcher) -> Worker:
         leases=parts.store.leases,
         backlog=parts.store.accepting,
         forgetter=_make_forgetter(parts),
-        wake=parts.wake,
+        wake=parts.bells.worker,
         clock=parts.clock,
         metrics=parts.metrics,
     )
@@ -279,7 +286,8 @@ def _make_worker(parts: _Parts, dispatcher: Dispatcher) -> Worker:
         leases=parts.store.leases,
         dispatcher=dispatcher,
         sweeper=sweeper,
-        wake=parts.wake,
+        wake=parts.bells.worker,
+        others=parts.bells.others,
         clock=parts.clock,
         metrics=parts.metrics,
         in_flight=parts.settings.delivery.in_flight,

@@ -11,6 +11,7 @@ from gateway.cli.output import Json, fail, print_json, print_table
 from gateway.configuration import load_settings
 from gateway.domain.durations import format_duration
 from gateway.errors import ConfigurationError
+from gateway.settings import masked_url
 
 app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 
@@ -53,4 +54,4 @@ def _shown(value: object) -> str:
         )
     if isinstance(value, timedelta):
         return format_duration(value)
-    return "" if value is None else str(value)
+    return "" if value is None else masked_url(str(value))

@@ -25,6 +25,7 @@ class Entry(NamedTuple):
 
 ENTRIES: Final[Mapping[str, Entry]] = {
     "serve": Entry("serve", "serve", "Run the gateway: HTTP API, pages and, in embedded mode, the worker."),
+    "worker": Entry("worker", "worker", "Hand over what `heliograph serve` accepts, until SIGTERM or Ctrl-C."),
     "demo": Entry("demo.command", "demo", "Start a gateway on a fresh store, send hundreds of messages through it."),
     "send": Entry("messages", "send", "Send one message of TEMPLATE."),
     "explain": Entry("messages", "explain", "Say what would happen to such a message, and why."),

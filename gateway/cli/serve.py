@@ -1,18 +1,16 @@
 """`heliograph serve`: the gateway itself, until it is told to stop."""
 
-import asyncio
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import structlog
 
 from gateway.bootstrap import Gateway, open_gateway
-from gateway.cli.output import command, fail, notes
+from gateway.cli.output import command, notes
+from gateway.cli.running import stop_signals
 from gateway.configuration import load_settings
 from gateway.logs import configure_logs
 from gateway.resources import refuse_foreign_providers, version
+from gateway.settings import masked_url
 from gateway.web.app import ADMISSION, make_app
 from gateway.web.server import listening
 from gateway.web.site import page_routes
@@ -31,41 +29,25 @@ async def serve() -> None:
     loaded = load_settings()
     settings = loaded.settings
     configure_logs(settings.log)
-    with loaded.placing(), _stop_signals() as stop:
-        async with open_gateway(settings) as gateway:
+    with loaded.placing(), stop_signals() as stop:
+        async with open_gateway(settings, work=not settings.queue.url) as gateway:
             app = make_app(gateway, page_routes(gateway))
             server = settings.server
-            try:
-                async with listening(app, server.host, server.port) as port:
-                    _announce(gateway, f"http://{server.host}:{port}")
-                    await stop.wait()
-                    log.info("server.draining")
-                    # From here on new posts get 503, until the calls under way are done and the listener closes.
-                    app[ADMISSION].drain()
-                    await gateway.drain()
-            except OSError as error:
-                raise fail(f"Cannot listen on {server.host}:{server.port}: {error.strerror or error}") from error
+            async with listening(app, server.host, server.port) as port:
+                _announce(gateway, f"http://{server.host}:{port}")
+                await stop.wait()
+                log.info("server.draining")
+                # From here on new posts get 503, until the calls under way are done and the listener closes.
+                app[ADMISSION].drain()
+                await gateway.drain()
     log.info("server.stopped")
-
-
-@contextmanager
-def _stop_signals() -> Iterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set, for as long as the block lasts."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
 
 
 def _announce(gateway: Gateway, address: str) -> None:
     if gateway.first_key is not None:
         sys.stdout.write(f"{gateway.first_key}\n")
         sys.stdout.flush()
-    log.info("server.started", address=address, store=gateway.settings.store.url, version=version())
+    log.info("server.started", address=address, store=masked_url(gateway.settings.store.url), version=version())
     if gateway.settings.log.format == "json":
         return
     notes.print(f"Heliograph {version()} is ready", style="bold")

@@ -26,16 +26,21 @@ class Readiness:
     store_problem: str | None
     is_working: bool | None
     """Whether the worker claims what is due; None where this process has none."""
+    is_connected: bool | None
+    """Whether Redis carries rings; without it the sweeps deliver. None where none is used."""
     broken_catalogs: Mapping[str, str]
     """Locale → what is wrong; the last good one serves, if there was one."""
     broken_templates: Mapping[str, str]
+    is_draining: bool
+    """It was told to stop, and finishes what it has begun."""
     timezone_database: str
     """Release of the IANA database, such as `2026b`."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether messages are taken and handed over; broken texts and warnings do not stop that."""
-        return self.store is not None and self.store.is_current and self.is_working is not False
+        """Whether messages are taken and handed over; no broken text, warning or absent Redis stops that."""
+        is_stopping = self.is_draining or self.is_working is False
+        return self.store is not None and self.store.is_current and not is_stopping
 
 
 class ReadinessCheck:
@@ -49,6 +54,8 @@ class ReadinessCheck:
         self._catalogs = catalogs
         self._clock = clock
         self._is_working: Callable[[], bool] | None = None
+        self._is_connected: Callable[[], bool] | None = None
+        self._is_draining = False
         self._asking = asyncio.Lock()
         self._asked_at: float | None = None
         self._condition: StoreCondition | None = None
@@ -57,6 +64,14 @@ class ReadinessCheck:
     def watch(self, is_working: Callable[[], bool]) -> None:
         """This process has a worker; ask so whether it works."""
         self._is_working = is_working
+
+    def watch_queue(self, is_connected: Callable[[], bool] | None) -> None:
+        """Rings go through Redis; ask so whether it is there. None where they do not."""
+        self._is_connected = is_connected
+
+    def drain(self) -> None:
+        """This process was told to stop: from now on it is not ready."""
+        self._is_draining = True
 
     async def check(self) -> Readiness:
         """How it stands now; never raises for what it finds."""
@@ -69,6 +84,8 @@ class ReadinessCheck:
             store=self._condition,
             store_problem=self._problem,
             is_working=None if self._is_working is None else self._is_working(),
+            is_connected=None if self._is_connected is None else self._is_connected(),
+            is_draining=self._is_draining,
             broken_catalogs=self._catalogs.snapshot.broken,
             broken_templates=self._templates.snapshot.broken,
             timezone_database=_TIMEZONES,

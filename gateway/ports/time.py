@@ -18,7 +18,4 @@ class Wake(Protocol):
     """The doorbell between accept and dispatch: losing a ring costs a second, two rings cost nothing."""
 
     def ring(self) -> None:
-        """Say that something may be due."""
-
-    async def wait(self, timeout_seconds: float) -> None:
-        """Return at the next ring, at once if one came since the last wait, or after the time-out."""
+        """Say that something may be due; never blocks and never raises."""

@@ -45,6 +45,19 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
 """The whole API, in the order of its document."""
 
 _MOST_REQUESTS_AT_ONCE: Final = 1_024
+_MOST_PROBES_AT_ONCE: Final = 16
+
+
+PROBES: Final[tuple[Endpoint, ...]] = (*health.ENDPOINTS, *metrics.ENDPOINTS)
+"""What a process without an API answers."""
+
+
+def make_probe_app(gateway: Gateway) -> web.Application:
+    """The application of a worker: whether it lives, whether it can work, and what it measures."""
+    guard = make_guard(Admission(_MOST_PROBES_AT_ONCE), HttpMetrics(gateway.metrics.registry), is_https=False)
+    app = web.Application(middlewares=[guard])
+    app.add_routes(api_routes(PROBES, gateway))
+    return app
 
 
 def make_app(gateway: Gateway, pages: Iterable[web.AbstractRouteDef] = ()) -> web.Application:
@@ -57,21 +70,21 @@ def make_app(gateway: Gateway, pages: Iterable[web.AbstractRouteDef] = ()) -> we
     limit = max(settings.limits.body_bytes, settings.limits.batch_body_bytes)
     app = web.Application(middlewares=[guard], client_max_size=limit + 1)
     app[ADMISSION] = admission
-    guards = Guards(
-        authenticator=Authenticator(gateway.services, gateway.clock),
-        limiter=RateLimiter(gateway.clock),
-        body_bytes=settings.limits.body_bytes,
-        batch_body_bytes=settings.limits.batch_body_bytes,
-    )
-    app.add_routes(api_routes(ENDPOINTS, gateway, guards))
+    app.add_routes(api_routes(ENDPOINTS, gateway))
     app.add_routes(documentation_routes(ENDPOINTS, server=settings.public_url))
     app.add_routes(static_routes())
     app.add_routes(pages)
     return app
 
 
-def api_routes(endpoints: Sequence[Endpoint], gateway: Gateway, guards: Guards) -> list[web.RouteDef]:
+def api_routes(endpoints: Sequence[Endpoint], gateway: Gateway) -> list[web.RouteDef]:
     """One route for each endpoint."""
+    guards = Guards(
+        authenticator=Authenticator(gateway.services, gateway.clock),
+        limiter=RateLimiter(gateway.clock),
+        body_bytes=gateway.settings.limits.body_bytes,
+        batch_body_bytes=gateway.settings.limits.batch_body_bytes,
+    )
     return [
         web.route(point.declaration.method, point.declaration.path, bind(point, gateway, guards)) for point in endpoints
     ]

@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from gateway.errors import ConfigurationError
 from gateway.web.problems import Problem, problem_of_http
 from gateway.web.requests import RequestIds, trace_context
 from gateway.web.responses import STANDING_HEADERS
@@ -93,8 +94,8 @@ async def listening(
 ) -> AsyncIterator[int]:
     """Serve the app while the context lasts; gives the port, which matters where 0 was asked for.
 
-    On the way out the listener closes, requests under way finish, and then the app is cleaned up. Raises OSError
-    when the address cannot be had.
+    On the way out the listener closes, requests under way finish, and then the app is cleaned up. Raises
+    ConfigurationError when the address cannot be had.
     """
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS, **_SERVER_OPTIONS)
     await runner.setup()
@@ -109,7 +110,10 @@ async def listening(
 
     _settle_memory()
     try:
-        listener = await loop.create_server(connect, host, port, backlog=1024)
+        try:
+            listener = await loop.create_server(connect, host, port, backlog=1024)
+        except OSError as error:
+            raise ConfigurationError(f"Cannot listen on {host}:{port}: {error.strerror or error}") from error
         try:
             yield listener.sockets[0].getsockname()[1]
         finally:

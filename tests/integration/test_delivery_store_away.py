@@ -22,7 +22,8 @@ from gateway.domain.recipients import Channel
 from gateway.errors import GatewayError, Overloaded, Unavailable
 from gateway.metrics import Metrics
 from gateway.ports import Claim, Clock, DispatchStore, Reservation, Retention, Step, StoredFacts
-from gateway.work.embedded import Doorbell, Worker
+from gateway.work.doorbell import Doorbell
+from gateway.work.worker import Worker
 from tests.fakes import ScriptedProvider
 from tests.rigs import Rig, open_rig
 
@@ -116,6 +117,7 @@ def _worker(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> Worke
             leases=leases, backlog=backlog, forgetter=forgetter, wake=wake, clock=gateway.clock, metrics=metrics
         ),
         wake=wake,
+        others=None,
         clock=gateway.clock,
         metrics=metrics,
         in_flight=8,

@@ -43,6 +43,7 @@ async def get_readiness(call: Call[Nothing, Nothing]) -> web.StreamResponse:
 
 
 _MIGRATIONS: Final = {True: "ok", False: "pending", None: "unknown"}
+_REDIS: Final = {True: "ok", False: "away", None: "unused"}
 _QUEUE: Final = {True: "ok", False: "stopped", None: "elsewhere"}
 
 
@@ -59,7 +60,7 @@ def _readiness_json(readiness: Readiness) -> dict[str, JsonValue]:
             "status": _MIGRATIONS[None if store is None else store.is_current],
             "revision": None if store is None else store.revision,
         },
-        "queue": {"status": _QUEUE[readiness.is_working]},
+        "queue": {"status": _QUEUE[readiness.is_working], "redis": _REDIS[readiness.is_connected]},
         "broken_catalogs": dict(readiness.broken_catalogs),
         "broken_templates": dict(readiness.broken_templates),
         "timezone_database": readiness.timezone_database,

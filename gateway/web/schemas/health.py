@@ -30,6 +30,9 @@ class QueueAnswer(BaseModel):
     """Whether due messages are handed over."""
 
     status: Literal["ok", "stopped", "elsewhere"] = Field(description="`elsewhere`: this process has no worker.")
+    redis: Literal["ok", "away", "unused"] = Field(
+        description="`away`: messages are accepted and delivered all the same, by looking instead of by ringing."
+    )
 
 
 class ReadinessAnswer(BaseModel):

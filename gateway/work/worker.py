@@ -1,4 +1,7 @@
-"""The in-process worker: claims what is due, gives each claim its own task, and owns every task it starts."""
+"""The worker: claims what is due, gives each claim its own task, and owns every task it starts.
+
+The same in every mode; what differs is who rings its doorbell.
+"""
 
 import asyncio
 import contextlib
@@ -18,6 +21,7 @@ from gateway.domain.messages import Lane
 from gateway.errors import Unavailable
 from gateway.metrics import Metrics
 from gateway.ports import Claim, Clock, DispatchStore, LeaseStore, Wake
+from gateway.work.doorbell import Doorbell
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -34,24 +38,6 @@ _BATCH_SHARE: Final = 4
 """While busy, places are refilled once this fraction of them has come free: one claim for many."""
 
 
-class Doorbell:
-    """`gateway.ports.Wake` within one process."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        """Say that something may be due."""
-        self._rung.set()
-
-    async def wait(self, timeout_seconds: float) -> None:
-        """Return at the next ring, at once if one came since the last wait, or after the time-out."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds):
-                await self._rung.wait()
-        self._rung.clear()
-
-
 class Worker:
     """Claims and dispatches while its block is open; leaving it finishes the calls that are under way.
 
@@ -65,18 +51,21 @@ class Worker:
         leases: LeaseStore,
         dispatcher: Dispatcher,
         sweeper: Sweeper,
-        wake: Wake,
+        wake: Doorbell,
         clock: Clock,
         metrics: Metrics,
         in_flight: int,
         longest_retry: timedelta,
         drain: timedelta,
+        others: Wake | None,
     ) -> None:
         self._queue = queue
         self._leases = leases
         self._dispatcher = dispatcher
         self._sweeper = sweeper
         self._wake = wake
+        self._others = others
+        """Other workers, who are told when more may be due than this one can take."""
         self._clock = clock
         self._metrics = metrics
         self._places = in_flight
@@ -170,8 +159,11 @@ class Worker:
             until_due = _LOOK_SECONDS if due is None else (due - now).total_seconds()
             return await self._wake.wait(min(until_due, _LOOK_SECONDS))
         lowest = Lane.LOW if free_for_all > 0 else Lane.HIGH
+        wanted = free_for_all or free
         async with self._taking:
-            claims = await self._queue.claim(self._id, free_for_all or free, now, lowest)
+            claims = await self._queue.claim(self._id, wanted, now, lowest)
+            if len(claims) == wanted and self._others is not None:
+                self._others.ring()
             if claims:
                 return await self._start(claims)
         return await self._wake.wait(_LOOK_SECONDS)

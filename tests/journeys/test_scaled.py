@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from tests.http import send_body
-from tests.serving import Served, serving, working
+from tests.serving import Served, run_command, serving, working
 from tests.waiting import eventually
 
 ALL = ("send", "read", "ops")
@@ -55,7 +55,8 @@ async def house(folder: Path, url: str, workers: int = 1, **changes: str) -> Asy
     """One process that accepts, others that dispatch, and a key."""
     async with AsyncExitStack() as stack:
         web = await stack.enter_async_context(serving(folder, first=False, HELIOGRAPH_QUEUE_URL=url, **changes))
-        made = await web.run("keys", "create", "--service", "shop", *(f"--scope={one}" for one in ALL), "--json")
+        words = ("keys", "create", "--service", "shop", *(f"--scope={one}" for one in ALL), "--json")
+        made = await run_command(*words, environment=web.environment)
         assert made.status == 0, made.err
         headers = {"Authorization": f"Bearer {json.loads(made.out)['key']}"}
         session = await stack.enter_async_context(aiohttp.ClientSession(headers=headers))

@@ -25,13 +25,13 @@ class Admission:
         """From now on take no new work; reading stays possible until the listener closes."""
         self.is_draining = True
 
-    def admit(self, method: str, path: str) -> None:
+    def admit(self, method: str, route: str | None) -> None:
         """Raises RequestRefused `draining` or `busy`, both with a Retry-After."""
         if self.is_draining and method not in _SAFE_METHODS:
             raise RequestRefused(
                 "draining", "This process is stopping; try again.", retry_after_seconds=_DRAINING_RETRY_SECONDS
             )
-        if self.under_way > self._most_at_once and path not in _ALWAYS_ANSWERED:
+        if self.under_way > self._most_at_once and route not in _ALWAYS_ANSWERED:
             raise RequestRefused(
                 "busy", "Too many requests are under way here.", retry_after_seconds=_BUSY_RETRY_SECONDS
             )

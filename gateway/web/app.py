@@ -24,7 +24,8 @@ from gateway.web.endpoints import Endpoint, Guards, bind
 from gateway.web.gateway import Gateway
 from gateway.web.limits import RateLimiter
 from gateway.web.metrics import HttpMetrics
-from gateway.web.middlewares import make_guard
+from gateway.web.middlewares import Guard
+from gateway.web.shortcuts import SHORTCUTS, shortcuts_to
 from gateway.web.static_files import static_routes
 
 ADMISSION: Final = web.AppKey("admission", Admission)
@@ -54,8 +55,8 @@ PROBES: Final[tuple[Endpoint, ...]] = (*health.ENDPOINTS, *metrics.ENDPOINTS)
 
 def make_probe_app(gateway: Gateway) -> web.Application:
     """The application of a worker: whether it lives, whether it can work, and what it measures."""
-    guard = make_guard(Admission(_MOST_PROBES_AT_ONCE), HttpMetrics(gateway.metrics.registry), is_https=False)
-    app = web.Application(middlewares=[guard])
+    guard = Guard(Admission(_MOST_PROBES_AT_ONCE), HttpMetrics(gateway.metrics.registry), is_https=False)
+    app = web.Application(middlewares=[guard.middleware()])
     app.add_routes(api_routes(PROBES, gateway))
     return app
 
@@ -64,13 +65,13 @@ def make_app(gateway: Gateway, pages: Iterable[web.AbstractRouteDef] = ()) -> we
     """The application over a running gateway, which its caller opened and closes; `pages` are routes beside the API."""
     settings = gateway.settings
     admission = Admission(_MOST_REQUESTS_AT_ONCE)
-    guard = make_guard(
-        admission, HttpMetrics(gateway.metrics.registry), is_https=settings.public_url.startswith("https://")
-    )
+    guard = Guard(admission, HttpMetrics(gateway.metrics.registry), is_https=settings.public_url.startswith("https://"))
     limit = max(settings.limits.body_bytes, settings.limits.batch_body_bytes)
-    app = web.Application(middlewares=[guard], client_max_size=limit + 1)
+    app = web.Application(middlewares=[guard.middleware()], client_max_size=limit + 1)
     app[ADMISSION] = admission
-    app.add_routes(api_routes(ENDPOINTS, gateway))
+    routes = api_routes(ENDPOINTS, gateway)
+    app[SHORTCUTS] = shortcuts_to(routes, guard)
+    app.add_routes(routes)
     app.add_routes(documentation_routes(ENDPOINTS, server=settings.public_url))
     app.add_routes(static_routes())
     app.add_routes(pages)

@@ -4,7 +4,6 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -54,12 +53,12 @@ class HttpMetrics(Collector):
             seconds.add_metric((route,), durations.buckets(), durations.total)
         return requests, seconds
 
-    def count(self, request: web.Request, status: int, seconds: float) -> None:
+    def count(self, route: str | None, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        resource = request.match_info.route.resource
-        route = _UNROUTED if resource is None else resource.canonical
-        # Methods are the caller's words: on no route of ours they would make series without end.
-        series = route, _UNROUTED if resource is None else request.method, status
+        if route is None:
+            # Methods are the caller's words: on no route of ours they would make series without end.
+            route = method = _UNROUTED
+        series = route, method, status
         self._requests[series] = self._requests.get(series, 0) + 1
         durations = self._seconds.get(route)
         if durations is None:

@@ -23,22 +23,38 @@ _request_id: Final[ContextVar[str]] = ContextVar(f"{structlog.contextvars.STRUCT
 """Stands in every line that is logged on behalf of the request; each runs in a context of its own."""
 
 
-def make_guard(admission: Admission, metrics: HttpMetrics, *, is_https: bool) -> Middleware:
-    """The middleware; `is_https` says that the public address is, so that browsers may be told to insist."""
-    ids = RequestIds()
-    standing = dict(STANDING_HEADERS)
-    if is_https:
-        standing["Strict-Transport-Security"] = "max-age=31536000"
-    standing_lines = "".join(f"{name}: {value}\r\n" for name, value in standing.items())
+class Guard:
+    """What stands around every handler of one app."""
 
-    @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def __init__(self, admission: Admission, metrics: HttpMetrics, *, is_https: bool) -> None:
+        """`is_https` says that the public address is, so that browsers may be told to insist."""
+        self._admission = admission
+        self._metrics = metrics
+        self._ids = RequestIds()
+        self._standing = dict(STANDING_HEADERS)
+        if is_https:
+            self._standing["Strict-Transport-Security"] = "max-age=31536000"
+        self._standing_lines = "".join(f"{name}: {value}\r\n" for name, value in self._standing.items())
+
+    def middleware(self) -> Middleware:
+        """Stands around whatever the router finds, or does not."""
+
+        @web.middleware
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            resource = request.match_info.route.resource
+            return await self.answer(request, handler, None if resource is None else resource.canonical)
+
+        return guard
+
+    async def answer(self, request: web.Request, handler: Handler, route: str | None) -> web.StreamResponse:
+        """What the handler answers, or what its failure means; `route` is the path's pattern, None for no route."""
         started = time.perf_counter()
-        request_id = ids.of(request)
+        request_id = self._ids.of(request)
         _request_id.set(request_id)
+        admission = self._admission
         admission.under_way += 1
         try:
-            admission.admit(request.method, request.path)
+            admission.admit(request.method, route)
             response = await handler(request)
         except Exception as error:
             response = _answer_to(error, request.method, request_id)
@@ -47,16 +63,14 @@ def make_guard(admission: Admission, metrics: HttpMetrics, *, is_https: bool) ->
         headers = response.headers
         headers["X-Request-Id"] = request_id
         if type(response) is JsonResponse:
-            response.standing = standing_lines
+            response.standing = self._standing_lines
         else:
-            for name, value in standing.items():
+            for name, value in self._standing.items():
                 headers.setdefault(name, value)
         if (trace := trace_context(request)) is not None:
             headers["traceparent"] = trace
-        metrics.count(request, response.status, time.perf_counter() - started)
+        self._metrics.count(route, request.method, response.status, time.perf_counter() - started)
         return response
-
-    return guard
 
 
 def _answer_to(error: Exception, method: str, request_id: str) -> web.Response:

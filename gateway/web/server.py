@@ -13,6 +13,7 @@ from gateway.errors import ConfigurationError
 from gateway.web.problems import Problem, problem_of_http
 from gateway.web.requests import RequestIds, trace_context
 from gateway.web.responses import STANDING_HEADERS
+from gateway.web.shortcuts import SHORTCUTS, shortened
 
 _MOST_CONNECTIONS: Final = 4_096
 _SERVER_OPTIONS: Final[dict[str, Any]] = {
@@ -101,6 +102,7 @@ async def listening(
     await runner.setup()
     server = runner.server
     assert server is not None
+    server.request_handler = shortened(server.request_handler, app.get(SHORTCUTS, {}))
     loop = asyncio.get_running_loop()
 
     def connect() -> asyncio.Protocol:

@@ -47,8 +47,8 @@ from gateway.ports import (
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
 from gateway.settings import Settings, SmtpProviderSettings
-from gateway.storage.engine import warn_of_defects
-from gateway.storage.store import SqliteStore
+from gateway.storage.sqlite import warn_of_defects
+from gateway.storage.store import Store
 from gateway.work.worker import Worker
 
 _CLOSING: Final = timedelta(seconds=2)
@@ -62,7 +62,7 @@ class Gateway:
     settings: Settings
     clock: Clock
     metrics: Metrics
-    store: SqliteStore
+    store: Store
     templates: TemplateLibrary
     catalogs: CatalogLibrary
     page_catalogs: CatalogLibrary
@@ -151,7 +151,7 @@ class _Parts:
     clock: Clock
     metrics: Metrics
     bells: Bells
-    store: SqliteStore
+    store: Store
     templates: TemplateLibrary
     catalogs: CatalogLibrary
     page_catalogs: CatalogLibrary

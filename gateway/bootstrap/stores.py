@@ -11,9 +11,11 @@ from gateway.logs import configure_logs
 from gateway.ports import Clock, Provider, ServiceStore
 from gateway.settings import MailboxProviderSettings, Settings
 from gateway.storage import migrations
-from gateway.storage.engine import database_path, open_database
+from gateway.storage.driver import Engine
+from gateway.storage.engine import engine_of, open_database
 from gateway.storage.secret import signing_secret
-from gateway.storage.store import SqliteStore, open_store
+from gateway.storage.sqlite import database_path
+from gateway.storage.store import Store, open_store
 
 
 class SystemClock:
@@ -30,7 +32,7 @@ class SystemClock:
 
 def configured_store(
     settings: Settings, clock: Clock, further: Collection[Provider]
-) -> AbstractAsyncContextManager[SqliteStore]:
+) -> AbstractAsyncContextManager[Store]:
     """The store that the settings name; it knows which providers may safely be called twice."""
     mailboxes = {name for name, one in settings.providers.items() if isinstance(one, MailboxProviderSettings)}
     others = {provider.name for provider in further if provider.capabilities.idempotent}
@@ -68,10 +70,10 @@ async def upgrade_store(settings: Settings) -> None:
 
 async def read_revisions(settings: Settings) -> tuple[str | None, str]:
     """The revision that the store is at, None for one without tables, and the one that this code needs."""
-    path = database_path(settings.store.url)
-    if not path.exists():
+    url = settings.store.url
+    if engine_of(url) is Engine.SQLITE and not database_path(url).exists():
         return None, migrations.NEWEST
-    database = open_database(path)
+    database = open_database(url)
     try:
         async with database.reader.connect() as connection:
             return await connection.run_sync(migrations.current_revision), migrations.NEWEST

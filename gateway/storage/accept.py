@@ -1,6 +1,5 @@
 """Where a 202 becomes true: messages, their deliveries and events, in one durable transaction."""
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +12,11 @@ from gateway.ports import AcceptOutcome, Clock, Idempotency, Mismatched, NewMess
 from gateway.storage import tables
 from gateway.storage.commit import GroupCommit
 from gateway.storage.documents import dump, load
+from gateway.storage.driver import ConstraintBroken, Driver
 from gateway.storage.engine import Database
 from gateway.storage.recipients import remember
 from gateway.storage.rows import attachment_rows, delivery_row, event_row, message_row
-from gateway.storage.statements import Insert, Row, select_in
+from gateway.storage.statements import Insert, Row
 from gateway.storage.tables import from_micros, to_micros
 
 IDEMPOTENCY_RETENTION: Final = timedelta(hours=72)
@@ -27,10 +27,11 @@ insert_events: Final = Insert(tables.events, skip=frozenset({"seq"}))
 _insert_messages: Final = Insert(tables.messages)
 _insert_attachments: Final = Insert(tables.attachments)
 _insert_tags: Final = Insert(tables.message_tags, suffix=" ON CONFLICT DO NOTHING")
-_insert_keys: Final = Insert(tables.idempotency_keys, suffix=" ON CONFLICT DO NOTHING")
+_keys: Final = Insert(tables.idempotency_keys, suffix=' ON CONFLICT DO NOTHING RETURNING service_id, "key"')
+_ANSWER: Final = 'UPDATE idempotency_keys SET answer = ? WHERE service_id = ? AND "key" = ?'
 _SELECT_KEYS: Final = (
     'WITH k AS ({keys}) SELECT t.service_id, t."key", t.fingerprint, t.answer FROM k CROSS JOIN idempotency_keys t'
-    ' ON t.service_id = k.column1 AND t."key" = k.column2'
+    ' WHERE t.service_id = k.column1 AND t."key" = k.column2'
 )
 _OLDEST_DUE: Final = " UNION ALL ".join(
     "SELECT * FROM (SELECT due_at FROM deliveries WHERE lane = "  # noqa: S608 - numbers of our own
@@ -39,9 +40,9 @@ _OLDEST_DUE: Final = " UNION ALL ".join(
 )
 
 
-def first_due(driver: sqlite3.Connection) -> datetime | None:
+async def first_due(driver: Driver) -> datetime | None:
     """The earliest due time of all that can be claimed: one look into the index per lane."""
-    due = [micros for (micros,) in driver.execute(_OLDEST_DUE)]
+    due = [micros for (micros,) in await driver.fetch(_OLDEST_DUE)]
     return from_micros(min(due)) if due else None
 
 
@@ -65,7 +66,7 @@ def _prepare(new: NewMessage) -> _Entry:
 
 
 class Accepting:
-    """`gateway.ports.AcceptStore` on SQLite."""
+    """`gateway.ports.AcceptStore`."""
 
     def __init__(self, database: Database, commit: GroupCommit, clock: Clock) -> None:
         self._database = database
@@ -95,7 +96,7 @@ class Accepting:
 
     async def recall(self, service_id: ServiceId, key: str) -> Idempotency | None:
         """What a key was used for; so that a repeat is answered although its body would be refused by now."""
-        rows = await self._database.reader.run(lambda driver: select_in(driver, _SELECT_KEYS, [(service_id, key)]))
+        rows = await self._database.lookups.run(lambda driver: driver.select_in(_SELECT_KEYS, [(service_id, key)]))
         return None if not rows else Idempotency(key=key, fingerprint=rows[0][2], answer=load(rows[0][3]))
 
     async def oldest_due(self, now: datetime) -> datetime | None:
@@ -113,62 +114,80 @@ class _Batch:
     now: datetime
 
 
-def _accept_batches(
-    driver: sqlite3.Connection, batches: Sequence[_Batch]
+async def _accept_batches(
+    driver: Driver, batches: Sequence[_Batch]
 ) -> Sequence[tuple[Sequence[AcceptOutcome], AcceptOutcome]]:
-    return [_accept_batch(driver, batch) for batch in batches]
+    return [await _accept_batch(driver, batch) for batch in batches]
 
 
-def _accept_batch(driver: sqlite3.Connection, batch: _Batch) -> tuple[Sequence[AcceptOutcome], AcceptOutcome]:
+async def _accept_batch(driver: Driver, batch: _Batch) -> tuple[Sequence[AcceptOutcome], AcceptOutcome]:
     request = batch.request
     if request is None:
-        return _accept_all(driver, batch.entries), Stored()
-    earlier = select_in(driver, _SELECT_KEYS, [(batch.service_id, request.key)])
-    if earlier:
-        return (), _repeated(request, earlier[0][2], load(earlier[0][3]))
-    outcomes = _accept_all(driver, batch.entries)
-    answer = Idempotency(key=request.key, fingerprint=request.fingerprint, answer=batch.compose(outcomes))
-    _insert_keys(driver, [_key_row(batch.service_id, answer, None, batch.now)])
+        return await _accept_all(driver, batch.entries), Stored()
+    # Taken before there is an answer, so that of two requests with one key the second waits for it.
+    earlier = await _insert_keys(driver, [_key_row(batch.service_id, request, None, batch.now)])
+    for kept in earlier.values():
+        return (), _repeated(request, *kept)
+    outcomes = await _accept_all(driver, batch.entries)
+    await driver.execute(_ANSWER, (dump(batch.compose(outcomes)), batch.service_id, request.key))
     return outcomes, Stored()
 
 
-def _accept_all(driver: sqlite3.Connection, entries: Sequence[_Entry]) -> Sequence[AcceptOutcome]:
-    outcomes = _take_keys(driver, entries)
+async def _accept_all(driver: Driver, entries: Sequence[_Entry]) -> Sequence[AcceptOutcome]:
+    outcomes = await _take_keys(driver, entries)
     fresh = [entry for entry, outcome in zip(entries, outcomes, strict=True) if isinstance(outcome, Stored)]
-    _insert_messages(driver, [entry.message for entry in fresh])
-    insert_deliveries(driver, [row for entry in fresh for row in entry.deliveries])
-    insert_events(driver, [row for entry in fresh for row in entry.events])
-    _insert_tags(driver, [(entry.new.message.id, tag) for entry in fresh for tag in entry.new.message.tags])
-    _insert_attachments(driver, [row for entry in fresh for row in attachment_rows(entry.new.message)])
+    await driver.insert(_insert_messages, [entry.message for entry in fresh])
+    await driver.insert(insert_deliveries, [row for entry in fresh for row in entry.deliveries])
+    await driver.insert(insert_events, [row for entry in fresh for row in entry.events])
+    await driver.insert(
+        _insert_tags, [(entry.new.message.id, tag) for entry in fresh for tag in entry.new.message.tags]
+    )
+    await driver.insert(_insert_attachments, [row for entry in fresh for row in attachment_rows(entry.new.message)])
     for entry in fresh:
         if entry.new.remember is not None:
-            remember(driver, entry.new.message.service_id, entry.new.remember, entry.new.message.created_at)
+            await remember(driver, entry.new.message.service_id, entry.new.remember, entry.new.message.created_at)
     return outcomes
 
 
-def _take_keys(driver: sqlite3.Connection, entries: Sequence[_Entry]) -> list[AcceptOutcome]:
+async def _take_keys(driver: Driver, entries: Sequence[_Entry]) -> list[AcceptOutcome]:
     """Which entries are new: the first one with its key, here or in the table, and every one without a key."""
     first: dict[tuple[str, str], _Entry] = {}
     for entry in entries:
         if entry.new.idempotency is not None:
             first.setdefault(_key_of(entry, entry.new.idempotency), entry)
-    # Looked up first, not returned by the insert: the driver hands every row over in a step of its own.
-    earlier = {
-        (service_id, key): (fingerprint, load(answer))
-        for service_id, key, fingerprint, answer in select_in(driver, _SELECT_KEYS, list(first))
-    }
-    fresh = {key: entry for key, entry in first.items() if key not in earlier}
-    _insert_keys(driver, [_entry_key_row(entry) for entry in fresh.values()])
+    earlier = await _insert_keys(driver, [_entry_key_row(entry) for entry in first.values()]) if first else {}
     outcomes: list[AcceptOutcome] = []
     for entry in entries:
         idempotency = entry.new.idempotency
-        if idempotency is None or fresh.get(key := _key_of(entry, idempotency)) is entry:
+        if idempotency is None or (first[key := _key_of(entry, idempotency)] is entry and key not in earlier):
             outcomes.append(Stored())
-            continue
-        holder = fresh[key].new.idempotency if key in fresh else None
-        known = earlier[key] if holder is None else (holder.fingerprint, holder.answer)
-        outcomes.append(_repeated(idempotency, *known))
+        elif key in earlier:
+            outcomes.append(_repeated(idempotency, *earlier[key]))
+        else:
+            holder = first[key].new.idempotency
+            assert holder is not None
+            outcomes.append(_repeated(idempotency, holder.fingerprint, holder.answer))
     return outcomes
+
+
+_Kept = Mapping[tuple[str, str], tuple[str, Mapping[str, JsonValue]]]
+"""Fingerprint and answer of each (service, key)."""
+
+
+async def _insert_keys(driver: Driver, rows: Sequence[Row]) -> _Kept:
+    """Insert the keys that are free; what those stand for that are not.
+
+    Who inserts has the key: whoever else tries meanwhile waits for that transaction to end. In the order of the
+    keys, so that two who insert the same ones do not wait for each other.
+    """
+    inserted = {(row[0], row[1]) for row in await driver.insert(_keys, sorted(rows, key=lambda row: (row[0], row[1])))}
+    if len(inserted) == len(rows):
+        return {}
+    taken = [(row[0], row[1]) for row in rows if (row[0], row[1]) not in inserted]
+    earlier = {(row[0], row[1]): (row[2], load(row[3])) for row in await driver.select_in(_SELECT_KEYS, taken)}
+    if len(earlier) < len(taken):
+        raise ConstraintBroken("an idempotency key ended just now")
+    return earlier
 
 
 def _key_of(entry: _Entry, idempotency: Idempotency) -> tuple[str, str]:

@@ -15,20 +15,18 @@ def names(table: sa.Table, prefix: str = "") -> str:
 
 def stored(table: sa.Table) -> list[sa.ColumnElement[Any]]:
     """The same for a Core SELECT, each value as the driver gives it: instants as integers, JSON as text."""
-    return [
-        sa.type_coerce(column, raw).label(column.name) if (raw := _raw_type(column)) else column
-        for column in table.columns
-    ]
+    return [_stored(column).label(column.name) for column in table.columns]
 
 
-def _raw_type(column: sa.Column[Any]) -> type[sa.BigInteger] | type[sa.Text] | None:
+def _stored(column: "sa.Column[Any]") -> sa.ColumnElement[Any]:
     match column.type:
         case Instant():
-            return sa.BigInteger
+            return sa.type_coerce(column, sa.BigInteger)
         case sa.JSON():
-            return sa.Text
+            # asyncpg, as SQLAlchemy sets it up, would read JSON before we see it.
+            return sa.cast(column, sa.Text)
         case _:
-            return None
+            return column
 
 
 def micros_or_none(instant: datetime | None) -> int | None:

@@ -1,67 +1,80 @@
-"""Group commit: writes of every kind share one transaction, and each caller waits for the same sync of the disk."""
+"""Group commit: concurrent writes share one transaction, and each caller waits for the same sync of the disk."""
 
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from gateway.errors import Conflict, InvalidRequest
 from gateway.storage.batcher import Batcher
-from gateway.storage.engine import Writer
+from gateway.storage.driver import ConstraintBroken, Driver, Engine
+from gateway.storage.engine import Database
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
+Apply = Callable[[Driver, Sequence[I]], Coroutine[Any, Any, Sequence[R]]]
 
-_POISON: Final = (sqlite3.IntegrityError, sqlite3.DataError, InvalidRequest, ValueError, OverflowError)
+_POISON: Final = (ConstraintBroken, InvalidRequest, ValueError)
 """What one bad item can raise; the others of its batch are then written without it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    apply: Callable[[sqlite3.Connection, Sequence[Any]], Sequence[Any]]
+    apply: Apply[Any, Any]
     item: Any
 
 
 class GroupCommit:
-    """Lets concurrent callers write together; `write` returns when the item's transaction is durable."""
+    """Lets concurrent callers write together; `write` returns when the item's transaction is durable.
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._batcher: Batcher[_Write, Any] = Batcher(self._flush, poison=_POISON)
+    A file has one writer: there, writes of every kind share each transaction. A server has many: there, each kind
+    has transactions of its own, so that none waits behind another's locks.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._writer = database.writer
+        self._together = database.engine is Engine.SQLITE
+        self._batchers: dict[Apply[Any, Any] | None, Batcher[_Write, Any]] = {}
+        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._batcher.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._batcher.__aexit__(kind, error, trace)
+        await self._open.__aexit__(kind, error, trace)
 
-    async def write(self, apply: Callable[[sqlite3.Connection, Sequence[I]], Sequence[R]], item: I) -> R:
+    async def write(self, apply: Apply[I, R], item: I) -> R:
         """Have `apply` called once with this item and all others that wait for the same function.
 
         Raises Unavailable when the store cannot commit, Overloaded when too many wait, Conflict when the item
         breaks a constraint, and InvalidRequest when it holds what the store cannot keep.
         """
+        kind = None if self._together else apply
+        batcher = self._batchers.get(kind) or await self._begin(kind)
         try:
-            result: R = await self._batcher.submit(_Write(apply, item))
-        except sqlite3.IntegrityError as error:
+            result: R = await batcher.submit(_Write(apply, item))
+        except ConstraintBroken as error:
             raise Conflict(f"the store holds something that contradicts this: {error}") from error
         return result
+
+    async def _begin(self, kind: Apply[Any, Any] | None) -> Batcher[_Write, Any]:
+        batcher = self._batchers[kind] = Batcher(self._flush, poison=_POISON)
+        return await self._open.enter_async_context(batcher)
 
     async def _flush(self, writes: Sequence[_Write]) -> Sequence[Any]:
         return await self._writer.run(lambda driver: _apply(driver, writes))
 
 
-def _apply(driver: sqlite3.Connection, writes: Sequence[_Write]) -> Sequence[Any]:
-    by_kind: dict[Callable[..., Sequence[Any]], list[int]] = {}
+async def _apply(driver: Driver, writes: Sequence[_Write]) -> Sequence[Any]:
+    by_kind: dict[Apply[Any, Any], list[int]] = {}
     for position, write in enumerate(writes):
         by_kind.setdefault(write.apply, []).append(position)
     results: list[Any] = [None] * len(writes)
     for apply, positions in by_kind.items():
-        answers = apply(driver, [writes[position].item for position in positions])
+        answers = await apply(driver, [writes[position].item for position in positions])
         for position, answer in zip(positions, answers, strict=True):
             results[position] = answer
     return results

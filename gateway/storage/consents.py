@@ -1,6 +1,5 @@
 """The consent history: lines are added and never changed."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,6 +12,7 @@ from gateway.errors import Conflict
 from gateway.ports import Page
 from gateway.storage.columns import stored
 from gateway.storage.cursors import make_cursor, read_cursor
+from gateway.storage.driver import ConstraintBroken
 from gateway.storage.engine import Database
 from gateway.storage.person_rows import consent_of, consent_row
 from gateway.storage.statements import Insert
@@ -34,8 +34,8 @@ class Consents:
             return
         rows = [consent_row(line) for line in lines]
         try:
-            await self._writer.run(lambda driver: _insert(driver, rows))
-        except sqlite3.IntegrityError as error:
+            await self._writer.run(lambda driver: driver.insert(_insert, rows))
+        except ConstraintBroken as error:
             raise Conflict("A line of the consent history is there already.") from error
 
     async def current_consents(self, service_id: ServiceId, recipient_id: RecipientId) -> Sequence[Consent]:

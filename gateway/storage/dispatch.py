@@ -1,6 +1,5 @@
 """The queue of record, as the dispatcher sees it: its calls, batched with everybody else's."""
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -13,6 +12,7 @@ from gateway.storage.accept import first_due
 from gateway.storage.batcher import Batcher
 from gateway.storage.claims import Demand, take
 from gateway.storage.commit import GroupCommit
+from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.facts import read_facts
 from gateway.storage.reservations import reserve_all
@@ -21,7 +21,7 @@ from gateway.storage.tables import to_micros
 
 
 class Dispatch:
-    """`gateway.ports.DispatchStore` on SQLite."""
+    """`gateway.ports.DispatchStore`."""
 
     def __init__(self, database: Database, commit: GroupCommit, facts: "FactsBatcher", clock: Clock) -> None:
         self._database = database
@@ -59,10 +59,10 @@ class Dispatch:
         """After the wall clock was set back: what waits for nothing is due now, no retry later than `latest`."""
         return await self._database.writer.run(lambda driver: _catch_up(driver, to_micros(now), to_micros(latest)))
 
-    def _claim_all(self, driver: sqlite3.Connection, demands: Sequence[Demand]) -> Sequence[Sequence[Claim]]:
+    async def _claim_all(self, driver: Driver, demands: Sequence[Demand]) -> Sequence[Sequence[Claim]]:
         claims = []
         for demand in demands:
-            taken = take(driver, demand, self._places)
+            taken = await take(driver, demand, self._places)
             self._places += len(taken)
             claims.append(taken)
         return claims
@@ -71,9 +71,9 @@ class Dispatch:
 _CATCH_UP: Final = "UPDATE deliveries SET due_at = ? WHERE status = ? AND due_at > ? AND lease_owner IS NULL"
 
 
-def _catch_up(driver: sqlite3.Connection, now: int, latest: int) -> int:
-    accepted = driver.execute(_CATCH_UP, (now, DeliveryStatus.ACCEPTED.value, now)).rowcount
-    retried = driver.execute(_CATCH_UP, (latest, DeliveryStatus.QUEUED.value, latest)).rowcount
+async def _catch_up(driver: Driver, now: int, latest: int) -> int:
+    accepted = await driver.execute(_CATCH_UP, (now, DeliveryStatus.ACCEPTED.value, now))
+    retried = await driver.execute(_CATCH_UP, (latest, DeliveryStatus.QUEUED.value, latest))
     return accepted + retried
 
 

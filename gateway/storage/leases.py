@@ -1,6 +1,5 @@
 """Who is alive, without trusting a clock: a worker that stops beating loses its claims."""
 
-import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,25 +10,29 @@ from gateway.domain.lifecycle import WORKER_LOST, DeliveryStatus
 from gateway.domain.messages import Event
 from gateway.ports import Clock
 from gateway.storage.accept import insert_events
+from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
-from gateway.storage.locks import WorkerLocks
+from gateway.storage.locks import skipping_locked
 from gateway.storage.rows import event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.statements import Row
 from gateway.storage.tables import to_micros
+from gateway.storage.worker_locks import WorkerLocks
 
 SILENCE_SECONDS: Final = 30.0
 """How long the sweeper's own clock lets a worker be silent."""
 
 _JOIN: Final = (
     "INSERT INTO workers (id, beat, joined_at) VALUES (?, ?, ?)"
-    " ON CONFLICT (id) DO UPDATE SET beat = beat + 1, joined_at = excluded.joined_at"
+    " ON CONFLICT (id) DO UPDATE SET beat = workers.beat + 1, joined_at = excluded.joined_at"
 )
-_LOST_CLAIMS: Final = (
+_LOST_CLAIMS: Final = skipping_locked(
     "SELECT id, message_id, status, provider FROM deliveries"
     " WHERE lease_owner IS NOT NULL AND lease_owner NOT IN (SELECT id FROM workers)"
 )
-_CLAIMS_OF: Final = "SELECT id, message_id, status, provider FROM deliveries WHERE lease_owner = ?"
+"""Without those that their late owner or another sweep has in hand: the next sweep finds them."""
+_CLAIMS_OF: Final = skipping_locked("SELECT id, message_id, status, provider FROM deliveries WHERE lease_owner = ?")
+_LEASED: Final = "SELECT id FROM deliveries WHERE lease_owner = ?"
 _RELEASE: Final = "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1 WHERE id = ?"
 _SETTLE: Final = (
     "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1, status = ?, reason = ?, due_at = ?, not_before = ?,"
@@ -44,7 +47,7 @@ class _Seen:
 
 
 class Leases:
-    """`gateway.ports.LeaseStore` on SQLite.
+    """`gateway.ports.LeaseStore`.
 
     `idempotent_providers` names those whose repeated call sends nothing twice: what was under way at one of them
     is queued again; elsewhere it becomes `unknown`, and is due again after `unknown_after` for its settlement.
@@ -53,7 +56,7 @@ class Leases:
     def __init__(
         self,
         database: Database,
-        locks: WorkerLocks,
+        locks: WorkerLocks | None,
         clock: Clock,
         *,
         idempotent_providers: Collection[str],
@@ -69,75 +72,87 @@ class Leases:
 
     async def join(self, worker: WorkerId) -> None:
         """Enter the book of workers."""
-        self._locks.hold(worker)
+        if self._locks is not None:
+            self._locks.hold(worker)
         row = (worker, 0, to_micros(self._clock.now()))
         await self._writer.run(lambda driver: driver.execute(_JOIN, row))
 
     async def beat(self, worker: WorkerId) -> bool:
         """Say that it lives; False when it was struck off meanwhile and must stop and join anew."""
         statement = "UPDATE workers SET beat = beat + 1 WHERE id = ?"
-        return await self._writer.run(lambda driver: driver.execute(statement, (worker,)).rowcount == 1)
+        return await self._writer.run(lambda driver: driver.execute(statement, (worker,))) == 1
 
     async def leave(self, worker: WorkerId) -> None:
         """Give back every claim that is not `sending` and strike it off."""
         await self._writer.run(lambda driver: _leave(driver, worker))
-        self._locks.remove(worker)
+        self._forget(worker)
 
     async def release_dead(self, worker: WorkerId, now: datetime) -> int:
         """Strike off workers that died, as `worker` sees them; how many claims were released."""
-        book = await self._reader.run(lambda driver: driver.execute("SELECT id, beat FROM workers").fetchall())
+        book = await self._reader.run(lambda driver: driver.fetch("SELECT id, beat FROM workers"))
         dead = [(other, beat) for other, beat in book if other != worker and self._is_dead(WorkerId(other), beat)]
         self._seen = {other: seen for other, seen in self._seen.items() if any(other == row[0] for row in book)}
         released, struck = await self._writer.run(lambda driver: self._strike(driver, dead, now))
         for other in struck:
-            self._locks.remove(other)
+            self._forget(other)
         return released
 
     async def release_forgotten(self, worker: WorkerId, held: Collection[DeliveryId], now: datetime) -> int:
         """Release the claims of `worker` on all but the `held` deliveries, as those of a dead one; how many."""
 
-        def forgotten(driver: sqlite3.Connection) -> list[Row]:
-            return [row for row in driver.execute(_CLAIMS_OF, (worker,)) if row[0] not in held]
+        async def are_there(driver: Driver) -> bool:
+            return any(row[0] not in held for row in await driver.fetch(_LEASED, (worker,)))
 
-        if not await self._reader.run(forgotten):
+        async def release(driver: Driver) -> int:
+            claims = await driver.fetch(_CLAIMS_OF[driver.engine], (worker,))
+            return await self._release(driver, [row for row in claims if row[0] not in held], now)
+
+        if not await self._reader.run(are_there):
             return 0
-        return await self._writer.run(lambda driver: self._release(driver, forgotten(driver), now))
+        return await self._writer.run(release)
 
     def _is_dead(self, other: WorkerId, beat: int) -> bool:
         monotonic = self._clock.monotonic()
         seen = self._seen.get(other)
         if seen is None or seen.beat != beat:
             seen = self._seen[other] = _Seen(beat, monotonic)
-        return self._locks.is_free(other) or monotonic - seen.at >= SILENCE_SECONDS
+        is_free = self._locks is not None and self._locks.is_free(other)
+        return is_free or monotonic - seen.at >= SILENCE_SECONDS
 
-    def _strike(
-        self, driver: sqlite3.Connection, dead: Sequence[tuple[WorkerId, int]], now: datetime
+    def _forget(self, worker: WorkerId) -> None:
+        if self._locks is not None:
+            self._locks.remove(worker)
+
+    async def _strike(
+        self, driver: Driver, dead: Sequence[tuple[WorkerId, int]], now: datetime
     ) -> tuple[int, list[WorkerId]]:
         struck = [
             other
             for other, beat in dead
             # One that beat since we looked is alive after all.
-            if driver.execute("DELETE FROM workers WHERE id = ? AND beat = ?", (other, beat)).rowcount
+            if await driver.execute("DELETE FROM workers WHERE id = ? AND beat = ?", (other, beat))
         ]
-        return self._release(driver, driver.execute(_LOST_CLAIMS).fetchall(), now), struck
+        return await self._release(driver, await driver.fetch(_LOST_CLAIMS[driver.engine]), now), struck
 
-    def _release(self, driver: sqlite3.Connection, lost: Sequence[Row], now: datetime) -> int:
+    async def _release(self, driver: Driver, lost: Sequence[Row], now: datetime) -> int:
         for delivery_id, message_id, status, provider in lost:
             if status == DeliveryStatus.SENDING:
-                self._settle(driver, delivery_id, message_id, provider, now)
+                await self._settle(driver, delivery_id, message_id, provider, now)
             else:
-                driver.execute(_RELEASE, (delivery_id,))
-        refresh_status(driver, [row[1] for row in lost])
+                await driver.execute(_RELEASE, (delivery_id,))
+        await refresh_status(driver, [row[1] for row in lost])
         return len(lost)
 
-    def _settle(
-        self, driver: sqlite3.Connection, delivery_id: DeliveryId, message_id: MessageId, provider: str, now: datetime
+    async def _settle(
+        self, driver: Driver, delivery_id: DeliveryId, message_id: MessageId, provider: str, now: datetime
     ) -> None:
         if provider in self._idempotent:
             status, due, not_before = DeliveryStatus.QUEUED, now, to_micros(now)
         else:
             status, due, not_before = DeliveryStatus.UNKNOWN, now + self._unknown_after, None
-        driver.execute(_SETTLE, (status.value, WORKER_LOST, to_micros(due), not_before, to_micros(now), delivery_id))
+        await driver.execute(
+            _SETTLE, (status.value, WORKER_LOST, to_micros(due), not_before, to_micros(now), delivery_id)
+        )
         event = Event(
             id=EventId(make_id(EVENT, now)),
             message_id=message_id,
@@ -146,12 +161,12 @@ class Leases:
             at=now,
             data={"reason": WORKER_LOST, "provider": provider},
         )
-        insert_events(driver, [event_row(event)])
+        await driver.insert(insert_events, [event_row(event)])
 
 
-def _leave(driver: sqlite3.Connection, worker: WorkerId) -> None:
-    driver.execute(
+async def _leave(driver: Driver, worker: WorkerId) -> None:
+    await driver.execute(
         "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1 WHERE lease_owner = ? AND status <> 'sending'",
         (worker,),
     )
-    driver.execute("DELETE FROM workers WHERE id = ?", (worker,))
+    await driver.execute("DELETE FROM workers WHERE id = ?", (worker,))

@@ -1,57 +1,19 @@
-"""Signs of life that end with the process: a file lock per worker, beside the database.
+"""How a SELECT keeps the rows that it found, where others write at the same time: on a server, but not in a file.
 
-The kernel drops the lock when a process dies however it dies, so a restart need not wait for a lease to run out.
+Rows are locked in the order of their ids, deliveries before messages, so that no two transactions wait for each
+other. The locks leave room for whoever only refers to a row.
 """
 
-import fcntl
-import os
-from pathlib import Path
+from collections.abc import Mapping
 
-from gateway.domain.ids import WorkerId
+from gateway.storage.driver import Engine
 
 
-class WorkerLocks:
-    """The locks of this process's workers, and a look at those of others on the same file."""
+def locked(select: str) -> Mapping[Engine, str]:
+    """The SELECT of one table for each engine; its rows are the transaction's own until it ends."""
+    return {Engine.SQLITE: select, Engine.POSTGRESQL: f"{select} ORDER BY id FOR NO KEY UPDATE"}
 
-    def __init__(self, database: Path) -> None:
-        self._database = database
-        self._held: dict[WorkerId, int] = {}
 
-    def _path(self, worker: WorkerId) -> Path:
-        return self._database.with_name(f"{self._database.name}.worker-{worker}.lock")
-
-    def hold(self, worker: WorkerId) -> None:
-        """Take the worker's lock for as long as this process lives; anew if others took its file away."""
-        self._let_go(worker)
-        descriptor = os.open(self._path(worker), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        self._held[worker] = descriptor
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def is_free(self, worker: WorkerId) -> bool:
-        """Whether its process has surely ended; False also where there is no lock to ask."""
-        try:
-            descriptor = os.open(self._path(worker), os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(descriptor)
-        return True
-
-    def remove(self, worker: WorkerId) -> None:
-        """Let go of the lock and take its file away."""
-        self._path(worker).unlink(missing_ok=True)
-        self._let_go(worker)
-
-    def close(self) -> None:
-        """Let go of every lock held here; the files stay, so that others see at once that their workers ended."""
-        for worker in tuple(self._held):
-            self._let_go(worker)
-
-    def _let_go(self, worker: WorkerId) -> None:
-        descriptor = self._held.pop(worker, None)
-        if descriptor is not None:
-            os.close(descriptor)
+def skipping_locked(select: str) -> Mapping[Engine, str]:
+    """The same, without the rows that another transaction has."""
+    return {Engine.SQLITE: select, Engine.POSTGRESQL: f"{select} FOR NO KEY UPDATE SKIP LOCKED"}

@@ -1,6 +1,6 @@
 """The delivery log: one message, a page of those that match, a timeline, and counts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,12 +15,15 @@ from gateway.ports import MessageQuery, MessageRecord, Page
 from gateway.storage import tables
 from gateway.storage.columns import names
 from gateway.storage.cursors import cursor_at, make_cursor, older_than, read_cursor
-from gateway.storage.engine import Database, run_on
+from gateway.storage.driver import Driver
+from gateway.storage.engine import Database
 from gateway.storage.records import load_records
 from gateway.storage.rows import event_of
+from gateway.storage.statements import Row
 
 _messages: Final = tables.messages.c
 _deliveries: Final = tables.deliveries.c
+_OWNER: Final = "SELECT service_id FROM messages WHERE id = ?"
 _EVENTS: Final = (
     f"SELECT {names(tables.events)} FROM events"  # noqa: S608 - our own names
     " WHERE message_id = ? AND seq > ? ORDER BY seq LIMIT ?"
@@ -28,7 +31,7 @@ _EVENTS: Final = (
 
 
 class MessageLog:
-    """`gateway.ports.LogStore` on SQLite."""
+    """`gateway.ports.LogStore`."""
 
     def __init__(self, database: Database) -> None:
         self._reader = database.reader
@@ -41,10 +44,10 @@ class MessageLog:
     async def read_delivery(self, delivery_id: DeliveryId) -> MessageRecord:
         """The message that a delivery belongs to, whoever's it is; for links that name a delivery. Raises NotFound."""
         owner = "SELECT message_id FROM deliveries WHERE id = ?"
-        row = await self._reader.run(lambda driver: driver.execute(owner, (delivery_id,)).fetchone())
-        if row is None:
+        rows = await self._reader.run(lambda driver: driver.fetch(owner, (delivery_id,)))
+        if not rows:
             raise _absent()
-        return await self.read(row[0], None)
+        return await self.read(rows[0][0], None)
 
     async def search(self, query: MessageQuery) -> Page[MessageRecord]:
         """Messages that match, newest first. Raises InvalidRequest for a cursor that is not ours."""
@@ -56,8 +59,8 @@ class MessageLog:
         )
         async with self._reader.connect() as connection:
             found = (await connection.execute(statement)).all()
-            ids = [row.id for row in found[: query.limit]]
-            records = await run_on(connection, lambda driver: load_records(driver, ids))
+        ids = [row.id for row in found[: query.limit]]
+        records = await self._reader.run(lambda driver: load_records(driver, ids))
         last = found[query.limit - 1] if len(found) > query.limit else None
         cursor = None if last is None else cursor_at(last.created_at, last.id)
         return Page(items=tuple(records), next_cursor=cursor)
@@ -67,13 +70,14 @@ class MessageLog:
     ) -> Page[Event]:
         """The timeline, oldest first. Raises NotFound."""
         after = 0 if cursor is None else read_cursor(cursor, int)[0]
-        async with self._reader.connect() as connection:
-            owner = await connection.scalar(sa.select(_messages.service_id).where(_messages.id == message_id))
-            if owner is None or service_id not in (None, owner):
+
+        async def read(driver: Driver) -> Sequence[Row]:
+            owners = await driver.fetch(_OWNER, (message_id,))
+            if not owners or service_id not in (None, owners[0][0]):
                 raise _absent()
-            rows = await run_on(
-                connection, lambda driver: driver.execute(_EVENTS, (message_id, after, limit + 1)).fetchall()
-            )
+            return await driver.fetch(_EVENTS, (message_id, after, limit + 1))
+
+        rows = await self._reader.run(read)
         following = make_cursor(rows[limit - 1][0]) if len(rows) > limit else None
         return Page(items=tuple(event_of(row) for row in rows[:limit]), next_cursor=following)
 

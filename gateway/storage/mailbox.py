@@ -1,6 +1,5 @@
 """What the mailbox provider keeps for people to look at."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from gateway.ports import MailboxItem, Page
 from gateway.storage.commit import GroupCommit
 from gateway.storage.cursors import cursor_at, older_than
 from gateway.storage.documents import dump
+from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.statements import Insert, Row
 from gateway.storage.tables import mailbox, to_micros
@@ -59,10 +59,10 @@ class Mailbox:
 _insert: Final = Insert(mailbox, suffix=" ON CONFLICT DO NOTHING RETURNING delivery_id")
 
 
-def _keep(driver: sqlite3.Connection, items: Sequence[MailboxItem]) -> Sequence[bool]:
+async def _keep(driver: Driver, items: Sequence[MailboxItem]) -> Sequence[bool]:
     """Insert all; of two with one delivery id in one batch the first is the new one."""
     first = {item.delivery_id: item for item in reversed(items)}
-    new = {row[0] for row in _insert(driver, [_row(item) for item in first.values()])}
+    new = {row[0] for row in await driver.insert(_insert, [_row(item) for item in first.values()])}
     return [item.delivery_id in new and first[item.delivery_id] is item for item in items]
 
 

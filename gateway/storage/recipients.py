@@ -1,6 +1,5 @@
 """People as the services know them; an id means something within one service only."""
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -10,6 +9,7 @@ from gateway.domain.recipients import Recipient
 from gateway.errors import InvalidRequest, NotFound
 from gateway.storage import tables
 from gateway.storage.batcher import Batcher
+from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.facts import Person, find_people
 from gateway.storage.person_rows import recipient_row
@@ -55,20 +55,20 @@ def make_people_batcher(database: Database) -> PeopleBatcher:
     return Batcher(flush, poison=(InvalidRequest,))
 
 
-def remember(driver: sqlite3.Connection, service_id: ServiceId, inline: Recipient, now: datetime) -> None:
+async def remember(driver: Driver, service_id: ServiceId, inline: Recipient, now: datetime) -> None:
     """Lay a message's inline values over what is kept of the person."""
-    kept = _find(driver, service_id, inline)
-    _upsert(driver, [recipient_row(service_id, inline if kept is None else kept.overlaid(inline), now)])
+    kept = await _find(driver, service_id, inline)
+    await driver.insert(_upsert, [recipient_row(service_id, inline if kept is None else kept.overlaid(inline), now)])
 
 
-def _put(driver: sqlite3.Connection, service_id: ServiceId, recipient: Recipient, now: datetime) -> bool:
-    is_new = _find(driver, service_id, recipient) is None
-    _upsert(driver, [recipient_row(service_id, recipient, now)])
+async def _put(driver: Driver, service_id: ServiceId, recipient: Recipient, now: datetime) -> bool:
+    is_new = await _find(driver, service_id, recipient) is None
+    await driver.insert(_upsert, [recipient_row(service_id, recipient, now)])
     return is_new
 
 
-def _find(driver: sqlite3.Connection, service_id: ServiceId, named: Recipient) -> Recipient | None:
+async def _find(driver: Driver, service_id: ServiceId, named: Recipient) -> Recipient | None:
     if named.id is None:
         return None
     person = (service_id, named.id)
-    return find_people(driver, (person,)).get(person)
+    return (await find_people(driver, (person,))).get(person)

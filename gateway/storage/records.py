@@ -1,6 +1,5 @@
 """Messages as one reads them: with their deliveries, attempts and contents, a page of them in four queries."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,9 +9,10 @@ from gateway.ports import DeliveryRecord, MessageRecord
 from gateway.storage import tables
 from gateway.storage.columns import names
 from gateway.storage.documents import load_content, load_versions
+from gateway.storage.driver import Driver
 from gateway.storage.rows import attempt_of, delivery_of, message_of
 from gateway.storage.standing import select_attachments
-from gateway.storage.statements import Row, select_in
+from gateway.storage.statements import Row
 
 _MESSAGES: Final = f"SELECT {names(tables.messages)} FROM messages WHERE id IN ({{keys}})"  # noqa: S608 - our own
 _DELIVERIES: Final = f"SELECT {names(tables.deliveries)} FROM deliveries WHERE message_id IN ({{keys}})"  # noqa: S608 - our own
@@ -27,28 +27,26 @@ _CREATED_AT: Final = tables.deliveries.columns.keys().index("created_at")
 _ADDRESS: Final = tables.deliveries.columns.keys().index("address")
 
 
-def load_records(
-    driver: sqlite3.Connection, message_ids: Sequence[str], *, with_files: bool = False
-) -> list[MessageRecord]:
+async def load_records(driver: Driver, message_ids: Sequence[str], *, with_files: bool = False) -> list[MessageRecord]:
     """The records of these messages, in their order; those that do not exist are left out.
 
     Attachments come along only `with_files`: a page of messages may have hundreds of megabytes of them.
     """
-    found = {row[0]: row for row in select_in(driver, _MESSAGES, [(message_id,) for message_id in message_ids])}
+    found = {row[0]: row for row in await driver.select_in(_MESSAGES, [(message_id,) for message_id in message_ids])}
     messages = [found[message_id] for message_id in message_ids if message_id in found]
     deliveries = sorted(
-        select_in(driver, _DELIVERIES, [(row[0],) for row in messages]),
+        await driver.select_in(_DELIVERIES, [(row[0],) for row in messages]),
         key=lambda row: (row[_CREATED_AT], row[0]),
     )
     keys = [(row[0],) for row in deliveries]
     attempts: dict[str, list[Attempt]] = {}
-    for row in sorted(select_in(driver, _ATTEMPTS, keys), key=lambda row: (row[0], row[1])):
+    for row in sorted(await driver.select_in(_ATTEMPTS, keys), key=lambda row: (row[0], row[1])):
         attempts.setdefault(row[0], []).append(attempt_of(row))
-    contents = {row[0]: load_content(row[1]) for row in select_in(driver, _CONTENTS, keys)}
+    contents = {row[0]: load_content(row[1]) for row in await driver.select_in(_CONTENTS, keys)}
     of_message: dict[str, list[DeliveryRecord]] = {}
     for row in deliveries:
         of_message.setdefault(row[1], []).append(_delivery_record(row, attempts.get(row[0], []), contents.get(row[0])))
-    files = select_attachments(driver, [row[0] for row in messages if row[_ATTACHMENTS]]) if with_files else {}
+    files = await select_attachments(driver, [row[0] for row in messages if row[_ATTACHMENTS]]) if with_files else {}
     return [
         MessageRecord(
             message=message_of(row, files.get(row[0], ())),

@@ -1,6 +1,5 @@
 """Intents to call a provider, written before the call; the last look for suppressions is in the same transaction."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,31 +12,34 @@ from gateway.storage import tables
 from gateway.storage.accept import insert_events
 from gateway.storage.claims import still_held
 from gateway.storage.documents import dump
+from gateway.storage.driver import Driver, Engine
 from gateway.storage.facts import SUPPRESSIONS
 from gateway.storage.person_rows import suppression_of
 from gateway.storage.rows import attempt_row, event_row
 from gateway.storage.standing import refresh_status
-from gateway.storage.statements import Insert, Row, select_in
+from gateway.storage.statements import Insert, Row
 from gateway.storage.tables import to_micros
 
 _RESERVE: Final = (
     "UPDATE deliveries SET status = 'sending', reason = NULL, not_before = NULL, provider = ?, attempts = ?,"
     " address = ?, sender = ?, updated_at = ? WHERE id = ?"
 )
-_RENDERED: Final = (
-    "UPDATE messages SET locale = ?, versions = ?,"
-    " search = CASE WHEN instr(search, ?) THEN search ELSE search || ' ' || ? END WHERE id = ?"
-)
+_POSITION: Final = {Engine.SQLITE: "instr", Engine.POSTGRESQL: "strpos"}
+_RENDERED: Final = {
+    engine: "UPDATE messages SET locale = ?, versions = ?,"  # noqa: S608 - our own names
+    f" search = CASE WHEN {position}(search, ?) > 0 THEN search ELSE search || ' ' || ? END WHERE id = ?"
+    for engine, position in _POSITION.items()
+}
 _insert_contents: Final = Insert(
     tables.contents, suffix=" ON CONFLICT (delivery_id) DO UPDATE SET content = excluded.content"
 )
 _insert_attempts: Final = Insert(tables.attempts)
 
 
-def reserve_all(driver: sqlite3.Connection, reservations: Sequence[Reservation]) -> Sequence[bool]:
+async def reserve_all(driver: Driver, reservations: Sequence[Reservation]) -> Sequence[bool]:
     """Commit to each call that may still be made: its attempt, its content and the status `sending`."""
-    held = still_held(driver, [reservation.claim for reservation in reservations])
-    suppressed = _newly_suppressed(driver, reservations)
+    held = await still_held(driver, [reservation.claim for reservation in reservations])
+    suppressed = await _newly_suppressed(driver, reservations)
     granted = [
         status is not None
         and can_advance(status, DeliveryStatus.SENDING)
@@ -45,23 +47,23 @@ def reserve_all(driver: sqlite3.Connection, reservations: Sequence[Reservation])
         for status, reservation in zip(held, reservations, strict=True)
     ]
     taken = [reservation for reservation, yes in zip(reservations, granted, strict=True) if yes]
-    driver.executemany(_RESERVE, [_reserve_row(reservation) for reservation in taken])
-    driver.executemany(_RENDERED, [_rendered_row(reservation) for reservation in taken])
-    _insert_attempts(driver, [attempt_row(reservation.attempt) for reservation in taken])
-    _insert_contents(
-        driver,
+    await driver.execute_many(_RESERVE, [_reserve_row(reservation) for reservation in taken])
+    await driver.execute_many(_RENDERED[driver.engine], [_rendered_row(reservation) for reservation in taken])
+    await driver.insert(_insert_attempts, [attempt_row(reservation.attempt) for reservation in taken])
+    await driver.insert(
+        _insert_contents,
         [(reservation.claim.delivery.id, dump(reservation.content)) for reservation in taken],
     )
-    insert_events(driver, [event_row(event) for reservation in taken for event in reservation.events])
-    refresh_status(driver, [reservation.claim.message.id for reservation in taken])
+    await driver.insert(insert_events, [event_row(event) for reservation in taken for event in reservation.events])
+    await refresh_status(driver, [reservation.claim.message.id for reservation in taken])
     return granted
 
 
-def _newly_suppressed(driver: sqlite3.Connection, reservations: Sequence[Reservation]) -> set[DeliveryId]:
+async def _newly_suppressed(driver: Driver, reservations: Sequence[Reservation]) -> set[DeliveryId]:
     """Deliveries that a suppression forbids which their decision did not know."""
     keys = {key for reservation in reservations for key in _keys(reservation)}
     by_address: dict[tuple[str, str], list[Row]] = {}
-    for row in select_in(driver, SUPPRESSIONS, list(keys)):
+    for row in await driver.select_in(SUPPRESSIONS, list(keys)):
         by_address.setdefault((row[1], row[2]), []).append(row)
     if not by_address:
         return set()

@@ -1,6 +1,5 @@
 """What claims came to: statuses, attempts, events and all that follows from them, in one transaction."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +9,7 @@ from gateway.ports import Step
 from gateway.storage.accept import insert_deliveries, insert_events
 from gateway.storage.claims import still_held
 from gateway.storage.documents import dump
+from gateway.storage.driver import Driver
 from gateway.storage.rows import delivery_row, event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.statements import Row
@@ -22,7 +22,7 @@ _RECORD: Final = (
 )
 _FINISH: Final = "UPDATE attempts SET finished_at = ?, outcome = ?, result = ? WHERE delivery_id = ? AND number = ?"
 _DROP_SECRETS: Final = (
-    "UPDATE messages SET secrets = NULL, secrets_dropped = 1 WHERE id = ? AND secrets IS NOT NULL AND NOT EXISTS"
+    "UPDATE messages SET secrets = NULL, secrets_dropped = TRUE WHERE id = ? AND secrets IS NOT NULL AND NOT EXISTS"
     # Under `all` another channel may still have to be rendered.
     " (SELECT 1 FROM deliveries WHERE message_id = messages.id AND due_at IS NOT NULL)"
 )
@@ -36,23 +36,23 @@ class Stamped:
     now: int
 
 
-def record_all(driver: sqlite3.Connection, stamped: Sequence[Stamped]) -> Sequence[bool]:
+async def record_all(driver: Driver, stamped: Sequence[Stamped]) -> Sequence[bool]:
     """Write what each claim came to and give it back, unless it is another's by now."""
-    held = still_held(driver, [item.step.claim for item in stamped])
+    held = await still_held(driver, [item.step.claim for item in stamped])
     kept = [(item, status) for item, status in zip(stamped, held, strict=True) if status is not None]
     steps = [item.step for item, _ in kept]
-    driver.executemany(_RECORD, [_record_row(item, status) for item, status in kept])
-    driver.executemany(_FINISH, [row for step in steps for row in _finish_rows(step)])
-    insert_events(driver, [event_row(event) for step in steps for event in step.events])
-    insert_deliveries(
-        driver,
+    await driver.execute_many(_RECORD, [_record_row(item, status) for item, status in kept])
+    await driver.execute_many(_FINISH, [row for step in steps for row in _finish_rows(step)])
+    await driver.insert(insert_events, [event_row(event) for step in steps for event in step.events])
+    await driver.insert(
+        insert_deliveries,
         [delivery_row(step.next_delivery, step.claim.message) for step in steps if step.next_delivery is not None],
     )
     for step in steps:
         if step.suppression is not None:
-            suppress(driver, step.suppression)
-    driver.executemany(_DROP_SECRETS, [(step.claim.message.id,) for step in steps if step.drop_secrets])
-    refresh_status(driver, [step.claim.message.id for step in steps])
+            await suppress(driver, step.suppression)
+    await driver.execute_many(_DROP_SECRETS, [(step.claim.message.id,) for step in steps if step.drop_secrets])
+    await refresh_status(driver, [step.claim.message.id for step in steps])
     return [status is not None for status in held]
 
 

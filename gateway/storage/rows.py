@@ -50,7 +50,7 @@ def message_row(new: NewMessage) -> Row:
     return (
         message.id,
         message.service_id,
-        int(message.live),
+        message.live,
         message.template,
         message.category.value,
         message.topic,
@@ -60,7 +60,7 @@ def message_row(new: NewMessage) -> Row:
         dump(message.to),
         _dump(message.data, "{}"),
         dump(message.secrets) if message.secrets else None,
-        0,
+        False,
         message.priority.value,
         _dump(message.tags, "[]"),
         metadata,

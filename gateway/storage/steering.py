@@ -1,6 +1,5 @@
 """What people do to a message by hand, decided and written in one transaction."""
 
-import sqlite3
 from typing import Final
 
 from gateway.domain.ids import EVENT, EventId, MessageId, ServiceId, make_id
@@ -10,18 +9,22 @@ from gateway.domain.values import replace
 from gateway.errors import Conflict
 from gateway.ports import MessageRecord, NewDelivery
 from gateway.storage.accept import insert_deliveries, insert_events
+from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
+from gateway.storage.locks import locked
 from gateway.storage.log import own_record
 from gateway.storage.records import load_records
 from gateway.storage.rows import delivery_row, event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.tables import to_micros
 
+_DELIVERIES: Final = locked("SELECT id FROM deliveries WHERE message_id = ?")
+_MESSAGE: Final = locked("SELECT id FROM messages WHERE id = ?")
 _CANCEL: Final = (
     "UPDATE deliveries SET status = 'cancelled', reason = ?, due_at = NULL, not_before = NULL, lease_owner = NULL,"
     " fence = fence + 1, updated_at = ? WHERE id = ?"
 )
-_FORGET: Final = "UPDATE messages SET secrets = NULL, secrets_dropped = 1 WHERE id = ? AND secrets IS NOT NULL"
+_FORGET: Final = "UPDATE messages SET secrets = NULL, secrets_dropped = TRUE WHERE id = ? AND secrets IS NOT NULL"
 _MAY_HAVE_GONE: Final = frozenset(
     {
         DeliveryStatus.SENDING,
@@ -36,7 +39,7 @@ _FAILED: Final = frozenset({DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED})
 
 
 class Steering:
-    """`gateway.ports.SteeringStore` on SQLite."""
+    """`gateway.ports.SteeringStore`."""
 
     def __init__(self, database: Database) -> None:
         self._writer = database.writer
@@ -55,38 +58,45 @@ class Steering:
         await self._writer.run(lambda driver: _retry(driver, message_id, service_id, new, event))
 
 
-def _cancel(
-    driver: sqlite3.Connection, message_id: MessageId, service_id: ServiceId | None, event: Event
-) -> MessageRecord:
-    record = own_record(load_records(driver, [message_id]), service_id)
+async def _cancel(driver: Driver, message_id: MessageId, service_id: ServiceId | None, event: Event) -> MessageRecord:
+    await _lock_deliveries(driver, message_id)
+    record = own_record(await load_records(driver, [message_id]), service_id)
     deliveries = [held.delivery for held in record.deliveries]
     if any(delivery.attempts or delivery.status in _MAY_HAVE_GONE for delivery in deliveries):
         raise Conflict("It cannot be cancelled: a provider was called already, or may have been.", "too_late")
     waiting = [delivery for delivery in deliveries if can_advance(delivery.status, DeliveryStatus.CANCELLED)]
     at = to_micros(event.at)
     for number, delivery in enumerate(waiting):
-        driver.execute(_CANCEL, (event.data.get("reason"), at, delivery.id))
+        await driver.execute(_CANCEL, (event.data.get("reason"), at, delivery.id))
         event_id = event.id if number == 0 else EventId(make_id(EVENT, event.at))
         told = replace(event, id=event_id, delivery_id=delivery.id, type=_CANCELLED)
-        insert_events(driver, [event_row(told)])
+        await driver.insert(insert_events, [event_row(told)])
     if waiting:
-        driver.execute(_FORGET, (message_id,))
-        refresh_status(driver, [message_id])
-    return own_record(load_records(driver, [message_id]), service_id)
+        await driver.execute(_FORGET, (message_id,))
+        await refresh_status(driver, [message_id])
+    return own_record(await load_records(driver, [message_id]), service_id)
 
 
-def _retry(
-    driver: sqlite3.Connection, message_id: MessageId, service_id: ServiceId | None, new: NewDelivery, event: Event
+async def _lock_deliveries(driver: Driver, message_id: MessageId) -> None:
+    """Have all deliveries of the message to ourselves, also those that their holders add while we wait."""
+    known, found = -1, 0
+    while found > known:
+        known, found = found, len(await driver.fetch(_DELIVERIES[driver.engine], (message_id,)))
+
+
+async def _retry(
+    driver: Driver, message_id: MessageId, service_id: ServiceId | None, new: NewDelivery, event: Event
 ) -> None:
-    record = own_record(load_records(driver, [message_id]), service_id)
+    await driver.fetch(_MESSAGE[driver.engine], (message_id,))
+    record = own_record(await load_records(driver, [message_id]), service_id)
     before = [held.delivery for held in record.deliveries if held.delivery.channel is new.delivery.channel]
     if not before or before[-1].status not in _FAILED:
         raise Conflict("Only a delivery that failed can be tried again.", "not_failed")
-    dropped = driver.execute("SELECT secrets_dropped FROM messages WHERE id = ?", (message_id,)).fetchone()[0]
+    ((dropped,),) = await driver.fetch("SELECT secrets_dropped FROM messages WHERE id = ?", (message_id,))
     if dropped:
         raise Conflict(
             "Its secret values were dropped, so it cannot be rendered again; send a new one.", "secrets_dropped"
         )
-    insert_deliveries(driver, [delivery_row(new, record.message)])
-    insert_events(driver, [event_row(event)])
-    refresh_status(driver, [message_id])
+    await driver.insert(insert_deliveries, [delivery_row(new, record.message)])
+    await driver.insert(insert_events, [event_row(event)])
+    await refresh_status(driver, [message_id])

@@ -13,9 +13,8 @@ from gateway.storage.commit import GroupCommit
 from gateway.storage.condition import Condition
 from gateway.storage.consents import Consents
 from gateway.storage.dispatch import Dispatch, make_facts_batcher
-from gateway.storage.engine import Database, database_path, open_database
+from gateway.storage.engine import Database, open_database
 from gateway.storage.leases import Leases
-from gateway.storage.locks import WorkerLocks
 from gateway.storage.log import MessageLog
 from gateway.storage.mailbox import Mailbox
 from gateway.storage.recipients import Recipients, make_people_batcher
@@ -23,12 +22,13 @@ from gateway.storage.retention import Forgetting
 from gateway.storage.services import Services
 from gateway.storage.steering import Steering
 from gateway.storage.suppressions import Suppressions
+from gateway.storage.worker_locks import WorkerLocks
 
 UNKNOWN_AFTER: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SqliteStore:
+class Store:
     """One open store; each part fulfils one protocol of `gateway.ports`."""
 
     database: Database
@@ -53,22 +53,23 @@ async def open_store(
     *,
     idempotent_providers: Collection[str] = (),
     unknown_after: timedelta = UNKNOWN_AFTER,
-) -> AsyncIterator[SqliteStore]:
-    """Open the store at a `sqlite:///…` URL, bring its tables up to date, and close it at the end.
+) -> AsyncIterator[Store]:
+    """Open the store at a `sqlite:///…` or `postgresql://…` URL, bring its tables up to date, and close it at the end.
 
-    Raises ConfigurationError for a URL that names no file and for a store that is newer than this code.
+    Raises ConfigurationError for another URL and for a store that is newer than this code.
     """
-    database = open_database(database_path(url))
-    locks = WorkerLocks(database.path)
+    database = open_database(url)
+    # Workers of a server may be on any machine; those of a file share its machine, and its locks.
+    locks = None if database.path is None else WorkerLocks(database.path)
     try:
-        async with database.writer.transaction() as connection:
+        async with database.migration() as connection:
             await connection.run_sync(migrations.upgrade)
         async with (
-            GroupCommit(database.writer) as commit,
+            GroupCommit(database) as commit,
             make_facts_batcher(database) as facts,
             make_people_batcher(database) as people,
         ):
-            yield SqliteStore(
+            yield Store(
                 database=database,
                 accepting=Accepting(database, commit, clock),
                 dispatch=Dispatch(database, commit, facts, clock),
@@ -90,5 +91,6 @@ async def open_store(
                 forgetting=Forgetting(database),
             )
     finally:
-        locks.close()
+        if locks is not None:
+            locks.close()
         await database.aclose()

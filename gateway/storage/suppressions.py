@@ -1,6 +1,5 @@
 """Addresses never to be written to."""
 
-import sqlite3
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +14,7 @@ from gateway.errors import NotFound
 from gateway.ports import Page
 from gateway.storage.columns import names, stored
 from gateway.storage.cursors import cursor_at, older_than
+from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.person_rows import suppression_of, suppression_row
 from gateway.storage.statements import Insert
@@ -75,23 +75,23 @@ class Suppressions:
         )
 
 
-def suppress(driver: sqlite3.Connection, asked: Suppression) -> Suppression:
+async def suppress(driver: Driver, asked: Suppression) -> Suppression:
     """`add_suppression`, within whatever transaction it is."""
     row = suppression_row(asked)
     suppression = suppression_of(row)
-    found = driver.execute(_SAME, row[1:5]).fetchone()
-    if found is None:
-        _insert(driver, [row])
+    found = await driver.fetch(_SAME, row[1:5])
+    if not found:
+        await driver.insert(_insert, [row])
         return suppression
-    standing = suppression_of(found)
+    standing = suppression_of(found[0])
     if not _outlasts(suppression, standing):
         return standing
     if standing.expires_at is not None and standing.expires_at <= suppression.created_at:
-        driver.execute("DELETE FROM suppressions WHERE id = ?", (standing.id,))
-        _insert(driver, [row])
+        await driver.execute("DELETE FROM suppressions WHERE id = ?", (standing.id,))
+        await driver.insert(_insert, [row])
         return suppression
     prolonged = replace(standing, expires_at=suppression.expires_at)
-    driver.execute(_PROLONG, (row[-1], standing.id))
+    await driver.execute(_PROLONG, (row[-1], standing.id))
     return prolonged
 
 

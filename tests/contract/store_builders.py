@@ -11,7 +11,7 @@ from gateway.domain.messages import Attempt, Delivery, EmailContent, Event, Mess
 from gateway.domain.recipients import Channel
 from gateway.domain.values import replace
 from gateway.ports import Claim, Idempotency, NewDelivery, NewMessage, Reservation, Step
-from gateway.storage.store import SqliteStore, open_store
+from gateway.storage.store import Store, open_store
 from tests.factories import NOW, make_message
 from tests.fakes import SetClock
 
@@ -31,7 +31,12 @@ class Place:
 
     url: str
 
-    def open(self, clock: SetClock, **options: Any) -> AbstractAsyncContextManager[SqliteStore]:
+    @property
+    def is_shared_by_machines(self) -> bool:
+        """Whether a worker's machine may be another than one's own."""
+        return self.url.startswith("postgresql")
+
+    def open(self, clock: SetClock, **options: Any) -> AbstractAsyncContextManager[Store]:
         """Open it."""
         return open_store(self.url, clock, **options)
 
@@ -118,18 +123,18 @@ def sent_step(claim: Claim) -> Step:
     return step_for(claim, attempt=finished, provider_message_id="p-1")
 
 
-async def claim_one(store: SqliteStore, new: NewMessage | None = None) -> Claim:
+async def claim_one(store: Store, new: NewMessage | None = None) -> Claim:
     """Accept a message and claim its delivery as WORKER."""
     await store.accepting.accept(new or new_message())
     (claim,) = await store.dispatch.claim(WORKER, 1, NOW)
     return claim
 
 
-async def status_of(store: SqliteStore, message_id: str = "msg_000001") -> DeliveryStatus:
+async def status_of(store: Store, message_id: str = "msg_000001") -> DeliveryStatus:
     """Where the message stands."""
     return (await store.log.read(MessageId(message_id), None)).status
 
 
-async def kinds_of_events(store: SqliteStore, message_id: str = "msg_000001") -> list[str]:
+async def kinds_of_events(store: Store, message_id: str = "msg_000001") -> list[str]:
     """The types of its timeline, oldest first."""
     return [event.type for event in (await store.log.events(MessageId(message_id), None, 100, None)).items]

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from gateway.storage.store import SqliteStore
+from gateway.storage.store import Store
 from tests.contract.store_builders import WORKER, Place
 from tests.fakes import SetClock
 
 
-@pytest.fixture(params=["sqlite"])
-def place(tmp_path: Path) -> Place:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Where a fresh store is."""
+    if request.param == "postgresql":
+        return Place(request.getfixturevalue("postgres_url"))
     return Place(f"sqlite:///{tmp_path / 'store.db'}")
 
 
@@ -23,7 +25,7 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-async def store(place: Place, clock: SetClock) -> AsyncIterator[SqliteStore]:
+async def store(place: Place, clock: SetClock) -> AsyncIterator[Store]:
     """An open store in which WORKER has joined."""
     async with place.open(clock, idempotent_providers={"mailbox"}) as store:
         await store.leases.join(WORKER)

@@ -19,7 +19,7 @@ from gateway.ports import (
     Replayed,
     Stored,
 )
-from gateway.storage.store import SqliteStore
+from gateway.storage.store import Store
 from tests.contract.store_builders import (
     WORKER,
     Place,
@@ -34,7 +34,7 @@ S = DeliveryStatus
 STRANGER = ServiceId("svc_other")
 
 
-async def test_a_message_is_read_back_as_it_was_accepted(store: SqliteStore) -> None:
+async def test_a_message_is_read_back_as_it_was_accepted(store: Store) -> None:
     message = make_message(
         id=MessageId("msg_000001"),
         data={"total": {"amount": "1.00", "currency": "CAD"}, "names": ["é", "עברית"], "count": 5, "code": "••••"},
@@ -94,7 +94,7 @@ async def test_a_key_is_replayed_after_a_restart_and_means_nothing_to_another_se
     assert other == Stored()
 
 
-async def test_what_a_key_was_used_for_can_be_recalled(store: SqliteStore) -> None:
+async def test_what_a_key_was_used_for_can_be_recalled(store: Store) -> None:
     new = new_message(1, key="k")
     await store.accepting.accept(new)
 
@@ -102,7 +102,7 @@ async def test_what_a_key_was_used_for_can_be_recalled(store: SqliteStore) -> No
     assert await store.accepting.recall(STRANGER, "k") is None
 
 
-async def test_one_bad_item_fails_alone(store: SqliteStore) -> None:
+async def test_one_bad_item_fails_alone(store: Store) -> None:
     await store.accepting.accept(new_message(7))
     news = [new_message(number) for number in range(20)]
     news[11] = new_message(11, template="lone \ud800 surrogate")
@@ -114,7 +114,7 @@ async def test_one_bad_item_fails_alone(store: SqliteStore) -> None:
     assert [outcome for number, outcome in enumerate(outcomes) if number not in (7, 11)] == [Stored()] * 18
 
 
-async def test_a_batch_is_stored_together_and_replayed_as_a_whole(store: SqliteStore) -> None:
+async def test_a_batch_is_stored_together_and_replayed_as_a_whole(store: Store) -> None:
     def compose(outcomes: Any) -> dict[str, Any]:
         return {"results": [type(outcome).__name__ for outcome in outcomes]}
 
@@ -137,7 +137,7 @@ async def test_a_batch_is_stored_together_and_replayed_as_a_whole(store: SqliteS
     assert [record.message.id[-1] for record in page.items] == ["7", "5", "2", "1"]
 
 
-async def test_remembered_values_lie_over_what_is_kept(store: SqliteStore) -> None:
+async def test_remembered_values_lie_over_what_is_kept(store: Store) -> None:
     kept = make_recipient(push=(), attributes={"a": 1, "b": 1})
     await store.recipients.put_recipient(SERVICE, kept, NOW)
     inline = Recipient(id=kept.id, email=EmailAddress("new@example.org"), attributes={"b": 2})
@@ -148,7 +148,7 @@ async def test_remembered_values_lie_over_what_is_kept(store: SqliteStore) -> No
     assert await store.recipients.get_recipient(SERVICE, kept.id) == kept.overlaid(inline)
 
 
-async def test_the_oldest_due_counts_only_what_is_due_and_free(store: SqliteStore) -> None:
+async def test_the_oldest_due_counts_only_what_is_due_and_free(store: Store) -> None:
     assert await store.accepting.oldest_due(NOW) is None
     await store.accepting.accept(new_message(1, due_at=NOW + timedelta(hours=1)))
     assert await store.accepting.oldest_due(NOW) is None

@@ -11,7 +11,7 @@ from gateway.domain.recipients import Channel, EmailAddress, Recipient
 from gateway.ports import (
     Claim,
 )
-from gateway.storage.store import SqliteStore
+from gateway.storage.store import Store
 from tests.contract.store_builders import (
     OTHER,
     WORKER,
@@ -24,7 +24,7 @@ from tests.fakes import SetClock
 STRANGER = ServiceId("svc_other")
 
 
-async def test_urgent_lanes_go_first_and_the_oldest_within_a_lane(store: SqliteStore) -> None:
+async def test_urgent_lanes_go_first_and_the_oldest_within_a_lane(store: Store) -> None:
     await store.accepting.accept(new_message(1, priority=Priority.LOW))
     await store.accepting.accept(new_message(2, due_at=NOW - timedelta(seconds=1)))
     await store.accepting.accept(new_message(3, due_at=NOW - timedelta(seconds=2)))
@@ -38,7 +38,7 @@ async def test_urgent_lanes_go_first_and_the_oldest_within_a_lane(store: SqliteS
     assert claims[0].message == new_message(4, category=Category.CRITICAL).message
 
 
-async def test_a_worker_may_leave_the_lower_lanes_alone(store: SqliteStore) -> None:
+async def test_a_worker_may_leave_the_lower_lanes_alone(store: Store) -> None:
     await store.accepting.accept(new_message(1))
     await store.accepting.accept(new_message(2, priority=Priority.HIGH))
 
@@ -55,7 +55,7 @@ async def test_two_workers_never_claim_the_same_delivery(place: Place, clock: Se
             await store.leases.join(worker)
         await asyncio.gather(*(stores[0].accepting.accept(new_message(number)) for number in range(300)))
 
-        async def claim_all(store: SqliteStore, worker: WorkerId) -> list[Claim]:
+        async def claim_all(store: Store, worker: WorkerId) -> list[Claim]:
             claims: list[Claim] = []
             while more := await store.dispatch.claim(worker, 7, NOW):
                 claims += more
@@ -70,13 +70,13 @@ async def test_two_workers_never_claim_the_same_delivery(place: Place, clock: Se
     assert len(set(ids)) == 300
 
 
-async def test_a_worker_that_is_not_in_the_book_claims_nothing(store: SqliteStore) -> None:
+async def test_a_worker_that_is_not_in_the_book_claims_nothing(store: Store) -> None:
     await store.accepting.accept(new_message())
 
     assert await store.dispatch.claim(OTHER, 10, NOW) == []
 
 
-async def test_facts_belong_to_the_claim_s_own_recipient_topic_and_addresses(store: SqliteStore) -> None:
+async def test_facts_belong_to_the_claim_s_own_recipient_topic_and_addresses(store: Store) -> None:
     stored = make_recipient(email=EmailAddress("stored@example.org"), push=())
     await store.recipients.put_recipient(SERVICE, stored, NOW)
     await store.consents.add_consents(

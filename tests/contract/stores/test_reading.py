@@ -13,7 +13,7 @@ from gateway.errors import InvalidRequest, NotFound
 from gateway.ports import (
     MessageQuery,
 )
-from gateway.storage.store import SqliteStore
+from gateway.storage.store import Store
 from tests.contract.store_builders import (
     claim_one,
     new_delivery,
@@ -29,7 +29,7 @@ S = DeliveryStatus
 STRANGER = ServiceId("svc_other")
 
 
-async def test_what_is_another_service_s_does_not_exist(store: SqliteStore) -> None:
+async def test_what_is_another_service_s_does_not_exist(store: Store) -> None:
     claim = await claim_one(store)
     message_id = claim.message.id
 
@@ -45,7 +45,7 @@ async def test_what_is_another_service_s_does_not_exist(store: SqliteStore) -> N
     assert await status_of(store) is S.ACCEPTED
 
 
-async def test_a_delivery_leads_to_its_message(store: SqliteStore) -> None:
+async def test_a_delivery_leads_to_its_message(store: Store) -> None:
     claim = await claim_one(store)
 
     assert (await store.log.read_delivery(claim.delivery.id)).message == claim.message
@@ -53,7 +53,7 @@ async def test_a_delivery_leads_to_its_message(store: SqliteStore) -> None:
         await store.log.read_delivery(DeliveryId("dlv_none"))
 
 
-async def test_every_filter_finds_its_message_alone(store: SqliteStore) -> None:
+async def test_every_filter_finds_its_message_alone(store: Store) -> None:
     for number in range(1, 6):
         await store.accepting.accept(new_message(number, to=Recipient(email=EmailAddress(f"p{number}@example.org"))))
     wanted = new_message(
@@ -100,7 +100,7 @@ async def test_every_filter_finds_its_message_alone(store: SqliteStore) -> None:
     assert (await store.log.search(MessageQuery(status=S.ACCEPTED, provider="tw"))).items == ()
 
 
-async def test_pages_follow_each_other_newest_first_without_gap_or_repetition(store: SqliteStore) -> None:
+async def test_pages_follow_each_other_newest_first_without_gap_or_repetition(store: Store) -> None:
     # Half of them share an instant, so the id must decide.
     for number in range(1, 24):
         await store.accepting.accept(new_message(number, created_at=NOW + timedelta(seconds=number // 12)))
@@ -118,7 +118,7 @@ async def test_pages_follow_each_other_newest_first_without_gap_or_repetition(st
     assert pages == 5
 
 
-async def test_events_page_in_the_order_of_writing(store: SqliteStore) -> None:
+async def test_events_page_in_the_order_of_writing(store: Store) -> None:
     new = new_message()
     events = tuple(new_event(new.message, f"e{number}") for number in range(7))
     await store.accepting.accept(replace(new, events=events))
@@ -133,7 +133,7 @@ async def test_events_page_in_the_order_of_writing(store: SqliteStore) -> None:
 @pytest.mark.parametrize(
     "cursor", ["", "x", "é", "W10", "bnVsbA", "WyJhIiwxXQ", "WzEsMl0", "[" * 5000, "WzFlOTksIngiXQ"]
 )
-async def test_a_cursor_that_is_not_ours_is_refused(store: SqliteStore, cursor: str) -> None:
+async def test_a_cursor_that_is_not_ours_is_refused(store: Store, cursor: str) -> None:
     await store.accepting.accept(new_message())
 
     with pytest.raises(InvalidRequest):
@@ -142,7 +142,7 @@ async def test_a_cursor_that_is_not_ours_is_refused(store: SqliteStore, cursor: 
         await store.log.events(MessageId("msg_000001"), None, 10, cursor)
 
 
-async def test_the_summary_counts_deliveries_by_where_they_stand(store: SqliteStore) -> None:
+async def test_the_summary_counts_deliveries_by_where_they_stand(store: Store) -> None:
     claim = await claim_one(store)
     await store.dispatch.reserve(reservation_for(claim))
     await store.accepting.accept(new_message(2))
@@ -157,7 +157,7 @@ async def test_the_summary_counts_deliveries_by_where_they_stand(store: SqliteSt
     assert await store.log.summary(NOW + timedelta(days=1)) == {}
 
 
-async def test_a_message_that_never_was_is_not_found(store: SqliteStore) -> None:
+async def test_a_message_that_never_was_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.log.read(MessageId("msg_none"), None)
     assert DeliveryId("dlv_none") not in await store.dispatch.facts([], NOW)

@@ -9,7 +9,7 @@ import pytest
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.recipients import Channel
 from gateway.domain.values import replace
-from gateway.storage.store import SqliteStore
+from gateway.storage.store import Store
 from tests.contract.store_builders import (
     CONTENT,
     VERSIONS,
@@ -28,7 +28,7 @@ from tests.factories import NOW, make_suppression
 S = DeliveryStatus
 
 
-async def test_a_delivery_goes_its_way_and_leaves_its_proof(store: SqliteStore) -> None:
+async def test_a_delivery_goes_its_way_and_leaves_its_proof(store: Store) -> None:
     new = new_message(secrets={"code": "1"}, data={"code": "••••"})
     claim = await claim_one(store, new)
 
@@ -50,7 +50,7 @@ async def test_a_delivery_goes_its_way_and_leaves_its_proof(store: SqliteStore) 
     assert await store.dispatch.next_due() is None
 
 
-async def test_a_held_delivery_can_be_claimed_again_at_its_instant(store: SqliteStore) -> None:
+async def test_a_held_delivery_can_be_claimed_again_at_its_instant(store: Store) -> None:
     claim = await claim_one(store)
     later = NOW + timedelta(hours=1)
 
@@ -63,7 +63,7 @@ async def test_a_held_delivery_can_be_claimed_again_at_its_instant(store: Sqlite
     assert again.fence > claim.fence
 
 
-async def test_a_second_write_with_one_claim_is_refused(store: SqliteStore) -> None:
+async def test_a_second_write_with_one_claim_is_refused(store: Store) -> None:
     claim = await claim_one(store)
 
     reserved = await asyncio.gather(*(store.dispatch.reserve(reservation_for(claim)) for _ in range(3)))
@@ -74,7 +74,7 @@ async def test_a_second_write_with_one_claim_is_refused(store: SqliteStore) -> N
     assert await kinds_of_events(store) == ["message.accepted", "delivery.sending", "delivery.sent"]
 
 
-async def test_a_suppression_that_came_between_refuses_the_reservation(store: SqliteStore) -> None:
+async def test_a_suppression_that_came_between_refuses_the_reservation(store: Store) -> None:
     claim = await claim_one(store)
     suppression = make_suppression()
     await store.suppressions.add_suppression(suppression)
@@ -96,14 +96,14 @@ async def test_a_suppression_that_came_between_refuses_the_reservation(store: Sq
     ],
     ids=["ended", "channel", "category", "topic", "address"],
 )
-async def test_a_suppression_of_something_else_refuses_nothing(store: SqliteStore, harmless: Any) -> None:
+async def test_a_suppression_of_something_else_refuses_nothing(store: Store, harmless: Any) -> None:
     claim = await claim_one(store)
     await store.suppressions.add_suppression(harmless)
 
     assert await store.dispatch.reserve(reservation_for(claim))
 
 
-async def test_a_condemned_address_and_a_fallback_are_written_with_the_step(store: SqliteStore) -> None:
+async def test_a_condemned_address_and_a_fallback_are_written_with_the_step(store: Store) -> None:
     claim = await claim_one(store, new_message(channels=(Channel.EMAIL, Channel.SMS)))
     await store.dispatch.reserve(reservation_for(claim))
     fallback = new_delivery(1, claim.message, suffix="b", channel=Channel.SMS, created_at=NOW + timedelta(minutes=1))
@@ -120,7 +120,7 @@ async def test_a_condemned_address_and_a_fallback_are_written_with_the_step(stor
     assert page.items == (make_suppression(),)
 
 
-async def test_secrets_stay_while_another_channel_has_to_be_rendered(store: SqliteStore) -> None:
+async def test_secrets_stay_while_another_channel_has_to_be_rendered(store: Store) -> None:
     new = new_message(strategy=Strategy.ALL, channels=(Channel.EMAIL, Channel.SMS), secrets={"code": "1"})
     both = (new.deliveries[0], new_delivery(1, new.message, suffix="b", channel=Channel.SMS))
     await store.accepting.accept(replace(new, deliveries=both))
@@ -134,7 +134,7 @@ async def test_secrets_stay_while_another_channel_has_to_be_rendered(store: Sqli
     assert (await store.log.read(new.message.id, None)).message.secrets == {}
 
 
-async def test_a_status_never_moves_against_the_table(store: SqliteStore) -> None:
+async def test_a_status_never_moves_against_the_table(store: Store) -> None:
     claim = await claim_one(store)
 
     await store.dispatch.record(step_for(claim, S.DELIVERED))

@@ -13,7 +13,7 @@ from gateway.domain.recipients import Channel
 from gateway.errors import NotFound
 from gateway.ports import Idempotency, MailboxItem, NewMessage, Replayed, Retention, Stored
 from gateway.storage import tables
-from gateway.storage.store import SqliteStore
+from gateway.storage.store import Store
 from tests.contract.store_builders import (
     WORKER,
     new_delivery,
@@ -46,7 +46,7 @@ def message_at(at: datetime, **changes: Any) -> NewMessage:
     return NewMessage(message=message, deliveries=(delivery,), events=(new_event(message),), **changes)
 
 
-async def deliver(store: SqliteStore, new: NewMessage, status: DeliveryStatus = S.DELIVERED) -> None:
+async def deliver(store: Store, new: NewMessage, status: DeliveryStatus = S.DELIVERED) -> None:
     """Take it all the way, at the instant of its acceptance."""
     at = new.message.created_at
     await store.accepting.accept(new)
@@ -67,7 +67,7 @@ async def deliver(store: SqliteStore, new: NewMessage, status: DeliveryStatus = 
     )
 
 
-async def set_row(store: SqliteStore, new: NewMessage, **values: Any) -> None:
+async def set_row(store: Store, new: NewMessage, **values: Any) -> None:
     """Change the delivery behind the store's back, and its message's status with it."""
     table, message = tables.deliveries, tables.messages
     async with store.database.writer.transaction() as connection:
@@ -78,7 +78,7 @@ async def set_row(store: SqliteStore, new: NewMessage, **values: Any) -> None:
             )
 
 
-async def forget_all(store: SqliteStore, retention: Retention, now: datetime) -> set[str]:
+async def forget_all(store: Store, retention: Retention, now: datetime) -> set[str]:
     """Forget until nothing is left to forget, and say what kinds of things went."""
     kinds: set[str] = set()
     while gone := await store.forgetting.forget(retention, now):
@@ -86,7 +86,7 @@ async def forget_all(store: SqliteStore, retention: Retention, now: datetime) ->
     return kinds
 
 
-async def count_rows(store: SqliteStore) -> dict[str, int]:
+async def count_rows(store: Store) -> dict[str, int]:
     """How many rows each table has that grows with messages."""
     grown = ("messages", "message_tags", "attachments", "deliveries", "events", "contents", "attempts", "mailbox")
     async with store.database.reader.connect() as connection:
@@ -97,9 +97,7 @@ async def count_rows(store: SqliteStore) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("days", [4, 401])
-async def test_a_message_that_is_done_goes_after_its_time_with_all_that_belongs_to_it(
-    store: SqliteStore, days: int
-) -> None:
+async def test_a_message_that_is_done_goes_after_its_time_with_all_that_belongs_to_it(store: Store, days: int) -> None:
     retention = SHORT if days == 4 else LONG
     old, new = message_at(NOW), message_at(NOW + timedelta(days=days + 40))
     now = new.message.created_at
@@ -129,7 +127,7 @@ async def test_a_message_that_is_done_goes_after_its_time_with_all_that_belongs_
     ids=["scheduled", "leased", "unknown and unsettled", "changed lately"],
 )
 async def test_a_message_that_has_something_left_to_do_or_changed_lately_stays(
-    store: SqliteStore, left: dict[str, Any]
+    store: Store, left: dict[str, Any]
 ) -> None:
     kept, gone = message_at(NOW), message_at(NOW)
     for each in (kept, gone):
@@ -143,14 +141,14 @@ async def test_a_message_that_has_something_left_to_do_or_changed_lately_stays(
         await store.log.read(gone.message.id, None)
 
 
-async def test_an_unknown_that_nothing_will_settle_any_more_counts_as_done(store: SqliteStore) -> None:
+async def test_an_unknown_that_nothing_will_settle_any_more_counts_as_done(store: Store) -> None:
     new = message_at(NOW)
     await deliver(store, new, S.UNKNOWN)
 
     assert "messages" in await forget_all(store, SHORT, NOW + timedelta(days=50))
 
 
-async def test_content_and_events_may_go_before_their_message(store: SqliteStore) -> None:
+async def test_content_and_events_may_go_before_their_message(store: Store) -> None:
     new = message_at(NOW)
     await deliver(store, new)
     retention = Retention(
@@ -166,7 +164,7 @@ async def test_content_and_events_may_go_before_their_message(store: SqliteStore
     assert (await store.log.events(new.message.id, None, 10, None)).items == ()
 
 
-async def test_a_key_goes_when_it_ended_and_its_message_is_final(store: SqliteStore) -> None:
+async def test_a_key_goes_when_it_ended_and_its_message_is_final(store: Store) -> None:
     done = message_at(NOW, idempotency=Idempotency(key="done", fingerprint="a", answer={}))
     waiting = message_at(NOW, idempotency=Idempotency(key="waiting", fingerprint="a", answer={}))
     unsettled = message_at(NOW, idempotency=Idempotency(key="unsettled", fingerprint="a", answer={}))
@@ -182,7 +180,7 @@ async def test_a_key_goes_when_it_ended_and_its_message_is_final(store: SqliteSt
     assert [key for key, known in recalled.items() if known is None] == ["done"]
 
 
-async def test_a_key_of_a_message_that_was_not_final_is_looked_at_again(store: SqliteStore) -> None:
+async def test_a_key_of_a_message_that_was_not_final_is_looked_at_again(store: Store) -> None:
     new = message_at(NOW, idempotency=Idempotency(key="k", fingerprint="a", answer={}))
     await deliver(store, new, S.SENT)
     assert await forget_all(store, LONG, NOW + timedelta(days=4)) == set()
@@ -193,7 +191,7 @@ async def test_a_key_of_a_message_that_was_not_final_is_looked_at_again(store: S
     assert await forget_all(store, LONG, NOW + timedelta(days=6)) == {"keys"}
 
 
-async def test_the_key_of_a_batch_stays_while_one_of_its_messages_is_on_its_way(store: SqliteStore) -> None:
+async def test_the_key_of_a_batch_stays_while_one_of_its_messages_is_on_its_way(store: Store) -> None:
     first, second = message_at(NOW), message_at(NOW)
     request = Idempotency(key="batch", fingerprint="a", answer={})
 
@@ -211,7 +209,7 @@ async def test_the_key_of_a_batch_stays_while_one_of_its_messages_is_on_its_way(
     assert "keys" in await forget_all(store, LONG, later + timedelta(days=2))
 
 
-async def test_a_key_that_is_kept_still_replays_after_the_message_was_looked_over(store: SqliteStore) -> None:
+async def test_a_key_that_is_kept_still_replays_after_the_message_was_looked_over(store: Store) -> None:
     new = message_at(NOW, idempotency=Idempotency(key="k", fingerprint="a", answer={"id": "x"}))
     assert isinstance(await store.accepting.accept(new), Stored)
 
@@ -220,7 +218,7 @@ async def test_a_key_that_is_kept_still_replays_after_the_message_was_looked_ove
     assert isinstance(await store.accepting.accept(new), Replayed)
 
 
-async def test_what_people_said_and_suppressions_are_never_forgotten(store: SqliteStore) -> None:
+async def test_what_people_said_and_suppressions_are_never_forgotten(store: Store) -> None:
     await store.suppressions.add_suppression(make_suppression())
 
     await forget_all(store, SHORT, NOW + timedelta(days=4_000))
@@ -228,7 +226,7 @@ async def test_what_people_said_and_suppressions_are_never_forgotten(store: Sqli
     assert len((await store.suppressions.list_suppressions(None, None, 10, None)).items) == 1
 
 
-async def test_more_than_one_portion_goes_in_as_many_rounds(store: SqliteStore) -> None:
+async def test_more_than_one_portion_goes_in_as_many_rounds(store: Store) -> None:
     numbers = range(1, 451)
     await store.accepting.accept_batch(SERVICE, [new_message(number) for number in numbers], None, lambda _: {})
     async with store.database.writer.transaction() as connection:

@@ -13,7 +13,7 @@ from gateway.domain.recipients import Channel, EmailAddress, PushDevice, PushPla
 from gateway.errors import Conflict, InvalidRequest, NotFound
 from gateway.ports import ApiKey, MailboxItem, NewDelivery, NewMessage, SenderIdentity, Service
 from gateway.storage.cursors import make_cursor, read_cursor
-from gateway.storage.store import SqliteStore
+from gateway.storage.store import Store
 from tests.factories import NOW, SERVICE, make_consent, make_delivery, make_message, make_recipient, make_suppression
 
 AMINA = RecipientId("user-42")
@@ -39,7 +39,7 @@ def make_key(key_id: str = "key_1", **changes: object) -> ApiKey:
     return ApiKey(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-async def test_a_service_is_found_by_id_and_by_name_and_its_senders_are_replaced(store: SqliteStore) -> None:
+async def test_a_service_is_found_by_id_and_by_name_and_its_senders_are_replaced(store: Store) -> None:
     services = store.services
     await services.add_service(make_service())
     senders = (SenderIdentity(channel=Channel.EMAIL, sender="Shop <shop@example.org>", locale="fr"),)
@@ -51,7 +51,7 @@ async def test_a_service_is_found_by_id_and_by_name_and_its_senders_are_replaced
     assert await services.list_services() == [changed]
 
 
-async def test_a_name_belongs_to_one_service(store: SqliteStore) -> None:
+async def test_a_name_belongs_to_one_service(store: Store) -> None:
     services = store.services
     await services.add_service(make_service())
 
@@ -61,7 +61,7 @@ async def test_a_name_belongs_to_one_service(store: SqliteStore) -> None:
     assert refused.value.conflict_code == "name_taken"
 
 
-async def test_what_is_not_there_is_not_found(store: SqliteStore) -> None:
+async def test_what_is_not_there_is_not_found(store: Store) -> None:
     services = store.services
 
     for absent in (
@@ -79,7 +79,7 @@ async def test_what_is_not_there_is_not_found(store: SqliteStore) -> None:
             await absent
 
 
-async def test_keys_are_listed_newest_first_and_by_service(store: SqliteStore) -> None:
+async def test_keys_are_listed_newest_first_and_by_service(store: Store) -> None:
     services = store.services
     await services.add_service(make_service())
     await services.add_service(make_service("bank", "svc_2"))
@@ -93,7 +93,7 @@ async def test_keys_are_listed_newest_first_and_by_service(store: SqliteStore) -
     assert {key.id for key in await services.list_keys(None)} == {"key_1", "key_2", "key_3"}
 
 
-async def test_the_first_revocation_stands(store: SqliteStore) -> None:
+async def test_the_first_revocation_stands(store: Store) -> None:
     services = store.services
     await services.add_service(make_service())
     await services.add_key(make_key())
@@ -104,7 +104,7 @@ async def test_the_first_revocation_stands(store: SqliteStore) -> None:
     assert (await services.get_key(KeyId("key_1"))).revoked_at == NOW
 
 
-async def test_a_rotated_key_never_lives_longer_than_it_would_have(store: SqliteStore) -> None:
+async def test_a_rotated_key_never_lives_longer_than_it_would_have(store: Store) -> None:
     services = store.services
     await services.add_service(make_service())
     await services.add_key(make_key())
@@ -116,7 +116,7 @@ async def test_a_rotated_key_never_lives_longer_than_it_would_have(store: Sqlite
     assert (await services.get_key(KeyId("key_1"))).expires_at == soon
 
 
-async def test_the_latest_word_holds_for_each_channel_and_topic(store: SqliteStore) -> None:
+async def test_the_latest_word_holds_for_each_channel_and_topic(store: Store) -> None:
     consents = store.consents
     late_told = make_consent(
         id=ConsentId("cns_3"), state=ConsentState.DENIED, at=NOW - timedelta(days=9), recorded_at=NOW
@@ -130,7 +130,7 @@ async def test_the_latest_word_holds_for_each_channel_and_topic(store: SqliteSto
     assert await consents.current_consents(SERVICE, AMINA) == [grant, sms]
 
 
-async def test_at_one_instant_a_denial_beats_a_grant_in_whatever_order(store: SqliteStore) -> None:
+async def test_at_one_instant_a_denial_beats_a_grant_in_whatever_order(store: Store) -> None:
     consents = store.consents
     denial = make_consent(id=ConsentId("cns_1"), state=ConsentState.DENIED)
     grant = make_consent(id=ConsentId("cns_2"))
@@ -140,7 +140,7 @@ async def test_at_one_instant_a_denial_beats_a_grant_in_whatever_order(store: Sq
     assert await consents.current_consents(SERVICE, AMINA) == [denial]
 
 
-async def test_at_one_instant_a_pending_opt_in_beats_a_grant_as_it_does_in_policy(store: SqliteStore) -> None:
+async def test_at_one_instant_a_pending_opt_in_beats_a_grant_as_it_does_in_policy(store: Store) -> None:
     consents = store.consents
     pending = make_consent(id=ConsentId("cns_1"), state=ConsentState.PENDING)
     grant = make_consent(id=ConsentId("cns_2"))
@@ -150,7 +150,7 @@ async def test_at_one_instant_a_pending_opt_in_beats_a_grant_as_it_does_in_polic
     assert await consents.current_consents(SERVICE, AMINA) == [pending]
 
 
-async def test_consents_are_all_recorded_or_none(store: SqliteStore) -> None:
+async def test_consents_are_all_recorded_or_none(store: Store) -> None:
     consents = store.consents
     twice = make_consent(id=ConsentId("cns_1"))
 
@@ -160,7 +160,7 @@ async def test_consents_are_all_recorded_or_none(store: SqliteStore) -> None:
     assert (await consents.consent_history(SERVICE, AMINA, 10, None)).items == ()
 
 
-async def test_the_history_pages_through_every_line_newest_first_and_is_the_services_own(store: SqliteStore) -> None:
+async def test_the_history_pages_through_every_line_newest_first_and_is_the_services_own(store: Store) -> None:
     consents = store.consents
     lines = [make_consent(id=ConsentId(f"cns_{number}")) for number in range(5)]
     await consents.add_consents(lines)
@@ -173,7 +173,7 @@ async def test_the_history_pages_through_every_line_newest_first_and_is_the_serv
     assert second.next_cursor is None
 
 
-async def test_the_same_suppression_is_kept_once(store: SqliteStore) -> None:
+async def test_the_same_suppression_is_kept_once(store: Store) -> None:
     suppressions = store.suppressions
     first = await suppressions.add_suppression(make_suppression())
 
@@ -183,7 +183,7 @@ async def test_the_same_suppression_is_kept_once(store: SqliteStore) -> None:
     assert (await suppressions.list_suppressions(None, None, 10, None)).items == (first,)
 
 
-async def test_two_spellings_of_one_mailbox_are_one_suppression(store: SqliteStore) -> None:
+async def test_two_spellings_of_one_mailbox_are_one_suppression(store: Store) -> None:
     kept = await store.suppressions.add_suppression(make_suppression(address="Amina@example.org"))
 
     again = await store.suppressions.add_suppression(make_suppression(id=SuppressionId("sup_2")))
@@ -197,7 +197,7 @@ async def test_two_spellings_of_one_mailbox_are_one_suppression(store: SqliteSto
     assert (await store.suppressions.list_suppressions(None, "ToKeN", 10, None)).items == (token,)
 
 
-async def test_a_suppression_is_found_for_a_message_that_spells_the_address_otherwise(store: SqliteStore) -> None:
+async def test_a_suppression_is_found_for_a_message_that_spells_the_address_otherwise(store: Store) -> None:
     kept = await store.suppressions.add_suppression(make_suppression(address="Amina@example.org"))
     message, delivery = make_message(to=Recipient(email=EmailAddress("aMINA@example.org"))), make_delivery()
     await store.accepting.accept(
@@ -211,7 +211,7 @@ async def test_a_suppression_is_found_for_a_message_that_spells_the_address_othe
     assert facts[delivery.id].suppressions == (kept,)
 
 
-async def test_of_two_suppressions_the_longer_holds(store: SqliteStore) -> None:
+async def test_of_two_suppressions_the_longer_holds(store: Store) -> None:
     suppressions = store.suppressions
     ends = NOW + timedelta(days=1)
     short = await suppressions.add_suppression(make_suppression(expires_at=ends))
@@ -223,7 +223,7 @@ async def test_of_two_suppressions_the_longer_holds(store: SqliteStore) -> None:
     assert shorter == longer
 
 
-async def test_a_suppression_that_ended_makes_room_for_a_new_one(store: SqliteStore) -> None:
+async def test_a_suppression_that_ended_makes_room_for_a_new_one(store: Store) -> None:
     suppressions = store.suppressions
     await suppressions.add_suppression(make_suppression(expires_at=NOW - timedelta(hours=1)))
     new = make_suppression(id=SuppressionId("sup_2"), created_at=NOW, evidence={"code": "550 5.1.1"})
@@ -233,7 +233,7 @@ async def test_a_suppression_that_ended_makes_room_for_a_new_one(store: SqliteSt
     assert (await suppressions.list_suppressions(None, None, 10, None)).items == (new,)
 
 
-async def test_suppressions_are_found_by_channel_and_address_and_lifted_by_id(store: SqliteStore) -> None:
+async def test_suppressions_are_found_by_channel_and_address_and_lifted_by_id(store: Store) -> None:
     suppressions = store.suppressions
     bounce = await suppressions.add_suppression(make_suppression())
     stop = await suppressions.add_suppression(
@@ -262,7 +262,7 @@ def make_item(number: int, channel: Channel = Channel.SMS) -> MailboxItem:
     )
 
 
-async def test_the_mailbox_keeps_one_thing_for_a_delivery(store: SqliteStore) -> None:
+async def test_the_mailbox_keeps_one_thing_for_a_delivery(store: Store) -> None:
     mailbox = store.mailbox
     item = make_item(1, Channel.EMAIL)
 
@@ -272,7 +272,7 @@ async def test_the_mailbox_keeps_one_thing_for_a_delivery(store: SqliteStore) ->
     assert await mailbox.get_item(item.delivery_id) == item
 
 
-async def test_the_mailbox_pages_newest_first_without_losing_or_repeating(store: SqliteStore) -> None:
+async def test_the_mailbox_pages_newest_first_without_losing_or_repeating(store: Store) -> None:
     mailbox = store.mailbox
     for number in range(7):
         await mailbox.keep(make_item(number, Channel.EMAIL if number % 2 else Channel.SMS))
@@ -305,13 +305,13 @@ def test_a_cursor_of_another_list_is_refused(cursor: str) -> None:
         read_cursor(cursor, int, str)
 
 
-async def test_a_forged_cursor_finds_nothing_and_breaks_nothing(store: SqliteStore) -> None:
+async def test_a_forged_cursor_finds_nothing_and_breaks_nothing(store: Store) -> None:
     page = await store.mailbox.list_items(None, 5, make_cursor(-(2**62), "dlv_1"))
 
     assert page.items == ()
 
 
-async def test_a_recipient_is_kept_whole_and_replaced_whole(store: SqliteStore) -> None:
+async def test_a_recipient_is_kept_whole_and_replaced_whole(store: Store) -> None:
     browser = PushDevice(platform=PushPlatform.WEBPUSH, subscription={"endpoint": "https://push.example.org/1"})
     amina = make_recipient(region="CA-QC", attributes={"name": "أمينة", "visits": 3, "vip": None})
 
@@ -323,21 +323,21 @@ async def test_a_recipient_is_kept_whole_and_replaced_whole(store: SqliteStore) 
     assert await store.recipients.get_recipient(SERVICE, AMINA) == moved
 
 
-async def test_one_id_means_another_person_for_another_service(store: SqliteStore) -> None:
+async def test_one_id_means_another_person_for_another_service(store: Store) -> None:
     await store.recipients.put_recipient(SERVICE, make_recipient(), NOW)
 
     with pytest.raises(NotFound):
         await store.recipients.get_recipient(ServiceId("svc_other"), AMINA)
 
 
-async def test_a_text_that_is_none_is_refused_and_not_an_accident(store: SqliteStore) -> None:
+async def test_a_text_that_is_none_is_refused_and_not_an_accident(store: Store) -> None:
     with pytest.raises(InvalidRequest):
         await store.recipients.put_recipient(SERVICE, make_recipient(attributes={"name": "\ud800"}), NOW)
     with pytest.raises(InvalidRequest):
         await store.recipients.get_recipient(SERVICE, RecipientId("\ud800"))
 
 
-async def test_of_many_at_once_the_mailbox_keeps_each_delivery_once(store: SqliteStore) -> None:
+async def test_of_many_at_once_the_mailbox_keeps_each_delivery_once(store: Store) -> None:
     items = [make_item(number % 5) for number in range(40)]
 
     new = await asyncio.gather(*map(store.mailbox.keep, items))

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.errors import Conflict
-from gateway.storage.store import SqliteStore
+from gateway.storage.store import Store
 from tests.contract.store_builders import (
     WORKER,
     claim_one,
@@ -24,7 +24,7 @@ from tests.factories import NOW, SERVICE
 S = DeliveryStatus
 
 
-async def test_a_waiting_message_is_cancelled_under_the_hands_of_its_worker(store: SqliteStore) -> None:
+async def test_a_waiting_message_is_cancelled_under_the_hands_of_its_worker(store: Store) -> None:
     claim = await claim_one(store, new_message(secrets={"code": "1"}))
     event = new_event(claim.message, "message.cancelled", data={"by": "ops"})
 
@@ -41,7 +41,7 @@ async def test_a_waiting_message_is_cancelled_under_the_hands_of_its_worker(stor
     assert await kinds_of_events(store) == ["message.accepted", "delivery.cancelled"]
 
 
-async def test_cancel_is_too_late_once_a_provider_was_called(store: SqliteStore) -> None:
+async def test_cancel_is_too_late_once_a_provider_was_called(store: Store) -> None:
     claim = await claim_one(store)
     event = new_event(claim.message, "delivery.cancelled")
     await store.dispatch.reserve(reservation_for(claim))
@@ -56,7 +56,7 @@ async def test_cancel_is_too_late_once_a_provider_was_called(store: SqliteStore)
     assert await status_of(store) is S.QUEUED
 
 
-async def test_of_cancel_and_reserve_exactly_one_wins(store: SqliteStore) -> None:
+async def test_of_cancel_and_reserve_exactly_one_wins(store: Store) -> None:
     for number in range(1, 30):
         claim = await claim_one(store, new_message(number))
         event = new_event(claim.message, "delivery.cancelled")
@@ -74,7 +74,7 @@ async def test_of_cancel_and_reserve_exactly_one_wins(store: SqliteStore) -> Non
         assert await status_of(store, claim.message.id) is (S.CANCELLED if was_cancelled else S.SENDING)
 
 
-async def test_retry_adds_a_delivery_after_a_failure_and_only_then(store: SqliteStore) -> None:
+async def test_retry_adds_a_delivery_after_a_failure_and_only_then(store: Store) -> None:
     claim = await claim_one(store)
     again = new_delivery(2, claim.message, created_at=NOW + timedelta(hours=1))
     event = new_event(claim.message, "delivery.accepted", data={"reason": "mended"})
@@ -90,7 +90,7 @@ async def test_retry_adds_a_delivery_after_a_failure_and_only_then(store: Sqlite
     assert second.delivery.id == again.delivery.id
 
 
-async def test_retry_is_refused_once_the_secrets_are_gone(store: SqliteStore) -> None:
+async def test_retry_is_refused_once_the_secrets_are_gone(store: Store) -> None:
     claim = await claim_one(store, new_message(secrets={"code": "1"}))
     await store.dispatch.record(step_for(claim, S.FAILED, drop_secrets=True))
 

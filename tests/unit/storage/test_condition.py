@@ -15,7 +15,7 @@ from gateway.storage.store import open_store
 
 async def test_a_disk_without_room_for_a_message_is_full_although_a_page_would_fit(tmp_path: Path) -> None:
     async with open_store(f"sqlite:///{tmp_path}/store.db", SystemClock()):
-        database = open_database(tmp_path / "store.db")
+        database = open_database(f"sqlite:///{tmp_path}/store.db")
         free = shutil.disk_usage(tmp_path).free
         try:
             roomy = await Condition(database).probe()

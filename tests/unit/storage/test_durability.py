@@ -12,8 +12,8 @@ import pytest
 
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.ports import MessageQuery, Stored
-from gateway.storage.engine import database_path
-from gateway.storage.store import SqliteStore, open_store
+from gateway.storage.sqlite import database_path
+from gateway.storage.store import Store, open_store
 from tests.contract.store_builders import new_message
 from tests.fakes import SetClock
 
@@ -57,17 +57,16 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqliteStore]:
+async def store(path: Path) -> AsyncIterator[Store]:
     async with open_store(f"sqlite:///{path}", SetClock()) as store:
         yield store
 
 
-async def set_page_limit(store: SqliteStore, pages: int) -> None:
-    async with store.database.writer.transaction() as connection:
-        await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+async def set_page_limit(store: Store, pages: int) -> None:
+    await store.database.writer.run(lambda driver: driver.fetch(f"PRAGMA max_page_count = {pages}"))
 
 
-async def accept_until_full(store: SqliteStore) -> list[int]:
+async def accept_until_full(store: Store) -> list[int]:
     """Which messages were stored before the file could grow no further."""
     accepted: list[int] = []
     try:
@@ -78,7 +77,7 @@ async def accept_until_full(store: SqliteStore) -> list[int]:
         return accepted
 
 
-async def test_a_full_disk_refuses_and_its_end_needs_no_restart(store: SqliteStore) -> None:
+async def test_a_full_disk_refuses_and_its_end_needs_no_restart(store: Store) -> None:
     await set_page_limit(store, 1)
     accepted = await accept_until_full(store)
 
@@ -96,9 +95,7 @@ async def test_a_full_disk_refuses_and_its_end_needs_no_restart(store: SqliteSto
     assert stored == {f"msg_{number:06}" for number in accepted} | answered | {"msg_099999"}
 
 
-async def test_a_lock_that_another_process_keeps_is_unavailable_within_ten_seconds(
-    store: SqliteStore, path: Path
-) -> None:
+async def test_a_lock_that_another_process_keeps_is_unavailable_within_ten_seconds(store: Store, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
@@ -111,7 +108,7 @@ async def test_a_lock_that_another_process_keeps_is_unavailable_within_ten_secon
     assert await store.accepting.accept(new_message()) == Stored()
 
 
-async def test_a_caller_that_is_cancelled_leaves_the_writer_whole(store: SqliteStore) -> None:
+async def test_a_caller_that_is_cancelled_leaves_the_writer_whole(store: Store) -> None:
     for number in range(0, 100, 2):
         call = asyncio.create_task(store.accepting.accept(new_message(number)))
         steer = asyncio.create_task(store.leases.beat(f"wrk_{number}"))  # type: ignore[arg-type]
@@ -122,7 +119,7 @@ async def test_a_caller_that_is_cancelled_leaves_the_writer_whole(store: SqliteS
         assert await store.accepting.accept(new_message(number + 1)) == Stored()
 
 
-async def test_only_its_owner_can_read_the_file(store: SqliteStore, path: Path) -> None:
+async def test_only_its_owner_can_read_the_file(store: Store, path: Path) -> None:
     await store.accepting.accept(new_message())
 
     for file in path.parent.glob("store.db*"):

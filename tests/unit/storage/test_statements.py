@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.storage import accept, claims, facts, leases, records, standing, tables
-from gateway.storage.statements import Insert, chunks, select_in
+from gateway.storage.driver import Engine, SqliteDriver, finish
+from gateway.storage.statements import Insert, chunks, keys_of_values
 
 
 @given(st.integers(0, 700))
@@ -22,21 +23,22 @@ def test_chunks_cover_every_row_once(count: int) -> None:
 @given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.text(st.characters(codec="utf-8"))), max_size=150))
 def test_what_is_inserted_is_selected(rows: list[tuple[int, str]]) -> None:
     table = sa.Table("pairs", sa.MetaData(), sa.Column("number", sa.Integer), sa.Column("word", sa.Text))
-    driver = sqlite3.connect(":memory:")
-    driver.execute("CREATE TABLE pairs (number INTEGER, word TEXT)")
+    connection = sqlite3.connect(":memory:")
+    driver = SqliteDriver(connection)
+    connection.execute("CREATE TABLE pairs (number INTEGER, word TEXT)")
 
-    Insert(table)(driver, rows)
+    finish(driver.insert(Insert(table), rows))
 
     keys = list({(number,) for number, _ in rows})
-    found = select_in(driver, "SELECT number, word FROM pairs WHERE number IN ({keys})", keys)
-    driver.close()
+    found = finish(driver.select_in("SELECT number, word FROM pairs WHERE number IN ({keys})", keys))
+    connection.close()
     assert sorted(map(tuple, found)) == sorted(rows)
 
 
 HOT = {
-    "due": (claims._DUE, 0),
+    "due": (claims._DUE[Engine.SQLITE], 0),
     "claimed": (claims._CLAIMED, 1),
-    "held": (claims._HELD, 1),
+    "held": (claims._HELD[Engine.SQLITE], 1),
     "recipients": (facts._RECIPIENTS, 2),
     "consents": (facts._CONSENTS, 3),
     "suppressions": (facts.SUPPRESSIONS, 2),
@@ -46,15 +48,14 @@ HOT = {
     "attachments": (standing._ATTACHMENTS, 1),
     "attempts": (records._ATTEMPTS, 1),
     "contents": (records._CONTENTS, 1),
-    "lost claims": (leases._LOST_CLAIMS, 0),
+    "lost claims": (leases._LOST_CLAIMS[Engine.SQLITE], 0),
 }
 
 
 @pytest.mark.parametrize(("statement", "width"), HOT.values(), ids=HOT.keys())
 def test_a_hot_statement_finds_its_rows_by_an_index(statement: str, width: int) -> None:
     engine = sa.create_engine("sqlite://")
-    marks = ",".join("?" * width)
-    text = statement.format(keys=f"VALUES ({marks}),({marks})")
+    text = keys_of_values(statement, width, 2) if width else statement
 
     with engine.begin() as connection:
         tables.metadata.create_all(connection)

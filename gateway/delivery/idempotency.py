@@ -1,13 +1,11 @@
 """One key, one message: what a caller's key stands for, and the keys whose answer is still being made."""
 
-from dataclasses import dataclass
-
 from gateway.domain.ids import ServiceId
+from gateway.domain.values import Value
 from gateway.errors import Conflict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdempotencyKey:
+class IdempotencyKey(Value, frozen=True, kw_only=True):
     """What a caller calls one wish, however often it is posted."""
 
     key: str

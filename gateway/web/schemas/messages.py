@@ -91,6 +91,8 @@ def _distinct(channels: list[ChannelName]) -> list[ChannelName]:
     return channels
 
 
+_CHANNELS: Final = {channel.value: channel for channel in Channel}
+_PRIORITIES: Final = {priority.value: priority for priority in Priority}
 _Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)]
 
 
@@ -133,16 +135,16 @@ class SendShape(Shape):
             template=self.template,
             to=self.to.to_domain(self.to.id),
             remember=self.remember,
-            channels=None if self.channels is None else tuple(map(Channel, self.channels)),
+            channels=None if self.channels is None else tuple([_CHANNELS[name] for name in self.channels]),
             strategy=None if self.strategy is None else Strategy(self.strategy),
             data=self.data,
             send_at=send_at,
             expires_at=self.expires_at,
-            priority=Priority(self.priority),
+            priority=_PRIORITIES[self.priority],
             tags=tuple(self.tags),
             metadata=self.metadata,
             sender=self.sender,
-            attachments=tuple([file.to_domain() for file in self.attachments]),
+            attachments=tuple([file.to_domain() for file in self.attachments]) if self.attachments else (),
             traceparent=traceparent,
         )
 

@@ -13,7 +13,7 @@ from gateway.delivery import events, retry, steps
 from gateway.delivery.composition import Composer
 from gateway.delivery.envelopes import Addressing, addresses_of
 from gateway.delivery.facts import read_facts
-from gateway.delivery.places import Places
+from gateway.delivery.places import Desk
 from gateway.delivery.retry import RetryPolicy, Settled, Try
 from gateway.delivery.routing import Health, Providers, RoutingTable, choose, following
 from gateway.delivery.tally import Tally
@@ -37,6 +37,8 @@ _AFTER_BUSY: Final = timedelta(seconds=4)
 """The longest time for which it then makes way; chance picks a part of it."""
 _STALE_SECONDS: Final = 0.5
 """After a longer wait for a place policy is asked again: a STOP may have come meanwhile."""
+_READY_SECONDS: Final = 0.5
+"""How long a delivery whose intent is written waits for its call; what came meanwhile can no longer stop it."""
 _GRACE_SECONDS: Final = 5.0
 """What a call may take beyond its own deadline before it is cut."""
 _AWAY: Final = (Unavailable, Overloaded)
@@ -96,7 +98,7 @@ class Dispatcher:
         self._chance = chance
         self._wake = wake
         self._tally = Tally(metrics)
-        self._places = {name: Places(one.capabilities.concurrency) for name, one in providers.items()}
+        self._desks = {name: Desk(one.capabilities.concurrency) for name, one in providers.items()}
 
     async def dispatch(self, claim: Claim, stored: StoredFacts | None) -> None:
         """Work a claim until it is recorded or lost; never raises but for cancellation.
@@ -141,8 +143,8 @@ class Dispatcher:
 
     async def _try_provider(self, job: _Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
         """Wait for a place, render, reserve and call; None when policy has to look again first."""
-        began, places = self._clock.monotonic(), self._places[provider.name]
-        if not await places.take(job.claim.message.lane, _PATIENCE_SECONDS):
+        began, ready = self._clock.monotonic(), self._desks[provider.name].ready
+        if not await ready.take(job.claim.message.lane, _PATIENCE_SECONDS):
             now = self._clock.now()
             return steps.wait(job.claim, "provider_busy", now + _AFTER_BUSY * self._chance(), now)
         try:
@@ -155,7 +157,7 @@ class Dispatcher:
                 decision = again
             return await self._hand_over(job, facts, decision, provider)
         finally:
-            places.give_back()
+            ready.give_back()
 
     async def _hand_over(self, job: _Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
         claim, now = job.claim, self._clock.now()
@@ -186,10 +188,24 @@ class Dispatcher:
             return None
         # From here on the provider may have been called, whatever happens to us.
         job.attempt = attempt
-        finished = await self._call(attempt, provider, envelope)
+        finished = await self._call(claim, attempt, provider, envelope)
         return self._judge(claim, finished, decision, provider, addresses)
 
-    async def _call(self, attempt: Attempt, provider: Provider, envelope: Envelope) -> Attempt:
+    async def _call(self, claim: Claim, attempt: Attempt, provider: Provider, envelope: Envelope) -> Attempt:
+        desk = self._desks[provider.name]
+        if not await desk.calls.take(claim.message.lane, _READY_SECONDS):
+            # Its calls have just become slow; policy decided too long ago for one to be made now.
+            busy = SendResult(outcome=Outcome.TRANSIENT, detail="not called: no place came free in time")
+            return replace(attempt, finished_at=self._clock.now(), result=busy)
+        began = self._clock.monotonic()
+        try:
+            result = await self._send(provider, envelope)
+        finally:
+            desk.calls.give_back()
+            desk.learn(self._clock.monotonic() - began)
+        return replace(attempt, finished_at=self._clock.now(), result=result)
+
+    async def _send(self, provider: Provider, envelope: Envelope) -> SendResult:
         began = self._clock.monotonic()
         outcome = Outcome.UNKNOWN
         try:
@@ -204,7 +220,7 @@ class Dispatcher:
         finally:
             self._health.learn(provider.name, outcome)
             self._tally.attempted(provider.name, outcome, self._clock.monotonic() - began)
-        return replace(attempt, finished_at=self._clock.now(), result=result)
+        return result
 
     def _judge(
         self, claim: Claim, finished: Attempt, decision: Send, provider: Provider, addresses: tuple[str, ...]

@@ -1,8 +1,9 @@
-"""How many calls a provider takes at once, and who is next: the most urgent lane, then who came first."""
+"""Who may call a provider now, and who is next: the most urgent lane, then who came first."""
 
 import asyncio
 import heapq
 from itertools import count
+from typing import Final
 
 from gateway.domain.messages import Lane
 
@@ -36,9 +37,49 @@ class Places:
 
     def give_back(self) -> None:
         """Hand a place that was taken to who is next."""
-        while self._queue:
+        self._free += 1
+        self._call_up()
+
+    def widen(self, by: int) -> None:
+        """Make room for so many more, or fewer where `by` is negative: nobody who holds a place is sent away."""
+        self._free += by
+        self._call_up()
+
+    def _call_up(self) -> None:
+        while self._free > 0 and self._queue:
             _, _, turn = heapq.heappop(self._queue)
             if not turn.done():
+                self._free -= 1
                 turn.set_result(None)
-                return
-        self._free += 1
+
+
+_AHEAD_SECONDS: Final = 0.25
+"""How long a delivery may stand ready before its call: what forbids it meanwhile comes too late for it."""
+_MOST_AHEAD: Final = 3
+"""So many may stand ready for each call under way."""
+_WEIGHT: Final = 0.1
+"""How much one call counts for how long calls take."""
+
+
+class Desk:
+    """One provider's places: `calls` for calls under way, `ready` for deliveries on their way to one.
+
+    Intents to call are written many at a time, so more deliveries are let in than the provider takes calls: as many
+    as will find one free soon, by how long its calls took of late.
+    """
+
+    def __init__(self, calls: int) -> None:
+        self.calls = Places(calls)
+        self.ready = Places(calls)
+        self._limit = calls
+        self._ahead = 0
+        self._seconds = _AHEAD_SECONDS * _MOST_AHEAD
+        """How long a call takes, lately."""
+
+    def learn(self, seconds: float) -> None:
+        """Take in how long a call took."""
+        self._seconds += (seconds - self._seconds) * _WEIGHT
+        ahead = int(self._limit * min(_AHEAD_SECONDS / max(self._seconds, 0.001), _MOST_AHEAD))
+        if ahead != self._ahead:
+            self.ready.widen(ahead - self._ahead)
+            self._ahead = ahead

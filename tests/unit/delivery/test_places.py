@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.delivery.places import Places
+from gateway.delivery.places import Desk, Places
 from gateway.domain.messages import Lane
 
 
@@ -49,3 +49,27 @@ async def test_cancelled_waiters_lose_no_place() -> None:
     await asyncio.gather(*waiting, return_exceptions=True)
 
     assert await places.take(Lane.LOW, 0.01)
+
+
+async def test_while_calls_are_quick_deliveries_are_made_ready_ahead_of_them() -> None:
+    desk = Desk(2)
+
+    for _ in range(100):
+        desk.learn(0.002)
+
+    assert [await desk.ready.take(Lane.NORMAL, 0.01) for _ in range(9)] == [True] * 8 + [False]
+    assert [await desk.calls.take(Lane.NORMAL, 0.01) for _ in range(3)] == [True, True, False]
+
+
+async def test_once_calls_are_slow_none_is_made_ready_ahead() -> None:
+    desk = Desk(2)
+    for _ in range(100):
+        desk.learn(0.002)
+    taken = [await desk.ready.take(Lane.NORMAL, 0.01) for _ in range(8)]
+
+    for _ in range(100):
+        desk.learn(5)
+    for _ in taken[:7]:
+        desk.ready.give_back()
+
+    assert [await desk.ready.take(Lane.NORMAL, 0.01) for _ in range(2)] == [True, False]

@@ -1,0 +1,274 @@
+"""The gateway as processes that one may kill, freeze and stop: one in the embedded mode, several in the scaled one."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from tests.faults.stores import StoreView
+from tests.rigs import write_templates
+from tests.serving import run_command
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_COMMAND: Final = (sys.executable, "-m", "gateway.cli.main")
+_PORTS: Final = (20_000, 32_000)
+"""Below the range that Linux hands out, or a client that knocks at a closed port may be connected to itself."""
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 40.0
+GONE: Final = (aiohttp.ClientError, ConnectionError, TimeoutError)
+_TROUBLE: Final = ("http.failed", "worker.loop_failed", "delivery.crashed", "claim.dropped", "Traceback")
+"""What a gateway writes to its log only when something happened that nobody foresaw."""
+
+
+class Mode(StrEnum):
+    """How the gateway is set up."""
+
+    EMBEDDED = "embedded"
+    """SQLite, everything in one process."""
+    SCALED = "scaled"
+    """PostgreSQL and Redis, two web processes and two workers."""
+
+
+@dataclass(slots=True)
+class Member:
+    """One process of the gateway; it keeps its port from start to start."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    log: Path
+    url: str | None
+    """None for a worker, which does not listen."""
+    process: Process | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self.process is not None and self.process.returncode is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id; it must have been started."""
+        assert self.process is not None
+        return self.process.pid
+
+    async def start(self) -> None:
+        """Start it; it may take a while to be ready."""
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self.command, cwd=self.log.parent, env=dict(self.environment), stdout=DEVNULL, stderr=log
+            )
+
+    async def kill(self) -> None:
+        """End it as a crash would: no handler runs."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """Ask it to stop; its exit status."""
+        return await self._end(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        """Let it stand still, as a machine that swaps or a debugger does."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    async def _end(self, number: signal.Signals) -> int:
+        process = self.process
+        assert process is not None
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+        async with asyncio.timeout(_STOP_SECONDS):
+            return await process.wait()
+
+
+@dataclass(slots=True)
+class House:
+    """All processes of one gateway, its store and its key."""
+
+    folder: Path
+    view: StoreView
+    environment: Mapping[str, str]
+    session: aiohttp.ClientSession
+    members: list[Member]
+    key: str = ""
+    broken: list[str] = field(default_factory=list)
+    """What went wrong in the processes themselves."""
+
+    @property
+    def webs(self) -> Sequence[Member]:
+        """Those that take posts."""
+        return [member for member in self.members if member.url is not None]
+
+    @property
+    def workers(self) -> Sequence[Member]:
+        """Those that call providers; in the embedded mode the same ones."""
+        return [member for member in self.members if member.url is None] or self.members
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a call carries."""
+        return {"Authorization": f"Bearer {self.key}"}
+
+    async def make_key(self) -> None:
+        """A key for the rig, from the command line; the store's tables are made on the way."""
+        scopes = ("send", "read", "ops", "recipients", "policy")
+        given = [word for scope in scopes for word in ("--scope", scope)]
+        made = await run_command("keys", "create", "--service", "rig", *given, "--json", environment=self.environment)
+        assert made.status == 0, made.err
+        self.key = json.loads(made.out)["key"]
+
+    async def start(self, *members: Member) -> None:
+        """Start these, or all, and wait until they are ready."""
+        chosen = members or self.members
+        for member in chosen:
+            await member.start()
+        for member in chosen:
+            await self.ready(member)
+
+    async def ready(self, member: Member, seconds: float = _START_SECONDS) -> None:
+        """Wait until a member can work."""
+        async with asyncio.timeout(seconds):
+            while not await self.is_ready(member):
+                assert member.is_running, f"{member.name} stopped at its start: {member.log.read_text()[-2000:]}"
+                await asyncio.sleep(0.02)
+
+    async def is_ready(self, member: Member) -> bool:
+        """Whether `/readyz` says so."""
+        with suppress(*GONE):
+            async with self.session.get(f"{member.url}/readyz") as response:
+                return response.status == 200
+        return False
+
+    async def kill(self, *members: Member) -> None:
+        """Kill these, or all."""
+        for member in members or self.members:
+            await member.kill()
+
+    async def restart(self) -> None:
+        """Start whatever does not run."""
+        for member in self.members:
+            if not member.is_running:
+                await member.start()
+        for member in self.members:
+            await self.ready(member)
+
+    async def stop(self) -> list[int]:
+        """Ask all to stop; their exit statuses."""
+        return list(await asyncio.gather(*[member.stop() for member in self.members if member.is_running]))
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        """One GET at a member that answers: status and body."""
+        web = next(member for member in self.webs if member.is_running)
+        async with self.session.get(f"{web.url}{path}", headers=self.headers) as response:
+            return response.status, await response.json()
+
+    async def post(self, path: str, body: Any) -> tuple[int, Any]:
+        """One POST at a member that answers: status and body."""
+        web = next(member for member in self.webs if member.is_running)
+        async with self.session.post(f"{web.url}{path}", json=body, headers=self.headers) as response:
+            return response.status, await response.json()
+
+    def trouble(self) -> list[str]:
+        """Lines of the members' logs that should not be there."""
+        lines = [line for member in self.members if member.log.exists() for line in member.log.read_text().splitlines()]
+        return [line[:300] for line in lines if any(word in line for word in _TROUBLE)]
+
+    async def aclose(self) -> None:
+        """Kill what still runs."""
+        for member in self.members:
+            if member.is_running:
+                member.thaw()
+                await member.kill()
+
+
+def write_settings(folder: Path, sections: Mapping[str, Any]) -> dict[str, str]:
+    """Settings and templates below a folder, and the environment in which commands find them."""
+    templates, translations = write_templates(folder / "templates"), folder / "translations"
+    _write_pin(templates)
+    translations.mkdir(exist_ok=True)
+    given = {"content": {"templates": str(templates), "translations": str(translations)}, **sections}
+    config = folder / "heliograph.toml"
+    config.write_text("\n".join(_toml(given)) + "\n", encoding="utf-8")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HELIOGRAPH_")}
+    return {**inherited, "HELIOGRAPH_CONFIG": str(config), "PYTHONPATH": str(_ROOT)}
+
+
+def _write_pin(templates: Path) -> None:
+    """A one-time code by e-mail, so that it reaches the stub."""
+    files = {
+        "template.toml": 'description = "A one-time code"\ncategory = "critical"\nchannels = ["email"]\n'
+        '[variables]\ncode = {type = "string", secret = true}\n[samples.usual]\ncode = "908172"\n',
+        "email/subject.txt": "Your code",
+        "email/body.html": "<p>{{ code }}</p>",
+        "email/body.txt": "{{ code }}",
+    }
+    for name, text in files.items():
+        file = templates / "pin" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+def _toml(sections: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Tables of tables as TOML; a list of tables becomes an array of tables."""
+    lines: list[str] = []
+    for name, value in sections.items():
+        title = f"{prefix}{name}"
+        if isinstance(value, list):
+            for one in value:
+                lines += [f"[[{title}]]", *_plain(one)]
+        else:
+            lines += [f"[{title}]", *_plain(value)]
+            lines += _toml({inner: table for inner, table in value.items() if isinstance(table, dict)}, f"{title}.")
+    return lines
+
+
+def _plain(table: Mapping[str, Any]) -> list[str]:
+    # A JSON string, number or list of strings is a TOML one too.
+    return [f"{name} = {json.dumps(value)}" for name, value in table.items() if not isinstance(value, dict)]
+
+
+@asynccontextmanager
+async def open_house(
+    folder: Path, view: StoreView, sections: Mapping[str, Any], *, webs: int, workers: int
+) -> AsyncIterator[House]:
+    """A gateway that is not started yet; without workers of their own its web processes do the work."""
+    environment = write_settings(folder, {"store": {"url": view.url}, "log": {"format": "json"}, **sections})
+    members = [_member(folder, f"web-{number}", "serve", environment, stable_port()) for number in range(1, webs + 1)]
+    members += [_member(folder, f"worker-{number}", "worker", environment) for number in range(1, workers + 1)]
+    timeout = aiohttp.ClientTimeout(total=20)
+    async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
+        house = House(folder, view, environment, session, members)
+        try:
+            yield house
+        finally:
+            await house.aclose()
+
+
+def stable_port() -> int:
+    """A free port that no outgoing connection of this machine is ever given while its owner is down."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(*_PORTS)))
+            return int(probe.getsockname()[1])
+
+
+def _member(folder: Path, name: str, verb: str, environment: Mapping[str, str], port: int | None = None) -> Member:
+    own = environment if port is None else {**environment, "HELIOGRAPH_SERVER_PORT": str(port)}
+    url = None if port is None else f"http://127.0.0.1:{port}"
+    return Member(name, (*_COMMAND, verb), own, folder / f"{name}.log", url)

@@ -1,0 +1,151 @@
+"""One row of the fault matrix, and the stage on which it is played: a gateway in either mode, providers, a ledger."""
+
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tests.faults.house import House, Mode, open_house
+from tests.faults.judge import Allowed, Verdict, judge
+from tests.faults.ledger import Answer, Ledger, note
+from tests.faults.provider import Stub, open_stub
+from tests.faults.stores import SqliteView, StoreView
+from tests.waiting import eventually
+
+BOTH: Final = frozenset(Mode)
+CONNECTIONS: Final = 10
+"""How many calls one worker makes to the stub at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One gateway with its providers and its client, ready to be hurt."""
+
+    mode: Mode
+    house: House
+    ledger: Ledger
+    stub: Stub
+    others: tuple[Stub, ...]
+    chance: random.Random
+
+    @property
+    def in_flight(self) -> int:
+        """Calls to the stub that may be under way in one worker at one instant."""
+        return CONNECTIONS
+
+    async def post_until(self, status: int, seconds: float) -> tuple[Answer, float]:
+        """Post new messages until one gets this status: its answer, and after how many seconds it came."""
+        began = time.monotonic()
+
+        async def post() -> Answer:
+            key = f"until-{status}-{time.monotonic_ns()}"
+            return await self.ledger.post(key, note(self.chance, "email", "sms"))
+
+        return await eventually(post, lambda answer: answer.status == status, seconds), time.monotonic() - began
+
+    async def accepts_again(self, seconds: float) -> None:
+        """Wait for a 202, and write down where it took longer than promised."""
+        _, took = await self.post_until(202, 4 * seconds)
+        if took > seconds:
+            self.house.broken.append(f"accepting again after {took:.1f} s")
+
+    async def judge(self, trials: int, allowed: Allowed = Allowed(), seconds: float = 60.0) -> Verdict:  # noqa: B008
+        """See `tests.faults.judge`."""
+        return await judge(self.house, self.ledger, (self.stub, *self.others), trials, allowed, seconds)
+
+
+@dataclass(slots=True)
+class Stage:
+    """Where rows are played: a folder, a mode, chance from a seed."""
+
+    folder: Path
+    mode: Mode
+    chance: random.Random = field(default_factory=lambda: random.Random(20261122))
+    _scenes: int = 0
+
+    @asynccontextmanager
+    async def scene(
+        self,
+        *,
+        workers: int | None = None,
+        relays: int = 1,
+        connections: int = CONNECTIONS,
+        delivery: Mapping[str, Any] | None = None,
+        store_folder: Path | None = None,
+        started: bool = True,
+        **sections: Mapping[str, Any],
+    ) -> AsyncIterator[Scene]:
+        """A gateway with a key, `started` unless it is told otherwise.
+
+        `workers` is how many processes dispatch: in the embedded mode they are the ones that take posts as well.
+        """
+        self._scenes += 1
+        folder = self.folder / f"scene-{self._scenes}"
+        folder.mkdir(parents=True)
+        async with AsyncExitStack() as stack:
+            stubs = [await stack.enter_async_context(open_stub(folder, f"relay-{n + 1}")) for n in range(relays)]
+            view: StoreView = SqliteView((store_folder or folder) / "heliograph.db")
+            given = {**make_sections(stubs, connections, delivery or {}), **sections}
+            house = await stack.enter_async_context(open_house(folder, view, given, webs=workers or 1, workers=0))
+            await house.make_key()
+            ledger = Ledger(folder / "ledger.jsonl", house)
+            if started:
+                await house.start()
+            yield Scene(
+                mode=self.mode, house=house, ledger=ledger, stub=stubs[0], others=tuple(stubs[1:]), chance=self.chance
+            )
+
+
+def make_sections(stubs: list[Stub], connections: int, delivery: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings: e-mail to the stubs in their order, the rest to the mailbox; retries and lost answers take seconds."""
+    relay = {
+        "kind": "smtp",
+        "host": "127.0.0.1",
+        "from": "Rig <rig@example.org>",
+        "timeout": "10s",
+        "connections": connections,
+    }
+    return {
+        "providers": {"mailbox": {"kind": "mailbox"}, **{stub.name: {**relay, "port": stub.port} for stub in stubs}},
+        "routes": [
+            {"channel": "email", "providers": [stub.name for stub in stubs]},
+            {"channel": "sms", "providers": ["mailbox"]},
+            {"channel": "push", "providers": ["mailbox"]},
+        ],
+        "delivery": {
+            "retry_first": "100ms",
+            "retry_max": "1s",
+            "unknown_after": "2s",
+            "shed_after": "7d",
+            "attempts": 50,
+            **delivery,
+        },
+    }
+
+
+Play = Callable[[Stage, int], Awaitable[Verdict]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One fault of the matrix: how it is injected, and how often."""
+
+    name: str
+    """The matrix's number and a word, such as `F1 kill`."""
+    play: Play
+    """Injects the fault so many times and judges; the second parameter is the number of trials."""
+    short: int
+    """Trials in the short form; 0: only on demand."""
+    long: int
+    modes: frozenset[Mode] = BOTH
+    short_modes: frozenset[Mode] = frozenset({Mode.EMBEDDED})
+    """In which modes it belongs to the short form."""
+    possible: Callable[[], str | None] = lambda: None
+    """Why it cannot be shown on this machine; None where it can."""
+
+    def short_trials(self, mode: Mode) -> int:
+        """Trials of the short form in a mode."""
+        return self.short if mode in self.short_modes else 0

@@ -1,0 +1,23 @@
+"""The rows of the fault matrix, in its order; a later part adds its own here.
+
+A row injects one fault so many times and says what must hold. It is written once for both modes, or names the one in
+which its fault exists.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tests.faults.rig import Row
+from tests.faults.rows import answers, disk, frozen, kills, poison, races, restore, stops, store
+
+ROWS: Final[Sequence[Row]] = (
+    *kills.ROWS,
+    *frozen.ROWS,
+    *disk.ROWS,
+    *store.ROWS,
+    *races.ROWS,
+    *answers.ROWS,
+    *stops.ROWS,
+    *poison.ROWS,
+    *restore.ROWS,
+)

@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
 class Metrics:
@@ -30,21 +31,22 @@ class Metrics:
         )
         self.attempt_seconds = Histogram(
             "heliograph_attempt_seconds",
-            "How long a call to a provider took.",
-            ["provider"],
+            "How long a call to a provider took, by its classified answer.",
+            ["provider", "outcome"],
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
         self.dispatch_seconds = Histogram(
             "heliograph_dispatch_seconds",
             "From acceptance, or the instant that the caller chose, to the first call to a provider.",
-            ["lane"],
+            ["priority"],
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
         self.oldest_due_seconds = Gauge(
             "heliograph_oldest_due_seconds",
-            "How long the longest-waiting due delivery has been due.",
+            "How long the longest-waiting due delivery has been due; nothing where none is.",
+            ["channel", "priority"],
             registry=self.registry,
         )
         self.in_flight = Gauge(
@@ -64,6 +66,29 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.held = Gauge(
+            "heliograph_deliveries_held",
+            "Deliveries that policy holds, by its reason; counted up to 10,000.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.unknown = Gauge(
+            "heliograph_deliveries_unknown",
+            "Deliveries whose answer was lost and not settled since, by how long ago; counted up to 10,000.",
+            ["age"],
+            registry=self.registry,
+        )
+        self.commit_seconds = Histogram(
+            "heliograph_commit_seconds",
+            "How long a shared transaction took, until it was durable.",
+            buckets=_COMMIT_BUCKETS,
+            registry=self.registry,
+        )
         self.claims_released = Counter(
             "heliograph_claims_released", "Claims taken back from workers that died.", registry=self.registry
+        )
+        self.claims_lost = Counter(
+            "heliograph_claims_lost",
+            "Steps that were not written since the claim had become another worker's.",
+            registry=self.registry,
         )

@@ -49,6 +49,7 @@ from gateway.rendering.renderer import Renderer
 from gateway.settings import Settings, SmtpProviderSettings
 from gateway.storage.sqlite import warn_of_defects
 from gateway.storage.store import Store
+from gateway.work.gauges import Gauges
 from gateway.work.worker import Worker
 
 _CLOSING: Final = timedelta(seconds=2)
@@ -136,6 +137,7 @@ async def open_gateway(
         key = None if settings.queue.url else await make_first_key(parts.store.services, parts.clock)
         gateway = _assemble(parts, key)
         gateway.readiness.watch_queue(parts.bells.is_connected)
+        await stack.enter_async_context(Gauges(store=parts.store.watching, clock=parts.clock, metrics=parts.metrics))
         if work:
             worker = await stack.enter_async_context(_make_worker(parts, _make_dispatcher(parts)))
             gateway.readiness.watch(lambda: worker.is_working)
@@ -167,7 +169,7 @@ async def _open_parts(
     settings: Settings, clock: Clock, further: Collection[Provider], stack: AsyncExitStack, *, work: bool
 ) -> _Parts:
     metrics = Metrics()
-    store = await stack.enter_async_context(configured_store(settings, clock, further))
+    store = await stack.enter_async_context(configured_store(settings, clock, further, metrics.commit_seconds.observe))
     templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
     providers = await open_providers(settings, store.mailbox, clock, stack, further)
     renderer = Renderer(templates, catalogs, FallbackReport(metrics))
@@ -275,7 +277,6 @@ def _make_forgetter(parts: _Parts) -> Forgetter:
 def _make_worker(parts: _Parts, dispatcher: Dispatcher) -> Worker:
     sweeper = Sweeper(
         leases=parts.store.leases,
-        backlog=parts.store.accepting,
         forgetter=_make_forgetter(parts),
         wake=parts.bells.worker,
         clock=parts.clock,

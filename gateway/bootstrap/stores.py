@@ -1,7 +1,7 @@
 """The store on its own: opened for the gateway or for a command, with the clock, the secret and the first key."""
 
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
@@ -31,7 +31,10 @@ class SystemClock:
 
 
 def configured_store(
-    settings: Settings, clock: Clock, further: Collection[Provider]
+    settings: Settings,
+    clock: Clock,
+    further: Collection[Provider],
+    observe_commit: Callable[[float], None] = lambda _: None,
 ) -> AbstractAsyncContextManager[Store]:
     """The store that the settings name; it knows which providers may safely be called twice."""
     mailboxes = {name for name, one in settings.providers.items() if isinstance(one, MailboxProviderSettings)}
@@ -41,6 +44,7 @@ def configured_store(
         clock,
         idempotent_providers=mailboxes | others | {mailbox_name(settings)},
         unknown_after=settings.delivery.unknown_after,
+        observe_commit=observe_commit,
     )
 
 

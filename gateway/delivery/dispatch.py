@@ -271,6 +271,7 @@ class Dispatcher:
             except _AWAY:
                 await asyncio.sleep(_STORE_PAUSE_SECONDS)
         if not written:
+            self._tally.lost()
             _log.info("delivery.claim_lost", delivery=step.claim.delivery.id)
             return
         self._tally.recorded(step)

@@ -7,7 +7,7 @@ import structlog
 from gateway.delivery.retention import Forgetter
 from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.metrics import Metrics
-from gateway.ports import AcceptStore, Clock, LeaseStore, Wake
+from gateway.ports import Clock, LeaseStore, Wake
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -19,14 +19,12 @@ class Sweeper:
         self,
         *,
         leases: LeaseStore,
-        backlog: AcceptStore,
         forgetter: Forgetter,
         wake: Wake,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._leases = leases
-        self._backlog = backlog
         self._forgetter = forgetter
         self._wake = wake
         self._clock = clock
@@ -48,7 +46,5 @@ class Sweeper:
         if released:
             self._metrics.claims_released.inc(released)
             _log.warning("claims.released", count=released)
-        oldest = await self._backlog.oldest_due(now)
-        self._metrics.oldest_due_seconds.set(0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0))
         self._wake.ring()
         await self._forgetter.sweep()

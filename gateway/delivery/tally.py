@@ -12,14 +12,15 @@ class Tally:
 
     def __init__(self, metrics: Metrics) -> None:
         self._count_attempt = cache(lambda provider, outcome: metrics.attempts.labels(provider, outcome).inc)
-        self._time_attempt = cache(lambda provider: metrics.attempt_seconds.labels(provider).observe)
+        self._time_attempt = cache(lambda provider, outcome: metrics.attempt_seconds.labels(provider, outcome).observe)
         self._count_status = cache(lambda channel, status: metrics.statuses.labels(channel, status).inc)
+        self._count_lost = metrics.claims_lost.inc
         self._time_dispatch = cache(lambda lane: metrics.dispatch_seconds.labels(lane.name.lower()).observe)
 
     def attempted(self, provider: str, outcome: Outcome, seconds: float) -> None:
         """A provider was called."""
         self._count_attempt(provider, outcome.value)()
-        self._time_attempt(provider)(seconds)
+        self._time_attempt(provider, outcome.value)(seconds)
 
     def recorded(self, step: Step) -> None:
         """A delivery came to a status; with its first attempt, how long it had been due before."""
@@ -29,3 +30,7 @@ class Tally:
             due = max(message.send_at or message.created_at, message.created_at)
             waited = (step.attempt.started_at - due).total_seconds()
             self._time_dispatch(message.lane)(max(waited, 0.0))
+
+    def lost(self) -> None:
+        """A step was not written: the claim had become another worker's."""
+        self._count_lost()

@@ -31,6 +31,7 @@ from gateway.ports.reading import (
 from gateway.ports.retention import Retention, RetentionStore
 from gateway.ports.services import ApiKey, SenderIdentity, Service, ServiceStore
 from gateway.ports.time import Clock, Wake
+from gateway.ports.watching import Waiting, WatchStore
 
 __all__ = [
     "AcceptOutcome",
@@ -69,5 +70,7 @@ __all__ = [
     "Stored",
     "StoredFacts",
     "SuppressionStore",
+    "Waiting",
     "Wake",
+    "WatchStore",
 ]

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from gateway.errors import Conflict, InvalidRequest
+from gateway.ports import Clock
 from gateway.storage.batcher import Batcher
 from gateway.storage.driver import ConstraintBroken, Driver, Engine
 from gateway.storage.engine import Database
@@ -32,8 +33,11 @@ class GroupCommit:
     has transactions of its own, so that none waits behind another's locks.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock, observe: Callable[[float], None]) -> None:
         self._writer = database.writer
+        self._clock = clock
+        self._observe = observe
+        """Told how many seconds each transaction took, until it was durable."""
         self._together = database.engine is Engine.SQLITE
         self._batchers: dict[Apply[Any, Any] | None, Batcher[_Write, Any]] = {}
         self._open = AsyncExitStack()
@@ -65,7 +69,10 @@ class GroupCommit:
         return await self._open.enter_async_context(batcher)
 
     async def _flush(self, writes: Sequence[_Write]) -> Sequence[Any]:
-        return await self._writer.run(lambda driver: _apply(driver, writes))
+        began = self._clock.monotonic()
+        answers = await self._writer.run(lambda driver: _apply(driver, writes))
+        self._observe(self._clock.monotonic() - began)
+        return answers
 
 
 async def _apply(driver: Driver, writes: Sequence[_Write]) -> Sequence[Any]:

@@ -1,6 +1,6 @@
 """The whole store, assembled: `open_store` is what the composition root calls."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +22,7 @@ from gateway.storage.retention import Forgetting
 from gateway.storage.services import Services
 from gateway.storage.steering import Steering
 from gateway.storage.suppressions import Suppressions
+from gateway.storage.watching import Watching
 from gateway.storage.worker_locks import WorkerLocks
 
 UNKNOWN_AFTER: Final = timedelta(minutes=15)
@@ -44,6 +45,7 @@ class Store:
     mailbox: Mailbox
     condition: Condition
     forgetting: Forgetting
+    watching: Watching
 
 
 @asynccontextmanager
@@ -53,9 +55,11 @@ async def open_store(
     *,
     idempotent_providers: Collection[str] = (),
     unknown_after: timedelta = UNKNOWN_AFTER,
+    observe_commit: Callable[[float], None] = lambda _: None,
 ) -> AsyncIterator[Store]:
     """Open the store at a `sqlite:///…` or `postgresql://…` URL, bring its tables up to date, and close it at the end.
 
+    `observe_commit` is told how many seconds each shared transaction took.
     Raises ConfigurationError for another URL and for a store that is newer than this code.
     """
     database = open_database(url)
@@ -65,7 +69,7 @@ async def open_store(
         async with database.migration() as connection:
             await connection.run_sync(migrations.upgrade)
         async with (
-            GroupCommit(database) as commit,
+            GroupCommit(database, clock, observe_commit) as commit,
             make_facts_batcher(database) as facts,
             make_people_batcher(database) as people,
         ):
@@ -89,6 +93,7 @@ async def open_store(
                 mailbox=Mailbox(database, commit),
                 condition=Condition(database),
                 forgetting=Forgetting(database),
+                watching=Watching(database),
             )
     finally:
         if locks is not None:

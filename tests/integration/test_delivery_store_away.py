@@ -106,16 +106,14 @@ def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider, cloc
 
 def _worker(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> Worker:
     gateway, wake, metrics = rig.gateway, Doorbell(), Metrics()
-    leases, backlog = gateway.store.leases, gateway.store.accepting
+    leases = gateway.store.leases
     times = Retention(**gateway.settings.retention.model_dump())
     forgetter = Forgetter(store=gateway.store.forgetting, retention=times, clock=gateway.clock)
     return Worker(
         queue=store,
         leases=leases,
         dispatcher=_dispatcher(rig, store, provider),
-        sweeper=Sweeper(
-            leases=leases, backlog=backlog, forgetter=forgetter, wake=wake, clock=gateway.clock, metrics=metrics
-        ),
+        sweeper=Sweeper(leases=leases, forgetter=forgetter, wake=wake, clock=gateway.clock, metrics=metrics),
         wake=wake,
         others=None,
         clock=gateway.clock,

@@ -230,7 +230,7 @@ async def test_links_of_an_earlier_start_still_work(tmp_path: Path) -> None:
         assert rig.gateway.links.read(token) == "dlv_1"
 
 
-async def test_the_lanes_are_counted_apart(tmp_path: Path) -> None:
+async def test_the_priorities_are_counted_apart(tmp_path: Path) -> None:
     async with open_rig(tmp_path) as rig:
         await rig.settled(await rig.send("code"), S.DELIVERED)
 
@@ -238,7 +238,7 @@ async def test_the_lanes_are_counted_apart(tmp_path: Path) -> None:
         metrics = rig.gateway.metrics.registry
 
         async def dispatched() -> float:
-            return metrics.get_sample_value("heliograph_dispatch_seconds_count", {"lane": name}) or 0
+            return metrics.get_sample_value("heliograph_dispatch_seconds_count", {"priority": name}) or 0
 
         await eventually(dispatched, lambda seen: seen == 1)
         assert metrics.get_sample_value("heliograph_messages_accepted_total", {"category": "critical"}) == 1

@@ -1,0 +1,77 @@
+"""Gauges of what waits, read from the store by every process: where no worker lives, those that accept still tell."""
+
+import asyncio
+from collections import Counter
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from gateway.errors import Unavailable
+from gateway.metrics import Metrics
+from gateway.ports import Clock, Waiting, WatchStore
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+READ_SECONDS: Final = 10.0
+AGES: Final = {
+    "under_15m": timedelta(minutes=15),
+    "under_1h": timedelta(hours=1),
+    "under_1d": timedelta(days=1),
+    "older": timedelta.max,
+}
+"""How long ago an answer was lost; within `unknown_after`, 15 minutes unless set, receipts may still settle it."""
+
+
+class Gauges:
+    """Reads what waits while its block is open, every ten seconds, and shows it to Prometheus."""
+
+    def __init__(self, *, store: WatchStore, clock: Clock, metrics: Metrics) -> None:
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._reading: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        self._reading = asyncio.create_task(self._keep_reading())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _keep_reading(self) -> None:
+        while True:
+            try:
+                await self.read()
+            except Unavailable as error:
+                # They stay as they were: whether the store is there is told by readiness.
+                _log.warning("store.unavailable", loop="gauges", error=error.message)
+            await asyncio.sleep(READ_SECONDS)
+
+    async def read(self) -> None:
+        """Read and show once. Raises Unavailable."""
+        now = self._clock.now()
+        self._show(await self._store.waiting(now), now)
+
+    def _show(self, waiting: Waiting, now: datetime) -> None:
+        metrics = self._metrics
+        # What no longer waits must not go on showing its last age.
+        metrics.oldest_due_seconds.clear()
+        for (channel, lane), due_at in waiting.oldest_due.items():
+            seconds = max((now - due_at).total_seconds(), 0.0)
+            metrics.oldest_due_seconds.labels(channel.value, lane.name.lower()).set(seconds)
+        metrics.held.clear()
+        for reason, count in waiting.held.items():
+            metrics.held.labels(reason).set(count)
+        counts = Counter(age_of(now - since) for since in waiting.unknown_since)
+        for age in AGES:
+            metrics.unknown.labels(age).set(counts[age])
+
+
+def age_of(passed: timedelta) -> str:
+    """The first of `AGES` that this is within."""
+    return next(name for name, limit in AGES.items() if passed < limit)

@@ -112,6 +112,22 @@ def _formats_of(locale: Locale, plain_spaces: bool) -> _LocaleFormats:
     return _LocaleFormats(locale, plain_spaces=plain_spaces)
 
 
+class Written(dict[tuple[object, ...], str]):
+    """What was formatted in one locale and zone, by the value as it was given; started afresh when it is full."""
+
+    def keep(self, key: tuple[object, ...], text: str) -> str:
+        """Remember a text, and answer it."""
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[key] = text
+        return text
+
+
+@lru_cache(maxsize=1024)
+def _in_zone(locale: Locale, plain_spaces: bool, timezone: str) -> tuple[_LocaleFormats, pytz.BaseTzInfo, Written]:
+    return _formats_of(locale, plain_spaces), read_time_zone(timezone), Written()
+
+
 class Formats:
     """The filters of one message.
 
@@ -119,11 +135,10 @@ class Formats:
     them would make the carrier count the text in 70 characters instead of 160.
     """
 
-    __slots__ = ("_formats", "_now", "_zone")
+    __slots__ = ("_formats", "_now", "_zone", "written")
 
     def __init__(self, locale: Locale, timezone: str, now: datetime, *, plain_spaces: bool = False) -> None:
-        self._formats = _formats_of(locale, plain_spaces)
-        self._zone = read_time_zone(timezone)
+        self._formats, self._zone, self.written = _in_zone(locale, plain_spaces, timezone)
         self._now = now.astimezone(UTC)
 
     def number(self, value: object, decimals: int | None = None) -> str:

@@ -44,14 +44,14 @@ class Plurals(Protocol):
 
 
 class MessageFormats:
-    """The formats of one message, which shows most of its values in more than one part."""
+    """The formats of one message."""
 
     __slots__ = ("_formats", "written")
 
     def __init__(self, formats: Formats) -> None:
         self._formats = formats
-        self.written: dict[tuple[object, ...], str] = {}
-        """What was formatted already."""
+        self.written = formats.written
+        """What was formatted already, for this message and others: most values are shown in more than one part."""
 
     def write(self, name: str, value: object, arguments: tuple[str, ...]) -> str:
         """Format a value by a filter's name. Raises ValueError (BadValue) or UndefinedError."""
@@ -195,19 +195,30 @@ def _formatting(name: str) -> Callable[..., str]:
     def apply(context: RenderContext, value: Any, *arguments: str) -> str:
         formats = context.formats
         kind = type(value)
-        key: tuple[object, ...]
-        if kind is dict and name == "money":
-            key = (name, kind, value.get("amount"), value.get("currency"))
-        elif kind is str or kind is int or kind is float:
-            key = (name, kind, value, arguments)
-        else:
+        if kind is not str and kind is not int and kind is not float:
             return formats.write(name, value, arguments)
-        found = formats.written.get(key)
-        if found is None:
-            found = formats.written[key] = formats.write(name, value, arguments)
-        return found
+        key = (name, kind, value, arguments)
+        return formats.written.get(key) or formats.written.keep(key, formats.write(name, value, arguments))
 
     return apply
+
+
+@pass_context
+def _money(context: RenderContext, value: Any) -> str:
+    formats = context.formats
+    if type(value) is not dict:
+        return formats.write("money", value, ())
+    amount, currency = value.get("amount"), value.get("currency")
+    if type(amount) is not str or type(currency) is not str:
+        return formats.write("money", value, ())
+    key = (amount, currency)
+    return formats.written.get(key) or formats.written.keep(key, formats.write("money", value, ()))
+
+
+@pass_context
+def _relative(context: RenderContext, value: Any) -> str:
+    """Never remembered: it counts from the instant of this render."""
+    return context.formats.write("relative", value, ())
 
 
 def _length(value: object) -> int:
@@ -275,6 +286,8 @@ SAFE_FORMATTING: Final = FORMATTING - {"list", "phone"}
 
 _FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     **{name: _formatting(name) for name in FORMATTING},
+    "money": _money,
+    "relative": _relative,
     "length": _length,
     "upper": _rewriting(str.upper),
     "lower": _rewriting(str.lower),

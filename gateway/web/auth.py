@@ -11,7 +11,9 @@ from gateway.errors import NotFound
 from gateway.ports import ApiKey, Clock, ServiceStore
 from gateway.web.problems import MissingScope, Unauthenticated
 
-_BELIEVED_SECONDS: Final = 0.5
+_RENEWED_SECONDS: Final = 0.5
+"""After this one caller asks the store again, while the others with the key go on."""
+_BELIEVED_SECONDS: Final = 0.75
 """How long a key is taken for good without asking the store: a revoked one stops within about a second."""
 _REMEMBERED_KEYS: Final = 4_096
 _REFUSAL: Final = "Send a valid API key: `Authorization: Bearer hg_live_…`."
@@ -45,14 +47,18 @@ class Caller:
         return None if Scope.OPS in self.scopes else self.service_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Believed:
+    """What the store said of a key; instants of the monotonic clock."""
+
     caller: Caller
+    fresh_until: float
     until: float
+    is_being_renewed: bool = False
 
 
 class Authenticator:
-    """Turns an `Authorization` header into a caller, asking the store at most twice a second for each key."""
+    """Turns an `Authorization` header into a caller, asking the store about twice a second for each key."""
 
     def __init__(self, services: ServiceStore, clock: Clock) -> None:
         self._services = services
@@ -63,7 +69,13 @@ class Authenticator:
     def believed(self, header: str) -> Caller | None:
         """Who sent this header, where the store said so a moment ago; None when it has to be asked."""
         believed = self._believed.get(_digest(header))
-        return believed.caller if believed is not None and believed.until > self._clock.monotonic() else None
+        if believed is None:
+            return None
+        now = self._clock.monotonic()
+        if believed.fresh_until > now or (believed.is_being_renewed and believed.until > now):
+            return believed.caller
+        believed.is_being_renewed = True
+        return None
 
     async def authenticate(self, header: str) -> Caller:
         """Raises Unauthenticated for a missing, malformed, unknown, wrong, expired or revoked key alike."""
@@ -79,14 +91,17 @@ class Authenticator:
     async def _ask(self, digest: bytes, token: Token) -> Caller:
         believed = self._believed.get(digest)
         started = self._clock.monotonic()
-        if believed is not None and believed.until > started:
+        if believed is not None and believed.fresh_until > started:
             # Another request with this key asked while we waited for the lock.
             return believed.caller
-        self._believed.pop(digest, None)
-        caller = self._checked(token, await self._known(token))
+        try:
+            caller = self._checked(token, await self._known(token))
+        except Unauthenticated:
+            self._believed.pop(digest, None)
+            raise
         if len(self._believed) >= _REMEMBERED_KEYS:
             self._believed.clear()
-        self._believed[digest] = _Believed(caller, started + _BELIEVED_SECONDS)
+        self._believed[digest] = _Believed(caller, started + _RENEWED_SECONDS, started + _BELIEVED_SECONDS)
         return caller
 
     async def _known(self, token: Token) -> ApiKey | None:

@@ -104,6 +104,50 @@ async def test_a_revoked_key_stops_within_a_second(services: Services) -> None:
         await authenticator.authenticate(f"Bearer {token.text}")
 
 
+async def test_while_one_caller_asks_the_store_again_the_others_go_on(services: Services) -> None:
+    token = await keep_key(services)
+    clock, header = SetClock(), f"Bearer {token.text}"
+    authenticator = Authenticator(services, clock)
+    at_first = authenticator.believed(header)
+    caller = await authenticator.authenticate(header)
+
+    clock.advance(0.6)
+    who_asks, others = authenticator.believed(header), [authenticator.believed(header) for _ in range(3)]
+    renewed = await authenticator.authenticate(header)
+    clock.advance(0.4)
+
+    assert (at_first, who_asks) == (None, None)
+    assert others == [caller] * 3
+    assert authenticator.believed(header) == renewed == caller
+
+
+async def test_nobody_goes_on_for_long_while_the_store_does_not_answer(services: Services) -> None:
+    token = await keep_key(services)
+    clock, header = SetClock(), f"Bearer {token.text}"
+    authenticator = Authenticator(services, clock)
+    await authenticator.authenticate(header)
+
+    clock.advance(0.6)
+    authenticator.believed(header)
+    clock.advance(0.3)
+
+    assert authenticator.believed(header) is None
+
+
+async def test_a_key_found_revoked_is_forgotten_for_all_at_once(services: Services) -> None:
+    token = await keep_key(services)
+    clock, header = SetClock(), f"Bearer {token.text}"
+    authenticator = Authenticator(services, clock)
+    await authenticator.authenticate(header)
+    await services.revoke_key(token.id, NOW)
+
+    clock.advance(0.6)
+    with pytest.raises(Unauthenticated):
+        await authenticator.authenticate(header)
+
+    assert authenticator.believed(header) is None
+
+
 def test_a_caller_without_the_scope_is_told_which_one_is_missing() -> None:
     token = make_token(live=True, now=NOW)
     caller = Caller(

@@ -10,7 +10,7 @@ from gateway.bootstrap import Gateway, open_gateway
 from gateway.delivery.accept import Accepted, Asked
 from gateway.delivery.credentials import FIRST_SERVICE, find_or_register
 from gateway.delivery.idempotency import IdempotencyKey
-from gateway.domain.ids import MessageId, ServiceId
+from gateway.domain.ids import ServiceId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import SendRequest
 from gateway.domain.recipients import Recipient
@@ -116,7 +116,7 @@ class Rig:
 
     async def read(self, accepted: Accepted) -> MessageRecord:
         """What is known of it now."""
-        return await self.gateway.log.read(MessageId(str(accepted.answer["id"])), self.service_id)
+        return await self.gateway.log.read(accepted.message_id, self.service_id)
 
     async def settled(self, accepted: Accepted, *statuses: DeliveryStatus) -> MessageRecord:
         """Its record once its status is one of those, or by default once it is final."""
@@ -127,7 +127,7 @@ class Rig:
 
     async def events(self, accepted: Accepted) -> list[str]:
         """The types of its timeline, oldest first."""
-        page = await self.gateway.log.events(MessageId(str(accepted.answer["id"])), None, 100, None)
+        page = await self.gateway.log.events(accepted.message_id, None, 100, None)
         return [event.type for event in page.items]
 
 

@@ -3,30 +3,27 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Final, assert_never
 
 from gateway.delivery import events
 from gateway.delivery.admission import Admission
 from gateway.delivery.drafting import Draft, Drafter
 from gateway.delivery.idempotency import IdempotencyKey, InFlight
-from gateway.delivery.presentation import JsonObject, message_json
-from gateway.domain.ids import ServiceId
-from gateway.domain.lifecycle import DeliveryStatus, message_status
-from gateway.domain.messages import Delivery, Event, Message, SendRequest
+from gateway.delivery.presentation import JsonObject, accepted_json
+from gateway.domain.encoding import Encoded, decode, encode
+from gateway.domain.ids import MessageId, ServiceId
+from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import SendRequest
 from gateway.domain.preferences import Category
-from gateway.domain.recipients import JsonValue
+from gateway.domain.values import Value
 from gateway.errors import Conflict, FieldProblem, GatewayError, IdempotencyMismatch, InvalidRequest, Overloaded
 from gateway.metrics import Metrics
 from gateway.ports import (
     AcceptOutcome,
     AcceptStore,
     Clock,
-    DeliveryRecord,
     Idempotency,
-    MessageRecord,
     Mismatched,
-    NewDelivery,
     NewMessage,
     Replayed,
     Stored,
@@ -38,26 +35,44 @@ _BREATH: Final = 50
 _MISMATCH: Final = "This Idempotency-Key was used before with another body."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Value, frozen=True, kw_only=True):
     """One message as it was asked for, and what the caller calls the wish."""
 
     request: SendRequest
     key: IdempotencyKey | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """The body of a 202."""
+class Accepted(Value, frozen=True, kw_only=True):
+    """One message that is on disk."""
 
-    answer: JsonObject
+    message_id: MessageId
+    answer: bytes
+    """The body of its 202: JSON."""
     replayed: bool
     """The key was used before for the same body: this is the answer of then."""
 
 
+class AcceptedBatch(Value, frozen=True, kw_only=True):
+    """What became of many."""
+
+    answer: bytes
+    """The body of the 202: JSON."""
+    replayed: bool
+    """The request's own key was used before for the same body: this is the answer of then."""
+
+
 Refusal = Callable[[GatewayError], JsonObject]
 """How a refused item of a batch is shown."""
-_Prepared = NewMessage | Replayed | GatewayError
+
+
+class _Ready(Value, frozen=True, kw_only=True):
+    """A message to be stored, and its answer once it is."""
+
+    new: NewMessage
+    answer: bytes
+
+
+_Prepared = _Ready | Replayed | GatewayError
 """An item of a batch: to be stored, answered before, or refused."""
 
 
@@ -92,15 +107,15 @@ class Acceptor:
         try:
             prepared = await self._prepare(service_id, live, asked)
             if isinstance(prepared, Replayed):
-                return _repeated(prepared)
-            outcome = await self._store.accept(prepared)
+                return _replayed(prepared)
+            outcome = await self._store.accept(prepared.new)
         finally:
             if held is not None:
                 self._in_flight.give_back(held)
         if isinstance(outcome, Stored):
-            self._welcome([prepared])
-            return Accepted(answer=_answer_of(prepared), replayed=False)
-        return _repeated(outcome)
+            self._welcome((prepared.new,))
+            return Accepted(message_id=prepared.new.message.id, answer=prepared.answer, replayed=False)
+        return _replayed(_repeated(outcome))
 
     async def problems_of(self, service_id: ServiceId, live: bool, request: SendRequest) -> tuple[FieldProblem, ...]:
         """What acceptance would name as wrong; stores nothing."""
@@ -117,7 +132,7 @@ class Acceptor:
         items: Sequence[Asked | InvalidRequest],
         key: IdempotencyKey | None,
         refusal: Refusal,
-    ) -> Accepted:
+    ) -> AcceptedBatch:
         """Accept each item on its own, all in one transaction; an item that was found wrong before keeps its place.
 
         The answer is `{"items": [{"status": "accepted", "message": …} | refusal]}` in the order of the request.
@@ -127,24 +142,26 @@ class Acceptor:
             if key is not None:
                 self._hold(service_id, key, held)
             prepared = await self._prepare_all(service_id, live, items, held)
-            new = [item for item in prepared if isinstance(item, NewMessage)]
+            new = [item.new for item in prepared if isinstance(item, _Ready)]
 
-            def compose(outcomes: Sequence[AcceptOutcome]) -> JsonObject:
+            def compose(outcomes: Sequence[AcceptOutcome]) -> bytes:
                 return _batch_answer(prepared, outcomes, refusal)
 
             if not new:
                 # A refusal is not kept: who posts again once the backlog is gone must find an open door.
                 recalled = None if key is None else await self._recall(service_id, key)
-                return Accepted(answer=compose(()), replayed=False) if recalled is None else _repeated(recalled)
-            request = None if key is None else Idempotency(key=key.key, fingerprint=key.fingerprint, answer={})
+                if recalled is not None:
+                    return AcceptedBatch(answer=recalled.answer, replayed=True)
+                return AcceptedBatch(answer=compose(()), replayed=False)
+            request = None if key is None else Idempotency(key=key.key, fingerprint=key.fingerprint, answer=b"{}")
             outcomes, whole = await self._store.accept_batch(service_id, new, request, compose)
         if isinstance(whole, Stored):
             stored = [one for one, outcome in zip(new, outcomes, strict=True) if isinstance(outcome, Stored)]
             self._welcome(stored)
-            return Accepted(answer=compose(outcomes), replayed=False)
-        return _repeated(whole)
+            return AcceptedBatch(answer=compose(outcomes), replayed=False)
+        return AcceptedBatch(answer=_repeated(whole).answer, replayed=True)
 
-    async def _prepare(self, service_id: ServiceId, live: bool, asked: Asked) -> NewMessage | Replayed:
+    async def _prepare(self, service_id: ServiceId, live: bool, asked: Asked) -> _Ready | Replayed:
         """A message to store, or the answer of then: a repeat is one although by now its expiry has passed."""
         try:
             draft = await self._drafter.draft(service_id, live, asked.request, self._clock.now())
@@ -154,7 +171,7 @@ class Acceptor:
             if recalled is None:
                 raise
             return recalled
-        return _new_message(draft, asked)
+        return _ready(draft, asked)
 
     async def _prepare_all(
         self, service_id: ServiceId, live: bool, items: Sequence[Asked | InvalidRequest], held: ExitStack
@@ -194,76 +211,62 @@ class Acceptor:
             self._wake.ring()
 
 
-def _new_message(draft: Draft, asked: Asked) -> NewMessage:
+def _ready(draft: Draft, asked: Asked) -> _Ready:
     message = draft.message
-    told: dict[str, JsonValue] = {"template": message.template, "channels": [one.value for one in message.channels]}
-    timeline: list[Event] = [events.message_accepted(message.id, message.created_at, told)]
-    for new in draft.deliveries:
-        if new.delivery.status is DeliveryStatus.SCHEDULED:
-            timeline.append(events.delivery_scheduled(new.delivery))
-    kept = None
-    if asked.key is not None:
-        answer = _answer(message, draft.deliveries)
-        kept = Idempotency(key=asked.key.key, fingerprint=asked.key.fingerprint, answer=answer)
-    return NewMessage(
+    timeline = [events.message_accepted(message)]
+    deliveries = [new.delivery for new in draft.deliveries]
+    timeline += [events.delivery_scheduled(one) for one in deliveries if one.status is DeliveryStatus.SCHEDULED]
+    try:
+        answer = accepted_json(message, deliveries)
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"A text holds half of a surrogate pair: {error}.") from error
+    key = asked.key
+    new = NewMessage(
         message=message,
         deliveries=draft.deliveries,
         events=tuple(timeline),
         remember=message.to if asked.request.remember else None,
-        idempotency=kept,
+        idempotency=None if key is None else Idempotency(key=key.key, fingerprint=key.fingerprint, answer=answer),
     )
+    return _Ready(new=new, answer=answer)
 
 
-def _answer_of(new: NewMessage) -> JsonObject:
-    """The body of its 202: the one that is kept for repeats, if there is one."""
-    kept = new.idempotency
-    return _answer(new.message, new.deliveries) if kept is None else dict(kept.answer)
-
-
-def _answer(message: Message, made: Sequence[NewDelivery]) -> JsonObject:
-    """The message as a 202 shows it: nothing has been tried yet."""
-    deliveries = tuple([_untried(message, one.delivery) for one in made])
-    status = message_status(message.strategy, [one.delivery.status for one in made])
-    return message_json(MessageRecord(message=message, status=status, deliveries=deliveries, versions=None))
-
-
-def _untried(message: Message, delivery: Delivery) -> DeliveryRecord:
-    address = next(iter(message.to.addresses(delivery.channel)), None)
-    return DeliveryRecord(delivery=delivery, attempts=(), content=None, address=address)
-
-
-def _batch_answer(prepared: Sequence[_Prepared], outcomes: Sequence[AcceptOutcome], refusal: Refusal) -> JsonObject:
+def _batch_answer(prepared: Sequence[_Prepared], outcomes: Sequence[AcceptOutcome], refusal: Refusal) -> bytes:
     waiting = iter(outcomes)
-    items: list[JsonValue] = []
+    items: list[dict[str, object]] = []
     for item in prepared:
         match item:
-            case NewMessage():
+            case _Ready():
                 items.append(_stored_item(item, next(waiting), refusal))
             case Replayed():
                 items.append(_replayed_item(item))
             case _:
-                items.append(refusal(item))
-    return {"items": items}
+                items.append({**refusal(item)})
+    return encode({"items": items})
 
 
-def _stored_item(new: NewMessage, outcome: AcceptOutcome, refusal: Refusal) -> JsonObject:
+def _stored_item(ready: _Ready, outcome: AcceptOutcome, refusal: Refusal) -> dict[str, object]:
     match outcome:
         case Stored():
-            return {"status": "accepted", "message": _answer_of(new)}
+            return {"status": "accepted", "message": Encoded(ready.answer)}
         case Replayed():
             return _replayed_item(outcome)
         case Mismatched():
-            return refusal(IdempotencyMismatch(_MISMATCH))
+            return {**refusal(IdempotencyMismatch(_MISMATCH))}
         case never:
             assert_never(never)
 
 
-def _replayed_item(outcome: Replayed) -> JsonObject:
-    return {"status": "accepted", "message": dict(outcome.answer), "replayed": True}
+def _replayed_item(outcome: Replayed) -> dict[str, object]:
+    return {"status": "accepted", "message": Encoded(outcome.answer), "replayed": True}
 
 
-def _repeated(outcome: Replayed | Mismatched) -> Accepted:
+def _repeated(outcome: Replayed | Mismatched) -> Replayed:
     """What a key that was used before comes to. Raises IdempotencyMismatch."""
     if isinstance(outcome, Mismatched):
         raise IdempotencyMismatch(_MISMATCH)
-    return Accepted(answer=dict(outcome.answer), replayed=True)
+    return outcome
+
+
+def _replayed(outcome: Replayed) -> Accepted:
+    return Accepted(message_id=MessageId(decode(outcome.answer)["id"]), answer=outcome.answer, replayed=True)

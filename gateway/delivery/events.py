@@ -9,21 +9,21 @@ from gateway.domain.decisions import Decision, Expire, Hold, Send, Suppress
 from gateway.domain.ids import DeliveryId, EventId, MessageId
 from gateway.domain.instants import rfc3339
 from gateway.domain.lifecycle import DeliveryStatus
-from gateway.domain.messages import Delivery, Event, SendResult
+from gateway.domain.messages import Delivery, Event, Message, SendResult
 from gateway.domain.recipients import JsonValue
 
 MESSAGE_ACCEPTED = "message.accepted"
 
 
-def message_accepted(message_id: MessageId, at: datetime, data: Mapping[str, JsonValue]) -> Event:
+def message_accepted(message: Message) -> Event:
     """The message is on disk."""
     return Event(
-        id=EventId(ids.make_id(ids.EVENT, at)),
-        message_id=message_id,
+        id=EventId(ids.make_id(ids.EVENT, message.created_at)),
+        message_id=message.id,
         delivery_id=None,
         type=MESSAGE_ACCEPTED,
-        at=at,
-        data=data,
+        at=message.created_at,
+        data={"template": message.template, "channels": [*message.channels]},
     )
 
 

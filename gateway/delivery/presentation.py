@@ -4,18 +4,22 @@ Secret values never get here: records hold them masked. Addresses are the caller
 except in events and traces, which outlive them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
 from gateway.domain.decisions import TraceStep
+from gateway.domain.encoding import encode
 from gateway.domain.instants import rfc3339, rfc3339_or_none
+from gateway.domain.lifecycle import message_status
 from gateway.domain.messages import (
     Attachment,
     Attempt,
     Content,
+    Delivery,
     EmailContent,
     Event,
+    Message,
     PushContent,
     SmsContent,
     Versions,
@@ -58,6 +62,65 @@ def message_json(record: MessageRecord, decisions: Mapping[str, JsonObject] | No
         "tags": list(message.tags),
         "metadata": dict(message.metadata),
     }
+
+
+def accepted_json(message: Message, deliveries: Sequence[Delivery]) -> bytes:
+    """`message_json` as text of a message that was just accepted, its deliveries in the order of its channels.
+
+    Nothing was tried, so most of it is null; instants must be in UTC. Raises UnicodeEncodeError for text that is
+    none.
+    """
+    to = message.to
+    shown: dict[str, object] = {
+        "id": message.id,
+        "status": message_status(message.strategy, [delivery.status for delivery in deliveries]),
+        "template": message.template,
+        "category": message.category,
+        "topic": message.topic,
+        "strategy": message.strategy,
+        "channels": message.channels,
+        "priority": message.priority,
+        "test": not message.live,
+        "recipient": {
+            "id": to.id,
+            "email": to.email,
+            "phone": to.phone,
+            "push": to.push,
+            "locale": to.locale,
+            "timezone": to.timezone,
+            "country": to.country,
+            "region": to.region,
+            "attributes": to.attributes,
+        },
+        "locale": None,
+        "versions": None,
+        "data": message.data,
+        "from": message.sender,
+        "attachments": [_attachment_json(attachment) for attachment in message.attachments],
+        "created_at": message.created_at,
+        "send_at": message.send_at,
+        "expires_at": message.expires_at,
+        "deliveries": [
+            {
+                "id": delivery.id,
+                "channel": delivery.channel,
+                "status": delivery.status,
+                "reason": None,
+                "not_before": delivery.not_before,
+                "provider": None,
+                "provider_message_id": None,
+                "address": to.address(delivery.channel),
+                "attempts": (),
+                "content": None,
+                "created_at": delivery.created_at,
+                "updated_at": delivery.updated_at,
+            }
+            for delivery in deliveries
+        ],
+        "tags": message.tags,
+        "metadata": message.metadata,
+    }
+    return encode(shown)
 
 
 def delivery_json(record: DeliveryRecord, decision: JsonObject | None = None) -> JsonObject:

@@ -88,13 +88,13 @@ def settle_expiry(
     if asked <= now:
         raise WrongSchedule("/expires_at", "in_the_past", "It has expired already; give a later instant or none.")
     _near(asked, now, "/expires_at")
-    return asked
+    return asked.astimezone(UTC)
 
 
 def _near(at: datetime | None, now: datetime, pointer: str) -> datetime | None:
     if at is not None and not now - FARTHEST <= at <= now + FARTHEST:
         raise WrongSchedule(pointer, "too_far", f"Give an instant less than {FARTHEST.days} days away.")
-    return at
+    return None if at is None else at.astimezone(UTC)
 
 
 def _checked_zone(name: str) -> str:

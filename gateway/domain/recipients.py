@@ -75,6 +75,10 @@ class Recipient(Value, frozen=True, kw_only=True, omit_defaults=True):
             case Channel.PUSH:
                 return tuple(device.address for device in self.push)
 
+    def address(self, channel: Channel) -> str | None:
+        """The first address on a channel, for people to look at."""
+        return next(iter(self.addresses(channel)), None)
+
     def overlaid(self, inline: "Recipient") -> "Recipient":
         """This person with every value that `inline` names taken from there."""
         return Recipient(

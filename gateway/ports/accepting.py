@@ -1,12 +1,12 @@
 """Where a 202 becomes true: new messages and the keys that make a repeat harmless."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.ids import ServiceId
 from gateway.domain.messages import Delivery, Event, Message
-from gateway.domain.recipients import JsonValue, Recipient
+from gateway.domain.recipients import Recipient
 from gateway.domain.values import Value
 
 
@@ -16,8 +16,8 @@ class Idempotency(Value, frozen=True, kw_only=True):
     key: str
     fingerprint: str
     """SHA-256 of the canonical JSON of the body, hex."""
-    answer: Mapping[str, JsonValue]
-    """The 202 body that a replay repeats."""
+    answer: bytes
+    """The 202 body that a replay repeats, in JSON."""
 
 
 class NewDelivery(Value, frozen=True, kw_only=True):
@@ -45,7 +45,8 @@ class Stored(Value, frozen=True, kw_only=True):
 class Replayed(Value, frozen=True, kw_only=True):
     """The key was used before for the same body: this was the answer; nothing new was stored."""
 
-    answer: Mapping[str, JsonValue]
+    answer: bytes
+    """In JSON; as the store keeps it, so members may stand in another order than then."""
 
 
 class Mismatched(Value, frozen=True, kw_only=True):
@@ -66,7 +67,7 @@ class AcceptStore(Protocol):
         service_id: ServiceId,
         items: Sequence[NewMessage],
         request: Idempotency | None,
-        compose: Callable[[Sequence[AcceptOutcome]], Mapping[str, JsonValue]],
+        compose: Callable[[Sequence[AcceptOutcome]], bytes],
     ) -> tuple[Sequence[AcceptOutcome], AcceptOutcome]:
         """Store many in one transaction: each item's outcome, and the request's own.
 

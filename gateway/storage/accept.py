@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from gateway.domain.encoding import encode
 from gateway.domain.ids import MessageId, ServiceId
 from gateway.domain.messages import Lane
-from gateway.domain.recipients import JsonValue
 from gateway.ports import AcceptOutcome, Clock, Idempotency, Mismatched, NewMessage, Replayed, Stored
 from gateway.storage import tables
 from gateway.storage.commit import GroupCommit
-from gateway.storage.documents import dump, load
+from gateway.storage.documents import load
 from gateway.storage.driver import ConstraintBroken, Driver
 from gateway.storage.engine import Database
 from gateway.storage.recipients import remember
@@ -82,7 +82,7 @@ class Accepting:
         service_id: ServiceId,
         items: Sequence[NewMessage],
         request: Idempotency | None,
-        compose: Callable[[Sequence[AcceptOutcome]], Mapping[str, JsonValue]],
+        compose: Callable[[Sequence[AcceptOutcome]], bytes],
     ) -> tuple[Sequence[AcceptOutcome], AcceptOutcome]:
         """Store many in one transaction; `compose` is called in the writer's thread and must only compute."""
         batch = _Batch(
@@ -97,7 +97,7 @@ class Accepting:
     async def recall(self, service_id: ServiceId, key: str) -> Idempotency | None:
         """What a key was used for; so that a repeat is answered although its body would be refused by now."""
         rows = await self._database.lookups.run(lambda driver: driver.select_in(_SELECT_KEYS, [(service_id, key)]))
-        return None if not rows else Idempotency(key=key, fingerprint=rows[0][2], answer=load(rows[0][3]))
+        return None if not rows else Idempotency(key=key, fingerprint=rows[0][2], answer=_answer(rows[0][3]))
 
     async def oldest_due(self, now: datetime) -> datetime | None:
         """When the longest-waiting claimable delivery fell due; None when nothing waits."""
@@ -110,7 +110,7 @@ class _Batch:
     service_id: ServiceId
     entries: list[_Entry]
     request: Idempotency | None
-    compose: Callable[[Sequence[AcceptOutcome]], Mapping[str, JsonValue]]
+    compose: Callable[[Sequence[AcceptOutcome]], bytes]
     now: datetime
 
 
@@ -129,7 +129,7 @@ async def _accept_batch(driver: Driver, batch: _Batch) -> tuple[Sequence[AcceptO
     for kept in earlier.values():
         return (), _repeated(request, *kept)
     outcomes = await _accept_all(driver, batch.entries)
-    await driver.execute(_ANSWER, (dump(batch.compose(outcomes)), batch.service_id, request.key))
+    await driver.execute(_ANSWER, (batch.compose(outcomes).decode(), batch.service_id, request.key))
     return outcomes, Stored()
 
 
@@ -170,7 +170,7 @@ async def _take_keys(driver: Driver, entries: Sequence[_Entry]) -> list[AcceptOu
     return outcomes
 
 
-_Kept = Mapping[tuple[str, str], tuple[str, Mapping[str, JsonValue]]]
+_Kept = Mapping[tuple[str, str], tuple[str, bytes]]
 """Fingerprint and answer of each (service, key)."""
 
 
@@ -184,7 +184,7 @@ async def _insert_keys(driver: Driver, rows: Sequence[Row]) -> _Kept:
     if len(inserted) == len(rows):
         return {}
     taken = [(row[0], row[1]) for row in rows if (row[0], row[1]) not in inserted]
-    earlier = {(row[0], row[1]): (row[2], load(row[3])) for row in await driver.select_in(_SELECT_KEYS, taken)}
+    earlier = {(row[0], row[1]): (row[2], _answer(row[3])) for row in await driver.select_in(_SELECT_KEYS, taken)}
     if len(earlier) < len(taken):
         raise ConstraintBroken("an idempotency key ended just now")
     return earlier
@@ -194,7 +194,12 @@ def _key_of(entry: _Entry, idempotency: Idempotency) -> tuple[str, str]:
     return (entry.new.message.service_id, idempotency.key)
 
 
-def _repeated(idempotency: Idempotency, fingerprint: str, answer: Mapping[str, JsonValue]) -> AcceptOutcome:
+def _answer(kept: str) -> bytes:
+    """The answer that a key's row keeps, compact again: PostgreSQL spaces out what it kept."""
+    return encode(load(kept))
+
+
+def _repeated(idempotency: Idempotency, fingerprint: str, answer: bytes) -> AcceptOutcome:
     return Replayed(answer=answer) if fingerprint == idempotency.fingerprint else Mismatched()
 
 
@@ -210,7 +215,7 @@ def _key_row(service_id: ServiceId, idempotency: Idempotency, message_id: Messag
         idempotency.key,
         idempotency.fingerprint,
         message_id,
-        dump(idempotency.answer),
+        idempotency.answer.decode(),
         to_micros(now),
         to_micros(now + IDEMPOTENCY_RETENTION),
     )

@@ -5,13 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.domain.encoding import decode, encode
 from gateway.domain.ids import RecipientId
 from gateway.domain.messages import Content, SendResult, Versions
 from gateway.domain.recipients import EmailAddress, PhoneNumber, PushDevice, PushPlatform, Recipient
 from gateway.errors import InvalidRequest
-
-_encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder().decode
 
 
 def dump(value: Any) -> str:
@@ -20,14 +18,14 @@ def dump(value: Any) -> str:
     Raises InvalidRequest for lone surrogates and for values that are not JSON's.
     """
     try:
-        return _encode(value).decode()
+        return encode(value).decode()
     except (TypeError, UnicodeEncodeError) as error:
         raise InvalidRequest(f"a value cannot be kept as JSON: {error}") from error
 
 
 def load(text: str | bytes) -> Any:
     """What `dump` was given, as plain JSON."""
-    return _decode(text)
+    return decode(text)
 
 
 load_content: Final = msgspec.json.Decoder(Content).decode

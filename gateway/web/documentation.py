@@ -5,9 +5,9 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.domain.encoding import encode
 from gateway.web.endpoints import Endpoint
 from gateway.web.openapi import build_document
-from gateway.web.serialization import encode
 from gateway.web.static_files import ROOT
 
 API_VERSION: Final = "1.0.0"

@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 from aiohttp import web
 
+from gateway.domain.encoding import encode
 from gateway.domain.recipients import JsonValue
 from gateway.errors import (
     Conflict,
@@ -20,7 +21,6 @@ from gateway.errors import (
     RateLimited,
     Unavailable,
 )
-from gateway.web.serialization import encode
 
 CONTENT_TYPE: Final = "application/problem+json"
 _REPORTED_PROBLEMS: Final = 100

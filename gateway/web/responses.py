@@ -9,8 +9,8 @@ from typing import Final
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
+from gateway.domain.encoding import encode
 from gateway.domain.recipients import JsonValue
-from gateway.web.serialization import encode
 
 STANDING_HEADERS: Final[Mapping[str, str]] = {
     "Server": "heliograph",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.domain.encoding import encode
 from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Delivery, EmailContent, Event, Message, Outcome, SendResult, Versions
@@ -75,7 +76,7 @@ def new_message(
     """Message `number`, created that many seconds after NOW, with one delivery and one event."""
     created = {"id": MessageId(f"msg_{number:06}"), "created_at": NOW + timedelta(seconds=number)}
     message = make_message(**{**created, **changes})
-    idempotency = Idempotency(key=key, fingerprint=body * 64, answer={"id": message.id}) if key else None
+    idempotency = Idempotency(key=key, fingerprint=body * 64, answer=encode({"id": message.id})) if key else None
     return NewMessage(
         message=message,
         deliveries=(new_delivery(number, message, due_at=due_at),),

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from gateway.delivery.accept import Accepted, Asked
+from gateway.delivery.accept import Accepted, AcceptedBatch, Asked
 from gateway.delivery.idempotency import IdempotencyKey
-from gateway.domain.ids import MessageId, RecipientId
+from gateway.domain.encoding import decode
+from gateway.domain.ids import RecipientId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import Attachment, LocalTime, Priority, SendRequest
 from gateway.domain.recipients import Channel, JsonValue, PushDevice, PushPlatform, Recipient
@@ -128,7 +129,7 @@ async def test_the_answer_shows_the_message_as_it_will_be_read(rig: Rig) -> None
 
     record = await rig.read(accepted)
 
-    answer = accepted.answer
+    answer = decode(accepted.answer)
     assert answer["status"] == "accepted"
     assert answer["recipient"] == {
         "id": "user-42",
@@ -163,7 +164,7 @@ async def test_a_service_sends_in_its_own_names_only(rig: Rig) -> None:
 
     accepted = await rig.send(sender="shop@example.org")
 
-    assert accepted.answer["from"] == "shop@example.org"
+    assert decode(accepted.answer)["from"] == "shop@example.org"
 
 
 async def test_a_repeated_key_gives_the_same_answer_and_one_message(rig: Rig) -> None:
@@ -171,7 +172,8 @@ async def test_a_repeated_key_gives_the_same_answer_and_one_message(rig: Rig) ->
     second = await rig.send(key="k")
 
     assert (first.replayed, second.replayed) == (False, True)
-    assert first.answer == second.answer
+    assert decode(first.answer) == decode(second.answer)
+    assert first.message_id == second.message_id
     assert len((await rig.gateway.log.search(MessageQuery())).items) == 1
 
 
@@ -203,7 +205,7 @@ async def test_a_repeat_is_answered_although_its_expiry_has_passed(tmp_path: Pat
             await rig.send(key="k", expires_at=NOW + timedelta(minutes=2))
 
         assert second.replayed
-        assert second.answer == first.answer
+        assert decode(second.answer) == decode(first.answer)
 
 
 async def test_a_refusal_keeps_no_key(rig: Rig) -> None:
@@ -217,8 +219,8 @@ def _refusal(error: GatewayError) -> dict[str, JsonValue]:
     return {"status": "refused", "code": error.code}
 
 
-def _items(accepted: Accepted) -> list[Any]:
-    items = accepted.answer["items"]
+def _items(accepted: AcceptedBatch) -> list[Any]:
+    items = decode(accepted.answer)["items"]
     assert isinstance(items, list)
     return items
 
@@ -229,7 +231,7 @@ async def test_a_batch_answers_each_item_on_its_own_and_repeats_as_a_whole(rig: 
     shape = InvalidRequest("The shape is wrong.")
     items = [Asked(request=good, key=key), Asked(request=bad), shape, Asked(request=good, key=key), Asked(request=good)]
 
-    async def post() -> Accepted:
+    async def post() -> AcceptedBatch:
         whole = IdempotencyKey(key="whole", fingerprint="w")
         return await rig.gateway.acceptor.accept_batch(rig.service_id, True, items, whole, _refusal)
 
@@ -238,7 +240,7 @@ async def test_a_batch_answers_each_item_on_its_own_and_repeats_as_a_whole(rig: 
     results = _items(first)
     assert [one["status"] for one in results] == ["accepted", "refused", "refused", "accepted", "accepted"]
     assert results[3]["message"] == results[0]["message"]
-    assert (second.replayed, second.answer) == (True, first.answer)
+    assert (second.replayed, decode(second.answer)) == (True, decode(first.answer))
     assert len((await rig.gateway.log.search(MessageQuery())).items) == 2
 
 
@@ -251,7 +253,7 @@ async def test_a_batch_of_which_nothing_was_accepted_keeps_no_key(tmp_path: Path
         waiting = await rig.send()
         clock.advance(120)
         refused = await acceptor.accept_batch(service_id, True, items, whole, _refusal)
-        await rig.gateway.steering.cancel(MessageId(str(waiting.answer["id"])), service_id, by="key_test")
+        await rig.gateway.steering.cancel(waiting.message_id, service_id, by="key_test")
         clock.advance(2)
 
         accepted = await acceptor.accept_batch(service_id, True, items, whole, _refusal)
@@ -259,7 +261,7 @@ async def test_a_batch_of_which_nothing_was_accepted_keeps_no_key(tmp_path: Path
 
         assert _items(refused) == [{"status": "refused", "code": "overloaded"}]
         assert [one["status"] for one in _items(accepted)] == ["accepted"]
-        assert (again.replayed, again.answer) == (True, accepted.answer)
+        assert (again.replayed, decode(again.answer)) == (True, decode(accepted.answer))
 
 
 async def test_a_repeated_item_of_a_batch_is_answered_although_its_expiry_has_passed(tmp_path: Path) -> None:
@@ -297,7 +299,7 @@ async def test_a_backlog_that_is_too_old_sheds_ordinary_lanes_first(tmp_path: Pa
             await rig.send("code")
 
         assert shed.value.retry_after_seconds > 0
-        assert urgent.answer["category"] == "critical"
+        assert decode(urgent.answer)["category"] == "critical"
 
 
 async def test_explain_decides_and_renders_as_a_send_would_and_stores_nothing(rig: Rig) -> None:

@@ -222,7 +222,7 @@ async def test_what_cannot_be_read_of_one_delivery_holds_no_other_up(tmp_path: P
 
     class UnreadableStore(AwayStore):
         async def facts(self, claims: Sequence[Claim], now: datetime) -> Mapping[DeliveryId, StoredFacts]:
-            if any(claim.message.id == broken.answer["id"] for claim in claims):
+            if any(claim.message.id == broken.message_id for claim in claims):
                 raise ValueError("a row that no code of ours has written")
             return await super().facts(claims, now)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain.ids import MessageId
+from gateway.domain.encoding import decode
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import EmailContent, Outcome, SendResult, SmsContent
 from gateway.domain.preferences import SuppressionReason
@@ -196,13 +196,11 @@ async def test_a_scheduled_message_can_be_cancelled_and_a_sent_one_cannot(tmp_pa
         later = await rig.send(send_at=now + timedelta(hours=1))
         sent = await rig.settled(await rig.send())
 
-        cancelled = await rig.gateway.steering.cancel(
-            MessageId(str(later.answer["id"])), rig.service_id, by="key_1", reason="sold out"
-        )
+        cancelled = await rig.gateway.steering.cancel(later.message_id, rig.service_id, by="key_1", reason="sold out")
         with pytest.raises(Conflict) as refused:
             await rig.gateway.steering.cancel(sent.message.id, rig.service_id, by="key_1")
 
-        assert later.answer["status"] == "scheduled"
+        assert decode(later.answer)["status"] == "scheduled"
         assert cancelled.status is S.CANCELLED
         assert refused.value.conflict_code == "too_late"
 

@@ -15,7 +15,7 @@ from gateway.web.idempotency import idempotency_key
 from gateway.web.problems import problem_of
 from gateway.web.refusals import looking_on
 from gateway.web.requests import trace_context
-from gateway.web.responses import json_response
+from gateway.web.responses import JsonResponse
 from gateway.web.schemas.answers import BatchAnswer
 from gateway.web.schemas.batch import BatchItemShape, BatchRecipientShape, BatchShape
 from gateway.web.serialization import canonical, fingerprint
@@ -56,7 +56,7 @@ async def send_batch(call: Call[BatchShape, Nothing]) -> web.StreamResponse:
     accepted = await call.gateway.acceptor.accept_batch(
         caller.service_id, caller.live, items, idempotency_key(call), refusal_json
     )
-    return json_response(accepted.answer, 202, {"Idempotent-Replayed": "true"} if accepted.replayed else None)
+    return JsonResponse(accepted.answer, 202, {"Idempotent-Replayed": "true"} if accepted.replayed else None)
 
 
 def refusal_json(error: GatewayError) -> dict[str, JsonValue]:

@@ -21,7 +21,7 @@ from gateway.web.idempotency import idempotency_key
 from gateway.web.pagination import PageQuery, page_response
 from gateway.web.refusals import looking_on
 from gateway.web.requests import trace_context
-from gateway.web.responses import json_response
+from gateway.web.responses import JsonResponse, json_response
 from gateway.web.schemas.answers import EventPage, MessageAnswer, MessagePage
 from gateway.web.schemas.common import CategoryName, ChannelName, Instant
 from gateway.web.schemas.messages import SendShape
@@ -53,10 +53,10 @@ async def send_message(call: Call[SendShape, Nothing]) -> web.StreamResponse:
     caller = call.caller
     asked = Asked(request=call.body.to_domain(trace_context(call.request)), key=idempotency_key(call))
     accepted = await call.gateway.acceptor.accept(caller.service_id, caller.live, asked)
-    headers = {"Location": f"/v1/messages/{accepted.answer['id']}"}
+    headers = {"Location": f"/v1/messages/{accepted.message_id}"}
     if accepted.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return json_response(accepted.answer, 202, headers)
+    return JsonResponse(accepted.answer, 202, headers)
 
 
 _Filter = Annotated[str, Field(min_length=1, max_length=320)]

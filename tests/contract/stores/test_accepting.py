@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+from gateway.domain.encoding import encode
 from gateway.domain.ids import MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import Attachment
@@ -78,7 +79,8 @@ async def test_of_64_posts_with_one_key_one_is_stored(place: Place, clock: SetCl
         assert new.idempotency is not None
         assert stored[0].idempotency is not None
         same_body = new.idempotency.fingerprint == stored[0].idempotency.fingerprint
-        assert outcome in (Stored(), Replayed(answer={"id": stored[0].message.id}) if same_body else Mismatched())
+        repeated = Replayed(answer=encode({"id": stored[0].message.id}))
+        assert outcome in (Stored(), repeated if same_body else Mismatched())
 
 
 async def test_a_key_is_replayed_after_a_restart_and_means_nothing_to_another_service(
@@ -90,7 +92,7 @@ async def test_a_key_is_replayed_after_a_restart_and_means_nothing_to_another_se
         again = await store.accepting.accept(new_message(2, key="k"))
         other = await store.accepting.accept(new_message(3, key="k", service_id=STRANGER))
 
-    assert again == Replayed(answer={"id": "msg_000001"})
+    assert again == Replayed(answer=encode({"id": "msg_000001"}))
     assert other == Stored()
 
 
@@ -115,22 +117,22 @@ async def test_one_bad_item_fails_alone(store: Store) -> None:
 
 
 async def test_a_batch_is_stored_together_and_replayed_as_a_whole(store: Store) -> None:
-    def compose(outcomes: Any) -> dict[str, Any]:
-        return {"results": [type(outcome).__name__ for outcome in outcomes]}
+    def compose(outcomes: Any) -> bytes:
+        return encode({"results": [type(outcome).__name__ for outcome in outcomes]})
 
     await store.accepting.accept(new_message(1, key="taken"))
     items = [new_message(2), new_message(3, key="taken"), new_message(4, key="taken", body="b"), new_message(5)]
-    request = Idempotency(key="batch", fingerprint="f", answer={})
+    request = Idempotency(key="batch", fingerprint="f", answer=b"{}")
 
     outcomes, whole = await store.accepting.accept_batch(SERVICE, items, request, compose)
     replayed = await store.accepting.accept_batch(SERVICE, [new_message(6)], request, compose)
     mismatched = await store.accepting.accept_batch(SERVICE, [], replace(request, fingerprint="g"), compose)
     keyless = await store.accepting.accept_batch(SERVICE, [new_message(7)], None, compose)
 
-    expected: list[AcceptOutcome] = [Stored(), Replayed(answer={"id": "msg_000001"}), Mismatched(), Stored()]
+    expected: list[AcceptOutcome] = [Stored(), Replayed(answer=encode({"id": "msg_000001"})), Mismatched(), Stored()]
     assert list(outcomes) == expected
     assert whole == Stored()
-    assert replayed == ((), Replayed(answer={"results": ["Stored", "Replayed", "Mismatched", "Stored"]}))
+    assert replayed == ((), Replayed(answer=encode({"results": ["Stored", "Replayed", "Mismatched", "Stored"]})))
     assert mismatched == ((), Mismatched())
     assert keyless == ([Stored()], Stored())
     page = await store.log.search(MessageQuery())

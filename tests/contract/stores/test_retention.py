@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from gateway.domain.encoding import encode
 from gateway.domain.ids import DELIVERY, MESSAGE, DeliveryId, MessageId, make_id
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attachment
@@ -165,9 +166,9 @@ async def test_content_and_events_may_go_before_their_message(store: Store) -> N
 
 
 async def test_a_key_goes_when_it_ended_and_its_message_is_final(store: Store) -> None:
-    done = message_at(NOW, idempotency=Idempotency(key="done", fingerprint="a", answer={}))
-    waiting = message_at(NOW, idempotency=Idempotency(key="waiting", fingerprint="a", answer={}))
-    unsettled = message_at(NOW, idempotency=Idempotency(key="unsettled", fingerprint="a", answer={}))
+    done = message_at(NOW, idempotency=Idempotency(key="done", fingerprint="a", answer=b"{}"))
+    waiting = message_at(NOW, idempotency=Idempotency(key="waiting", fingerprint="a", answer=b"{}"))
+    unsettled = message_at(NOW, idempotency=Idempotency(key="unsettled", fingerprint="a", answer=b"{}"))
     await deliver(store, done)
     await deliver(store, unsettled, S.UNKNOWN)
     await set_row(store, unsettled, due_at=NOW + timedelta(days=9))
@@ -181,7 +182,7 @@ async def test_a_key_goes_when_it_ended_and_its_message_is_final(store: Store) -
 
 
 async def test_a_key_of_a_message_that_was_not_final_is_looked_at_again(store: Store) -> None:
-    new = message_at(NOW, idempotency=Idempotency(key="k", fingerprint="a", answer={}))
+    new = message_at(NOW, idempotency=Idempotency(key="k", fingerprint="a", answer=b"{}"))
     await deliver(store, new, S.SENT)
     assert await forget_all(store, LONG, NOW + timedelta(days=4)) == set()
 
@@ -193,10 +194,11 @@ async def test_a_key_of_a_message_that_was_not_final_is_looked_at_again(store: S
 
 async def test_the_key_of_a_batch_stays_while_one_of_its_messages_is_on_its_way(store: Store) -> None:
     first, second = message_at(NOW), message_at(NOW)
-    request = Idempotency(key="batch", fingerprint="a", answer={})
+    request = Idempotency(key="batch", fingerprint="a", answer=b"{}")
 
-    def compose(_: object) -> dict[str, Any]:
-        return {"items": [{"message": {"id": one.message.id}} for one in (first, second)] + [{"code": "invalid"}]}
+    def compose(_: object) -> bytes:
+        shown: list[Any] = [{"message": {"id": one.message.id}} for one in (first, second)]
+        return encode({"items": [*shown, {"code": "invalid"}]})
 
     await store.accepting.accept_batch(SERVICE, [first, second], request, compose)
     for each in (first, second):
@@ -210,7 +212,7 @@ async def test_the_key_of_a_batch_stays_while_one_of_its_messages_is_on_its_way(
 
 
 async def test_a_key_that_is_kept_still_replays_after_the_message_was_looked_over(store: Store) -> None:
-    new = message_at(NOW, idempotency=Idempotency(key="k", fingerprint="a", answer={"id": "x"}))
+    new = message_at(NOW, idempotency=Idempotency(key="k", fingerprint="a", answer=b'{"id":"x"}'))
     assert isinstance(await store.accepting.accept(new), Stored)
 
     await forget_all(store, SHORT, NOW + timedelta(days=30))

@@ -2,8 +2,19 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
-from gateway.delivery.presentation import content_json, decisions_json, delivery_json, event_json, message_json
+import pytest
+
+from gateway.delivery.presentation import (
+    accepted_json,
+    content_json,
+    decisions_json,
+    delivery_json,
+    event_json,
+    message_json,
+)
+from gateway.domain.ids import RecipientId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import (
     Attachment,
@@ -15,10 +26,11 @@ from gateway.domain.messages import (
     SmsContent,
     Versions,
 )
-from gateway.domain.recipients import Channel, PushDevice, PushPlatform
+from gateway.domain.recipients import Channel, PushDevice, PushPlatform, Recipient
 from gateway.ports import DeliveryRecord, MessageRecord
 from tests.factories import NOW, make_attempt, make_delivery, make_event, make_message, make_recipient
 
+PHONE = PushDevice(platform=PushPlatform.FCM, token="device-1")
 BROWSER = PushDevice(platform=PushPlatform.WEBPUSH, subscription={"endpoint": "https://push.example/1"})
 
 
@@ -104,3 +116,37 @@ def test_the_latest_decision_on_each_delivery_is_read_from_the_timeline() -> Non
     assert decisions["dlv_a"]["route"] == ["relay"]
     assert decisions["dlv_a"]["trace"] == [step]
     assert (decisions["dlv_a"]["reason"], decisions["dlv_a"]["not_before"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"to": Recipient(id=RecipientId("user-42"), attributes={"vip": True}), "live": False},
+        {"channels": (Channel.PUSH, Channel.SMS, Channel.EMAIL), "to": make_recipient(push=(PHONE, BROWSER))},
+        {"send_at": NOW + timedelta(hours=1), "sender": "shop@example.org", "tags": ("a", "b")},
+        {"data": {"text": "„Grüße“ \u2028 \x7f", "n": 2**60, "x": 1.5}, "metadata": {"a": {"b": [None, True]}}},
+        {"attachments": (Attachment(filename="a.txt", content_type="text/plain", content=b"abc", inline_id="a"),)},
+    ],
+    ids=["plain", "attributes", "channels", "later", "data", "attachments"],
+)
+def test_the_text_of_a_202_says_what_the_message_says_when_it_is_read(changes: dict[str, Any]) -> None:
+    message = make_message(**changes)
+    status = DeliveryStatus.ACCEPTED if message.send_at is None else DeliveryStatus.SCHEDULED
+    deliveries = [
+        make_delivery(id=f"dlv_{channel}", channel=channel, status=status, not_before=message.send_at)
+        for channel in message.channels
+    ]
+    record = MessageRecord(
+        message=message,
+        status=status,
+        deliveries=tuple(
+            _record(delivery=one, address=next(iter(message.to.addresses(one.channel)), None)) for one in deliveries
+        ),
+        versions=None,
+    )
+
+    text = accepted_json(message, deliveries)
+
+    assert json.loads(text) == message_json(record)
+    assert list(json.loads(text)) == list(message_json(record))

@@ -10,10 +10,11 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.encoding import encode
 from gateway.errors import InvalidRequest
 from gateway.web.body import MAX_DEPTH, MAX_NODES, parse_json, read_body
 from gateway.web.problems import RequestRefused
-from gateway.web.serialization import encode, fingerprint
+from gateway.web.serialization import fingerprint
 
 values = st.recursive(
     st.none()

@@ -5,11 +5,11 @@ Sources: RFC 5321 section 4.2.3 (reply codes), RFC 3463 and the IANA registry of
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from gateway.domain.values import Value
 from providers.base import Outcome
 
 
@@ -27,8 +27,7 @@ class Stage(StrEnum):
     """From the final dot on the message may have been taken, whatever becomes of the answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Value, frozen=True, kw_only=True):
     """One reply of the server, its lines joined."""
 
     code: int
@@ -42,8 +41,7 @@ class Reply:
         return f"{self.code} {self.enhanced}" if self.enhanced else str(self.code)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Value, frozen=True, kw_only=True):
     """What one conversation came to: the reply that decided it, or None where none came."""
 
     stage: Stage

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
 
+from gateway.domain.values import Value
 from providers.smtp_answers import Reply, Stage
 
 _LONE_CR: Final = re.compile(rb"\r(?!\n)")
@@ -49,8 +49,7 @@ def prepare_text(mime: bytes) -> bytes:
     return text if text.endswith(b"\r\n") else text + b"\r\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class Letter(Value, frozen=True, kw_only=True):
     """One message, as SMTP knows it."""
 
     sender: str

@@ -1,19 +1,17 @@
 """What one delivery says: the renderer asked with everything that a message, a person and an instant bring."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.delivery.links import UnsubscribeLinks
 from gateway.domain.ids import DeliveryId
 from gateway.domain.messages import Content, Message, PushContent, SmsContent, Versions
 from gateway.domain.recipients import Channel, JsonValue, Recipient
-from gateway.domain.values import replace
+from gateway.domain.values import Value, replace
 from gateway.rendering.renderer import LocaleResolution, Pin, Renderer, RenderInput
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Composed:
+class Composed(Value, frozen=True, kw_only=True):
     """A text that is ready to go, and what may be shown of it afterwards."""
 
     content: Content

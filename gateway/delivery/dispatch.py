@@ -225,7 +225,7 @@ class Dispatcher:
     def _judge(
         self, claim: Claim, finished: Attempt, decision: Send, provider: Provider, addresses: tuple[str, ...]
     ) -> Step:
-        now = self._clock.now()
+        now = finished.finished_at or self._clock.now()
         result = finished.result or SendResult(outcome=Outcome.UNKNOWN)
         others = following(decision.route, provider.name)
         attempt = Try(

@@ -8,6 +8,7 @@ from typing import Final
 from gateway.domain.lifecycle import ANSWER_LOST, DeliveryStatus
 from gateway.domain.messages import Outcome, SendResult
 from gateway.domain.preferences import SuppressionReason
+from gateway.domain.values import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +23,7 @@ class RetryPolicy:
     """Where the doubling ends."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Value, frozen=True, kw_only=True):
     """No step of ours follows on this channel."""
 
     status: DeliveryStatus
@@ -32,8 +32,7 @@ class Settled:
     """The address is not to be written to again, for this reason."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
+class Again(Value, frozen=True, kw_only=True):
     """Known not taken, or safe to repeat: it is due again at an instant."""
 
     at: datetime
@@ -43,8 +42,7 @@ class Again:
 Verdict = Settled | Again
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
+class Try(Value, frozen=True, kw_only=True):
     """The attempt that the answer belongs to, and what else there is to try."""
 
     number: int

@@ -1,15 +1,14 @@
 """What one rule says of one delivery."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.domain.decisions import TraceStep
 from gateway.domain.recipients import JsonValue
+from gateway.domain.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
+class Ruling(Value, frozen=True, kw_only=True):
     """A rule's line in the trace and, where it does not pass, the reason that people and programs are told."""
 
     step: TraceStep

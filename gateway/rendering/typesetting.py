@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final, assert_never
@@ -15,6 +14,7 @@ from markupsafe import escape
 from gateway.domain.messages import Content, EmailContent, PushContent
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, JsonValue
+from gateway.domain.values import Value
 from gateway.errors import RenderFailed
 from gateway.localization.formats import Formats
 from gateway.rendering import bidi, push, sms
@@ -33,8 +33,7 @@ _ACTION: Final = re.compile(r"(?!javascript:|data:|vbscript:)[a-z][a-z0-9+.-]{0,
 PartSet = Mapping[str, CompiledPart]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderInput:
+class RenderInput(Value, frozen=True, kw_only=True):
     """What one render brings beside template and language."""
 
     data: Mapping[str, JsonValue]

@@ -165,7 +165,7 @@ class DeliverySettings(Section):
     attempts: Annotated[int, Field(ge=1, le=100)] = 8
     retry_first: Duration = timedelta(seconds=5)
     retry_max: Duration = timedelta(minutes=10)
-    in_flight: Annotated[int, Field(ge=1, le=10_000)] = 64
+    in_flight: Annotated[int, Field(ge=1, le=10_000)] = 256
     """How many deliveries one worker handles at once."""
     shed_after: Duration = timedelta(minutes=5)
     """When the longest-waiting due delivery is older, new posts get 503 until the backlog shrinks."""

@@ -1,9 +1,17 @@
 """What operators watch: counters of the gateway's own registry, so that two gateways in one process stay apart."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+SAME_EVERYWHERE: Final = frozenset(
+    {"heliograph_oldest_due_seconds", "heliograph_deliveries_held", "heliograph_deliveries_unknown"}
+)
+"""Gauges of one fact that several processes look at: of these the greatest counts, of other gauges the sum."""
 
 
 class Metrics:
@@ -11,6 +19,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._whole: Callable[[], Awaitable[bytes]] | None = None
         self.accepted = Counter(
             "heliograph_messages_accepted",
             "Messages stored and answered with 202.",
@@ -92,3 +101,11 @@ class Metrics:
             "Steps that were not written since the claim had become another worker's.",
             registry=self.registry,
         )
+
+    def share(self, whole: Callable[[], Awaitable[bytes]]) -> None:
+        """This process is one of several: `whole` tells what all of them measure."""
+        self._whole = whole
+
+    async def exposition(self) -> bytes:
+        """Prometheus text format, of all processes that run as one. Raises Unavailable when the others are silent."""
+        return generate_latest(self.registry) if self._whole is None else await self._whole()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -50,6 +51,17 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
+class Dispatching(StrEnum):
+    """Where `heliograph serve` has messages handed over to providers."""
+
+    INSIDE = "inside"
+    """In each process that accepts."""
+    BESIDE = "beside"
+    """In one process beside those that accept, so that neither starves the other."""
+    ELSEWHERE = "elsewhere"
+    """By `heliograph worker`."""
+
+
 class ServerSettings(Section):
     """Where the gateway listens and how the world names it."""
 
@@ -59,6 +71,10 @@ class ServerSettings(Section):
     """Base of links in messages; left out, http://host:port."""
     drain: Duration = timedelta(seconds=25)
     """How long SIGTERM lets calls in flight finish."""
+    processes: Annotated[int, Field(ge=1, le=256)] = 1
+    """How many processes accept, on one port."""
+    dispatch: Dispatching | None = None
+    """Where what is accepted is handed over to providers."""
 
 
 class StoreSettings(Section):
@@ -75,8 +91,9 @@ class QueueSettings(Section):
 
 
 class WorkerSettings(Section):
-    """Where a worker answers probes."""
+    """`heliograph worker`: how many, and where they answer probes."""
 
+    processes: Annotated[int, Field(ge=1, le=256)] = 1
     host: str = "127.0.0.1"
     port: Port | None = None
     """Of `/healthz`, `/readyz` and `/metrics` of `heliograph worker`; left out, it does not listen."""
@@ -223,6 +240,14 @@ class Settings(Section):
     security: SecuritySettings = SecuritySettings()
     limits: LimitsSettings = LimitsSettings()
     log: LogSettings = LogSettings()
+
+    def dispatching(self, processes: int) -> Dispatching:
+        """Where messages are handed over: as configured, else elsewhere with a queue and inside a single process."""
+        if self.server.dispatch is not None:
+            return self.server.dispatch
+        if self.queue.url:
+            return Dispatching.ELSEWHERE
+        return Dispatching.INSIDE if processes == 1 else Dispatching.BESIDE
 
     @property
     def public_url(self) -> str:

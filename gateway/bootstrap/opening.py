@@ -113,6 +113,11 @@ class Gateway:
         """What the mailbox provider was given."""
         return self.store.mailbox
 
+    @property
+    def drain_seconds(self) -> float:
+        """How long calls and requests under way may take once it was told to stop."""
+        return _draining(self.settings).total_seconds()
+
     async def drain(self) -> None:
         """Stop claiming, and let the calls under way finish in the time that they have."""
         self.readiness.drain()
@@ -122,19 +127,26 @@ class Gateway:
 
 @asynccontextmanager
 async def open_gateway(
-    settings: Settings, *, work: bool = True, clock: Clock | None = None, further: Collection[Provider] = ()
+    settings: Settings,
+    *,
+    work: bool = True,
+    accept: bool = True,
+    clock: Clock | None = None,
+    further: Collection[Provider] = (),
 ) -> AsyncIterator[Gateway]:
     """Open everything that the settings name, and close it in the opposite order.
 
     The store's tables are brought up to date first. Without `work` nothing is claimed: messages are accepted and
-    wait. `further` providers serve beside the configured ones. Leaving the block finishes the calls under way.
-    Raises ConfigurationError before anything is sent.
+    wait for other processes. Without `accept` no first key is made, for nobody would show it. `further` providers
+    serve beside the configured ones. Leaving the block finishes the calls under way. Raises ConfigurationError before
+    anything is sent.
     """
     warn_of_defects()
     async with AsyncExitStack() as stack:
         parts = await _open_parts(settings, clock or SystemClock(), further, stack, work=work)
         # In scaled mode nobody watches a process's standard output: there `heliograph keys create` makes the keys.
-        key = None if settings.queue.url else await make_first_key(parts.store.services, parts.clock)
+        embedded = accept and not settings.queue.url
+        key = await make_first_key(parts.store.services, parts.clock) if embedded else None
         gateway = _assemble(parts, key)
         gateway.readiness.watch_queue(parts.bells.is_connected)
         await stack.enter_async_context(Gauges(store=parts.store.watching, clock=parts.clock, metrics=parts.metrics))
@@ -293,5 +305,9 @@ def _make_worker(parts: _Parts, dispatcher: Dispatcher) -> Worker:
         metrics=parts.metrics,
         in_flight=parts.settings.delivery.in_flight,
         longest_retry=parts.settings.delivery.retry_max,
-        drain=max(parts.settings.server.drain - _CLOSING, timedelta(0)),
+        drain=_draining(parts.settings),
     )
+
+
+def _draining(settings: Settings) -> timedelta:
+    return max(settings.server.drain - _CLOSING, timedelta(0))

@@ -1,5 +1,7 @@
 """Whether this process takes another request: not while it is stopping, and not more at once than it can hold."""
 
+import asyncio
+import contextlib
 from typing import Final
 
 from gateway.web.problems import RequestRefused
@@ -9,6 +11,7 @@ _ALWAYS_ANSWERED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Answered even then: being busy is no reason to be restarted, and one wants to see it."""
 _DRAINING_RETRY_SECONDS: Final = 5.0
 _BUSY_RETRY_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.02
 
 
 class Admission:
@@ -24,6 +27,14 @@ class Admission:
     def drain(self) -> None:
         """From now on take no new work; reading stays possible until the listener closes."""
         self.is_draining = True
+
+    async def idle(self, seconds: float) -> None:
+        """Return once no request is under way, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                # Looked at, for an event would cost every request something.
+                while self.under_way:  # noqa: ASYNC110
+                    await asyncio.sleep(_LOOK_SECONDS)
 
     def admit(self, method: str, route: str | None) -> None:
         """Raises RequestRefused `draining` or `busy`, both with a Retry-After."""

@@ -22,7 +22,7 @@ _SERVER_OPTIONS: Final[dict[str, Any]] = {
     # Compressed bodies are refused; whatever else comes compressed is not unpacked either.
     "auto_decompress": False,
 }
-_SHUTDOWN_SECONDS: Final = 10.0
+_LAST_ANSWERS_SECONDS: Final = 10.0
 """How long requests under way may take once the listener is closed."""
 _COLLECT_EVERY: Final = 10_000
 """New containers between two looks of the garbage collector."""
@@ -91,14 +91,23 @@ def _settle_memory() -> None:
 
 @asynccontextmanager
 async def listening(
-    app: web.Application, host: str, port: int, *, most_connections: int = _MOST_CONNECTIONS
+    app: web.Application,
+    host: str,
+    port: int,
+    *,
+    most_connections: int = _MOST_CONNECTIONS,
+    shared: bool = False,
+    last_answers: float = _LAST_ANSWERS_SECONDS,
 ) -> AsyncIterator[int]:
     """Serve the app while the context lasts; gives the port, which matters where 0 was asked for.
 
-    On the way out the listener closes, requests under way finish, and then the app is cleaned up. Raises
+    A `shared` port is one that `reserved` keeps: the kernel spreads new connections over all who listen on it.
+
+    On the way out the listener closes, requests under way finish within the seconds for their `last_answers`, and
+    then the app is cleaned up. Raises
     ConfigurationError when the address cannot be had.
     """
-    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS, **_SERVER_OPTIONS)
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=last_answers, **_SERVER_OPTIONS)
     await runner.setup()
     server = runner.server
     assert server is not None
@@ -113,7 +122,7 @@ async def listening(
     _settle_memory()
     try:
         try:
-            listener = await loop.create_server(connect, host, port, backlog=1024)
+            listener = await loop.create_server(connect, host, port, backlog=1024, reuse_port=shared or None)
         except OSError as error:
             raise ConfigurationError(f"Cannot listen on {host}:{port}: {error.strerror or error}") from error
         try:
@@ -122,3 +131,21 @@ async def listening(
             listener.close()
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def reserved(host: str, port: int) -> AsyncIterator[int]:
+    """Keep a port for processes of ours that share it, without listening; gives the port.
+
+    Raises ConfigurationError when it cannot be had.
+    """
+    try:
+        holder = await asyncio.get_running_loop().create_server(
+            asyncio.Protocol, host, port, reuse_port=True, start_serving=False
+        )
+    except OSError as error:
+        raise ConfigurationError(f"Cannot listen on {host}:{port}: {error.strerror or error}") from error
+    try:
+        yield holder.sockets[0].getsockname()[1]
+    finally:
+        holder.close()

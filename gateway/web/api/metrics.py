@@ -3,7 +3,6 @@
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import generate_latest
 
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 
@@ -21,9 +20,9 @@ _VERSION: Final = "0.0.4"
     answers={200: Answer(description="Prometheus text format.", content_type=_TEXT)},
 )
 async def get_metrics(call: Call[Nothing, Nothing]) -> web.StreamResponse:
-    """Counters, gauges and histograms; no label holds an id, a service or an address."""
+    """Counters, gauges and histograms of all processes that were started as one; labels hold no id and no address."""
     content_type = f"{_TEXT}; version={_VERSION}; charset=utf-8"
-    return web.Response(body=generate_latest(call.gateway.metrics.registry), headers={"Content-Type": content_type})
+    return web.Response(body=await call.gateway.metrics.exposition(), headers={"Content-Type": content_type})
 
 
 ENDPOINTS: Final = (get_metrics,)

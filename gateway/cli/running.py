@@ -14,7 +14,7 @@ from gateway.bootstrap import Gateway
 from gateway.settings import Settings
 from gateway.work.gathering import snapshot
 from gateway.work.lifeline import Lifeline
-from gateway.work.supervisor import Child, Supervisor
+from gateway.work.supervisor import Child, Supervisor, this_program
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +82,7 @@ async def run_together(children: Sequence[Child], settings: Settings, stopping: 
     stopping.settle()
     names = [child.name for child in children]
     supervisor = Supervisor(
+        this_program(),
         children,
         patience=max(settings.server.drain - _ENDING, _ENDING),
         ready=lambda: log.info(f"{name}.ready", processes=names),

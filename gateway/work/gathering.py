@@ -48,7 +48,7 @@ def read_snapshot(raw: Any) -> list[Family]:
     ]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Gathering(Collector):
     """Adds up what each process measured last; of one that ended its counters stay."""
 

@@ -54,8 +54,11 @@ class _Life:
 class Supervisor:
     """Keeps `children` running until it is told to stop."""
 
-    def __init__(self, children: Sequence[Child], *, patience: timedelta, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, program: Sequence[str], children: Sequence[Child], *, patience: timedelta, ready: Callable[[], None]
+    ) -> None:
         """`patience` is what stopping may take before what still runs is killed; `ready` is called once all work."""
+        self._program = program
         self._children = children
         self._patience = patience
         self._ready = ready
@@ -116,7 +119,7 @@ class Supervisor:
         with theirs:
             number = theirs.fileno()
             process = await asyncio.create_subprocess_exec(
-                *_program(),
+                *self._program,
                 *child.words,
                 f"--lifeline={number}",
                 env={**os.environ, **child.environment},
@@ -179,6 +182,6 @@ class Supervisor:
         say(asker.writer, WHOLE, self._gathering.exposition().decode())
 
 
-def _program() -> list[str]:
+def this_program() -> list[str]:
     """This program as it was called, without its arguments."""
     return [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]]

@@ -10,7 +10,7 @@ from typing import Final
 from gateway.bootstrap.bells import Bells, open_bells
 from gateway.bootstrap.connections import make_routing, open_providers
 from gateway.bootstrap.content import open_content
-from gateway.bootstrap.stores import SystemClock, configured_store, link_secret, make_first_key
+from gateway.bootstrap.stores import SystemClock, awaited_store, link_secret, make_first_key
 from gateway.delivery.accept import Acceptor
 from gateway.delivery.admission import Admission
 from gateway.delivery.attachments import AttachmentLimits
@@ -181,11 +181,11 @@ async def _open_parts(
     settings: Settings, clock: Clock, further: Collection[Provider], stack: AsyncExitStack, *, work: bool
 ) -> _Parts:
     metrics = Metrics()
-    store = await stack.enter_async_context(configured_store(settings, clock, further, metrics.commit_seconds.observe))
+    store = await stack.enter_async_context(awaited_store(settings, clock, further, metrics.commit_seconds.observe))
     templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
     providers = await open_providers(settings, store.mailbox, clock, stack, further)
     renderer = Renderer(templates, catalogs, FallbackReport(metrics))
-    links = UnsubscribeLinks(link_secret(settings), settings.public_url)
+    links = UnsubscribeLinks(await link_secret(settings, store), settings.public_url)
     return _Parts(
         settings=settings,
         clock=clock,

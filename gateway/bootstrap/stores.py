@@ -1,21 +1,31 @@
 """The store on its own: opened for the gateway or for a command, with the clock, the secret and the first key."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from typing import Final
+
+import structlog
 
 from gateway.bootstrap.connections import mailbox_name
 from gateway.delivery.credentials import issue_first_key
+from gateway.errors import Unavailable
 from gateway.logs import configure_logs
 from gateway.ports import Clock, Provider, ServiceStore
-from gateway.settings import MailboxProviderSettings, Settings
+from gateway.settings import MailboxProviderSettings, Settings, masked_url
 from gateway.storage import migrations
 from gateway.storage.driver import Engine
 from gateway.storage.engine import engine_of, open_database
-from gateway.storage.secret import signing_secret
+from gateway.storage.secret import shared_secret, signing_secret
 from gateway.storage.sqlite import database_path
 from gateway.storage.store import Store, open_store
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_AGAIN_SECONDS: Final = 1.0
+"""How long a store that is not there yet is left alone."""
 
 
 class SystemClock:
@@ -48,11 +58,28 @@ def configured_store(
     )
 
 
-def link_secret(settings: Settings) -> bytes:
-    """What links are signed with: the configured secret, else the one beside the database."""
+async def link_secret(settings: Settings, store: Store) -> bytes:
+    """What links are signed with: the configured secret, else the one beside a SQLite file or in PostgreSQL."""
     if settings.security.secret is not None:
         return settings.security.secret.get_secret_value().encode()
-    return signing_secret(database_path(settings.store.url))
+    path = store.database.path
+    return await shared_secret(store.database) if path is None else signing_secret(path)
+
+
+@asynccontextmanager
+async def awaited_store(
+    settings: Settings, clock: Clock, further: Collection[Provider], observe_commit: Callable[[float], None]
+) -> AsyncIterator[Store]:
+    """The configured store, as soon as it is there: processes may be started before it, in any order."""
+    async with AsyncExitStack() as stack:
+        while True:
+            try:
+                store = await stack.enter_async_context(configured_store(settings, clock, further, observe_commit))
+                break
+            except Unavailable as error:
+                _log.warning("store.awaited", store=masked_url(settings.store.url), error=error.message)
+                await asyncio.sleep(_AGAIN_SECONDS)
+        yield store
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The secret that signs links when the settings name none: made once, kept beside the database."""
+"""The secret that signs links when the settings name none: made once, kept beside a SQLite file or in PostgreSQL."""
 
 import contextlib
 import os
@@ -6,9 +6,25 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
 from gateway.errors import ConfigurationError
+from gateway.storage.engine import Database
+from gateway.storage.tables import secrets as table
 
 _BYTES: Final = 32
+LINKS: Final = "links"
+"""The name of the secret in the table."""
+
+
+async def shared_secret(database: Database) -> bytes:
+    """The secret that all processes on one PostgreSQL share, made by whoever comes first."""
+    new = insert(table).values(name=LINKS, value=secrets.token_bytes(_BYTES)).on_conflict_do_nothing()
+    async with database.writer.transaction() as connection:
+        await connection.execute(new)
+    async with database.reader.connect() as connection:
+        return bytes((await connection.execute(sa.select(table.c.value).where(table.c.name == LINKS))).scalar_one())
 
 
 def signing_secret(database: Path) -> bytes:

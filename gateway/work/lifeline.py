@@ -1,7 +1,8 @@
 """A child's line to the process that supervises it: one JSON value a line, both ways, over a socket pair.
 
-The child says that it is ready, and every two seconds that it lives; asked, it sends what it measures. It may ask for
-the metrics of all. The end of the line means that the parent is gone, so that no child outlives it.
+The child says that it is ready, and sends what it measures when asked and every two seconds, so that it is known to
+live and little of its count is lost if it is killed. It may ask for the metrics of all. The end of the line means that
+the parent is gone, so that no child outlives it.
 """
 
 import asyncio
@@ -14,9 +15,8 @@ from typing import Final, Self
 from gateway.errors import Unavailable
 
 READY: Final = "ready"
-ALIVE: Final = "alive"
 SNAPSHOT: Final = "snapshot"
-"""Asked of a child, and its answer."""
+"""Asked of a child, and its answer; sent unasked too, as a sign of life."""
 WHOLE: Final = "whole"
 """Asked of the parent, and its answer."""
 BEAT_SECONDS: Final = 2.0
@@ -99,4 +99,4 @@ class Lifeline:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
-            say(self._writer, ALIVE)
+            say(self._writer, SNAPSHOT, self._snapshot())

@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from gateway.domain.recipients import JsonValue
 from gateway.domain.values import Value
@@ -29,6 +29,8 @@ _MAX_INTEGER: Final = 2**63 - 1
 _MAX_EXACT: Final = 2**53
 _READ_SECONDS: Final = 30.0
 """How long a caller may take to send its body."""
+_HELD_UP_BY_NONE: Final = 2**15
+"""Bytes; well below the size from which the web server stops reading until the body was taken."""
 _SUSPECT_ESCAPE: Final = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 """Surrogates and NUL."""
 _DIGITS_ALIKE: Final = bytes.maketrans(b"123456789E", b"000000000e")
@@ -58,7 +60,7 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     content = request.content
     if content.is_eof() and content.exception() is None:
         # It came together with its head, as nearly all do: nothing to wait for.
-        raw = content.read_nowait()
+        raw = _taken(content)
     else:
         if (request.content_length or 0) > limit:
             _refuse_size(limit)
@@ -66,6 +68,17 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     if len(raw) > limit:
         _refuse_size(limit)
     return raw
+
+
+def _taken(content: StreamReader) -> bytes:
+    """All of a body that is there.
+
+    Reading it in the ordinary way has the connection parse again, for what may have been held up by the body; one
+    this small held up nothing.
+    """
+    if 0 < content.total_bytes <= _HELD_UP_BY_NONE and len(content._buffer) == 1:
+        return content._buffer[0]
+    return content.read_nowait()
 
 
 async def arrived(request: web.Request, reading: Coroutine[Any, Any, T]) -> T:

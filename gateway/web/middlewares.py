@@ -20,7 +20,7 @@ from gateway.web.responses import STANDING_HEADERS, JsonResponse
 
 log: Final = structlog.get_logger(__name__)
 _request_id: Final[ContextVar[str]] = ContextVar(f"{structlog.contextvars.STRUCTLOG_KEY_PREFIX}request_id")
-"""Stands in every line that is logged on behalf of the request; each runs in a context of its own."""
+"""Stands in every line that is logged on behalf of the request; the requests of one connection share a context."""
 
 
 class Guard:

@@ -2,17 +2,14 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from gateway.errors import ConfigurationError
-from gateway.web.problems import Problem, problem_of_http
-from gateway.web.requests import RequestIds, trace_context
-from gateway.web.responses import STANDING_HEADERS
+from gateway.web.connection import Connection
 from gateway.web.shortcuts import SHORTCUTS, shortened
 
 _MOST_CONNECTIONS: Final = 4_096
@@ -29,45 +26,6 @@ _COLLECT_EVERY: Final = 10_000
 _TURNED_AWAY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
-
-
-class Connection(RequestHandler):
-    """One connection; what the web server refuses by itself is answered in the same shape as every other refusal."""
-
-    __slots__ = ()
-
-    def finish_response(
-        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
-        """Send an answer. One that never reached the middleware, as to an unknown `Expect`, is put in our words."""
-        if isinstance(resp, Exception) and isinstance(resp, web.HTTPException):
-            resp = _refuse(request, problem_of_http(resp))
-        return super().finish_response(request, resp, start_time)
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """A problem instead of plain text; the connection is closed."""
-        if status >= 500 or request.writer.output_size > 0:
-            # Logs what is worth it, and raises where a part of another answer is out already.
-            super().handle_error(request, status, exc, message)
-        code = "bad_request" if status < 500 else "internal"
-        return _refuse(request, Problem(status=status, code=code, detail="This could not be read as an HTTP request."))
-
-
-def _refuse(request: web.BaseRequest, problem: Problem) -> web.Response:
-    """Answer beside the middleware, with the headers that it would give; the connection is closed."""
-    request_id = RequestIds().of(request)
-    response = problem.answer(request_id)
-    response.headers.update({**STANDING_HEADERS, "X-Request-Id": request_id})
-    if (trace := trace_context(request)) is not None:
-        response.headers["traceparent"] = trace
-    response.force_close()
-    return response
 
 
 class _TurnedAway(asyncio.Protocol):

@@ -1,0 +1,120 @@
+"""One caller's connection: its requests one after another, and an answer even to what is no HTTP."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from aiohttp import StreamReader, web
+from aiohttp.http import RawRequestMessage, StreamWriter
+from aiohttp.web_protocol import ERROR, RequestHandler, _ErrInfo
+
+from gateway.web.problems import Problem, problem_of_http
+from gateway.web.requests import RequestIds, trace_context
+from gateway.web.responses import STANDING_HEADERS
+
+
+class Connection(RequestHandler):
+    """One connection; what the web server refuses by itself is answered in the same shape as every other refusal."""
+
+    __slots__ = ()
+
+    async def start(self) -> None:
+        """Answer one request after another, until the connection ends.
+
+        What this replaces makes a task for each request, so that no context variable of one is seen by the next.
+        Ours are set anew by every request; a task, and two more turns of the event loop, cost as much as reading
+        and checking its body.
+        """
+        while not self._force_close:
+            if not self._messages:
+                await self._arrival()
+            message, payload = self._messages.popleft()
+            if self._parser is not None:
+                self._parser.message_consumed()
+            if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+                self._resume_reading_if_drained()
+            try:
+                goes_on = await self._answer(message, payload) and (payload.is_eof() or await self._drop_rest(payload))
+            except Exception as error:
+                # Nothing that a caller sends should come here: what fails in a handler is answered around it.
+                self.log_exception("Unhandled exception", exc_info=error)
+                goes_on = False
+            except BaseException:
+                self.force_close()
+                raise
+            if not goes_on or self._close or self._force_close:
+                break
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            if self._keepalive_handle is None:
+                self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _arrival(self) -> None:
+        """Wait for a request's head."""
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def _answer(self, message: RawRequestMessage | _ErrInfo, payload: StreamReader) -> bool:
+        """Have a request answered; whether its caller is still there and wants to go on."""
+        manager, factory, handler = self._manager, self._request_factory, self._request_handler
+        task = self._task_handler
+        assert manager is not None
+        assert factory is not None
+        assert handler is not None
+        assert task is not None
+        manager.requests_count += 1
+        if isinstance(message, _ErrInfo):
+            handler, message = self._make_error_handler(message), ERROR
+        request = factory(message, payload, self, StreamWriter(self, self._loop), task)
+        response, is_gone = await self._handle_request(request, None, handler)
+        self._keepalive = bool(response.keep_alive)
+        return self._keepalive and not is_gone
+
+    async def _drop_rest(self, payload: StreamReader) -> bool:
+        """Read what a handler left of a body; whether it came to its end before patience did."""
+        try:
+            async with asyncio.timeout(self._lingering_time):
+                while not payload.is_eof():
+                    await payload.readany()
+        except (TimeoutError, ConnectionError):
+            return False
+        return True
+
+    def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
+        """Send an answer. One that never reached the middleware, as to an unknown `Expect`, is put in our words."""
+        if isinstance(resp, Exception) and isinstance(resp, web.HTTPException):
+            resp = _refuse(request, problem_of_http(resp))
+        return super().finish_response(request, resp, start_time)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """A problem instead of plain text; the connection is closed."""
+        if status >= 500 or request.writer.output_size > 0:
+            # Logs what is worth it, and raises where a part of another answer is out already.
+            super().handle_error(request, status, exc, message)
+        code = "bad_request" if status < 500 else "internal"
+        return _refuse(request, Problem(status=status, code=code, detail="This could not be read as an HTTP request."))
+
+
+def _refuse(request: web.BaseRequest, problem: Problem) -> web.Response:
+    """Answer beside the middleware, with the headers that it would give; the connection is closed."""
+    request_id = RequestIds().of(request)
+    response = problem.answer(request_id)
+    response.headers.update({**STANDING_HEADERS, "X-Request-Id": request_id})
+    if (trace := trace_context(request)) is not None:
+        response.headers["traceparent"] = trace
+    response.force_close()
+    return response

@@ -76,8 +76,11 @@ def render_masked(
     secrets: Mapping[str, JsonValue],
 ) -> tuple[Content, Content]:
     """The text as it is sent, and as it may be shown: `data` has each of the `secrets` as ••••."""
+    if not secrets:
+        content = render(data)
+        return content, content
     content = render({**data, **secrets})
-    return content, _as_sent(render(data), content) if secrets else content
+    return content, _as_sent(render(data), content)
 
 
 def _for_templates(recipient: Recipient) -> dict[str, JsonValue]:

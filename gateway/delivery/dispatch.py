@@ -13,6 +13,7 @@ from gateway.delivery import events, retry, steps
 from gateway.delivery.composition import Composer
 from gateway.delivery.envelopes import Addressing, addresses_of
 from gateway.delivery.facts import read_facts
+from gateway.delivery.guard import Guard
 from gateway.delivery.places import Desk
 from gateway.delivery.retry import RetryPolicy, Settled, Try
 from gateway.delivery.routing import Health, Providers, RoutingTable, choose, following
@@ -98,6 +99,7 @@ class Dispatcher:
         self._chance = chance
         self._wake = wake
         self._tally = Tally(metrics)
+        self._guard = Guard()
         self._desks = {name: Desk(one.capabilities.concurrency) for name, one in providers.items()}
 
     async def dispatch(self, claim: Claim, stored: StoredFacts | None) -> None:
@@ -209,8 +211,7 @@ class Dispatcher:
         began = self._clock.monotonic()
         outcome = Outcome.UNKNOWN
         try:
-            async with asyncio.timeout(envelope.deadline_seconds + _GRACE_SECONDS):
-                result = await provider.send(envelope)
+            result = await self._guard.cut_after(envelope.deadline_seconds + _GRACE_SECONDS, provider.send(envelope))
             outcome = result.outcome
         except TimeoutError:
             result = SendResult(outcome=Outcome.UNKNOWN, detail="no answer in time")

@@ -46,22 +46,22 @@ _RULES: Final[tuple[Callable[[Facts, datetime], Ruling], ...]] = (
 
 def decide(facts: Facts, now: datetime) -> Decision:
     """Say whether this delivery may go at `now`; the trace lists every rule consulted, in order."""
-    trace: tuple[TraceStep, ...] = ()
+    trace: list[TraceStep] = []
     for rule in _RULES:
         ruling = rule(facts, now)
-        trace = (*trace, ruling.step)
+        trace.append(ruling.step)
         match ruling.step.verdict:
             case "pass":
                 continue
             case "hold":
-                return _hold(ruling, facts, trace)
+                return _hold(ruling, facts, tuple(trace))
             case "suppress":
-                return Suppress(reason=ruling.reason, rule=ruling.step.rule, trace=trace)
+                return Suppress(reason=ruling.reason, rule=ruling.step.rule, trace=tuple(trace))
             case "expire":
-                return Expire(reason=ruling.reason, rule=ruling.step.rule, trace=trace)
+                return Expire(reason=ruling.reason, rule=ruling.step.rule, trace=tuple(trace))
             case never:
                 assert_never(never)
-    return Send(route=facts.route, trace=trace)
+    return Send(route=facts.route, trace=tuple(trace))
 
 
 def _hold(ruling: Ruling, facts: Facts, trace: tuple[TraceStep, ...]) -> Decision:

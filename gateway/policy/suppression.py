@@ -13,9 +13,12 @@ RULE = "suppression"
 
 def open_addresses(facts: Facts, now: datetime) -> tuple[str, ...]:
     """The recipient's addresses on the channel that no suppression forbids now, in their order."""
+    addresses = facts.recipient.addresses(facts.channel)
+    if not facts.suppressions:
+        return addresses
     return tuple(
         address
-        for address in facts.recipient.addresses(facts.channel)
+        for address in addresses
         if not any(_forbids(suppression, address, facts, now) for suppression in facts.suppressions)
     )
 

@@ -4,6 +4,7 @@ There are two, one that escapes (HTML) and one that does not (everything else); 
 made, so nothing of one message or language can leak into another. What belongs to one render travels in its context.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -32,6 +33,8 @@ ISOLATE_HTML: Final = "isolate value in html"
 LOOP: Final = "loop over"
 COMPARE: Final = "compare value"
 FORM: Final = "plural form"
+_SPECIAL: Final = re.compile("[&<>'\"]")
+"""What HTML gives a meaning of its own, in text or in an attribute."""
 _FINISHED: Final = frozenset({SHOW, SHOW_HTML, ISOLATE, ISOLATE_HTML})
 """What comes out of these is a text as its place demands it."""
 
@@ -104,6 +107,8 @@ class _Writer(CodeGenerator):
     def _output_child_pre(self, node: nodes.Expr, frame: Any, finalize: Any) -> None:
         if isinstance(node, nodes.Filter) and node.name in _FINISHED:
             self.write("(")
+        elif frame.eval_ctx.autoescape:
+            self.write("environment.quote(")
         else:
             super()._output_child_pre(node, frame, finalize)
 
@@ -112,6 +117,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """Attributes and items are the keys of JSON objects, and nothing else is."""
 
     code_generator_class = _Writer
+
+    @staticmethod
+    def quote(value: object) -> str:
+        """A value as it may stand in HTML: `escape` without its work where nothing in a text calls for it."""
+        if type(value) is str and not _SPECIAL.search(value):
+            return value
+        return escape(value)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A key of an object, or one of the plain facts of a loop."""
@@ -147,13 +159,15 @@ def _text(value: object) -> str:
 
 
 def _show(value: object) -> str | Markup:
+    if type(value) is str and value.isascii():
+        return value
     if type(value) is Markup:
         return value
     return bidi.strip_controls(_text(value))
 
 
-def _show_html(value: object) -> Markup:
-    return value if type(value) is Markup else escape(bidi.strip_controls(_text(value)))
+def _show_html(value: object) -> str:
+    return value if type(value) is Markup else Sandbox.quote(bidi.strip_controls(_text(value)))
 
 
 def _isolate(value: object) -> str:

@@ -1,7 +1,6 @@
 """From a request to a message that can be stored: every wrong field is named, and nothing has happened yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +14,7 @@ from gateway.domain.ids import DeliveryId, MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import Delivery, Message, SendRequest
 from gateway.domain.recipients import Channel, Recipient
-from gateway.domain.values import replace
+from gateway.domain.values import Value, replace
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, RenderFailed
 from gateway.ports import NewDelivery, RecipientStore
 from gateway.rendering.renderer import Renderer
@@ -25,8 +24,7 @@ from gateway.rendering.variables import check_data, split_secrets
 _REFUSED: Final = "The message cannot be accepted as it stands."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Value, frozen=True, kw_only=True):
     """A message with its first deliveries, not yet stored."""
 
     message: Message
@@ -69,7 +67,9 @@ class Drafter:
             problems.extend(self._attachment_problems(request, channels))
         if request.sender is not None:
             problems.extend(await self._sender_problems(service_id, request.sender, channels))
-        stored = await self._stored(service_id, request, channels, problems)
+        stored = None
+        if to.id is None or not to.reaches(channels) or needs_recipient_zone(request):
+            stored = await self._stored(service_id, request, channels, problems)
         message = self._message(
             service_id=service_id,
             live=live,
@@ -88,7 +88,7 @@ class Drafter:
 
     def _template(self, name: str, problems: list[FieldProblem]) -> Template | None:
         try:
-            return self._renderer.pin().templates.template(name)
+            return self._renderer.templates.template(name)
         except NotFound:
             problems.append(
                 _problem(
@@ -119,17 +119,14 @@ class Drafter:
         channels: Sequence[Channel],
         problems: list[FieldProblem],
     ) -> Recipient | None:
-        """What the gateway knows of the person, read only where the request's own values do not do."""
+        """What the gateway knows of a person of whom the request does not say enough."""
         to = request.to
-        reachable = any(map(to.addresses, channels))
         if to.id is None:
             if request.remember:
                 problems.append(_problem("/to/id", "missing", "Give the id under which to remember the recipient."))
-            if channels and not reachable and not any(one.pointer.startswith("/to/") for one in problems):
+            if channels and not to.reaches(channels) and not any(one.pointer.startswith("/to/") for one in problems):
                 wanted = f"Give an address for one of the channels: {', '.join(channels)}."
                 problems.append(_problem("/to", "no_address", wanted))
-            return None
-        if reachable and not needs_recipient_zone(request):
             return None
         try:
             return await self._recipients.get_recipient(service_id, to.id)

@@ -1,7 +1,7 @@
 """Who is written to: a person and the addresses that reach them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final, NewType
 
@@ -73,7 +73,11 @@ class Recipient(Value, frozen=True, kw_only=True, omit_defaults=True):
             case Channel.SMS:
                 return (self.phone,) if self.phone else ()
             case Channel.PUSH:
-                return tuple(device.address for device in self.push)
+                return tuple([device.address for device in self.push])
+
+    def reaches(self, channels: Iterable[Channel]) -> bool:
+        """Whether there is an address on one of the channels."""
+        return any(map(self.addresses, channels))
 
     def address(self, channel: Channel) -> str | None:
         """The first address on a channel, for people to look at."""

@@ -82,6 +82,11 @@ class Renderer:
         self._missing: dict[tuple[str, str, tuple[Channel, ...], str, str], tuple[str, ...]] = {}
         self._resolved: dict[tuple[str, str, str, tuple[Channel, ...], str | None], _Resolved] = {}
 
+    @property
+    def templates(self) -> Snapshot:
+        """The templates that serve now."""
+        return self._templates.snapshot
+
     def pin(self) -> Pin:
         """What serves now, to be held for one message."""
         return Pin(templates=self._templates.snapshot, catalogs=self._catalogs.snapshot)

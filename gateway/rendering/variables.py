@@ -203,10 +203,12 @@ def _check_fields(
         elif not variable.optional:
             wanted = f"is missing: the template needs it as {variable.type.value}"
             problems.append(_problem(f"{pointer}/{_escaped(name)}", ("missing", wanted)))
+    if value.keys() <= fields.keys():
+        return
+    known = ", ".join(sorted(fields)) or "none"
+    taken = f"is not a variable of the template; it takes: {known}"
     for name in value:
         if name not in fields:
-            known = ", ".join(sorted(fields)) or "none"
-            taken = f"is not a variable of the template; it takes: {known}"
             problems.append(_problem(f"{pointer}/{_escaped(name[:100])}", ("unknown_variable", taken)))
 
 
@@ -307,7 +309,7 @@ def _check_counts(template: Declares, data: Mapping[str, JsonValue], problems: l
 
 def split_secrets(
     template: Declares, data: Mapping[str, JsonValue]
-) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
+) -> tuple[Mapping[str, JsonValue], Mapping[str, JsonValue]]:
     """The data as it may be shown, each secret value as ••••, and the secret values themselves."""
     secrets = {name: data[name] for name, variable in template.variables.items() if variable.secret and name in data}
-    return {**data, **dict.fromkeys(secrets, MASK)}, secrets
+    return {**data, **dict.fromkeys(secrets, MASK)} if secrets else data, secrets

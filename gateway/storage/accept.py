@@ -8,6 +8,7 @@ from typing import Final
 from gateway.domain.encoding import encode
 from gateway.domain.ids import MessageId, ServiceId
 from gateway.domain.messages import Lane
+from gateway.domain.values import Value
 from gateway.ports import AcceptOutcome, Clock, Idempotency, Mismatched, NewMessage, Replayed, Stored
 from gateway.storage import tables
 from gateway.storage.commit import GroupCommit
@@ -46,8 +47,7 @@ async def first_due(driver: Driver) -> datetime | None:
     return from_micros(min(due)) if due else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
+class _Entry(Value, frozen=True, kw_only=True):
     """A new message with its rows, made ready outside the transaction."""
 
     new: NewMessage

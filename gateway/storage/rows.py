@@ -35,11 +35,11 @@ def _channels(channels: tuple[Channel, ...]) -> str:
 def _searchable(new: NewMessage, metadata: str) -> str:
     """The words that the log's free-text filter finds a message by; `metadata` is its JSON text."""
     message = new.message
-    words = [message.id, *(delivery.delivery.id for delivery in new.deliveries), message.template]
-    words += [word for word in (message.to.id, message.to.email, message.to.phone) if word]
-    words += message.tags
-    words += [metadata] if message.metadata else []
-    return " ".join(words).lower()[:_SEARCH_LENGTH]
+    to = message.to
+    ids = [delivery.delivery.id for delivery in new.deliveries]
+    kept = metadata if message.metadata else None
+    words = (message.id, *ids, message.template, to.id, to.email, to.phone, *message.tags, kept)
+    return " ".join(filter(None, words)).lower()[:_SEARCH_LENGTH]
 
 
 def message_row(new: NewMessage) -> Row:
@@ -52,16 +52,16 @@ def message_row(new: NewMessage) -> Row:
         message.service_id,
         message.live,
         message.template,
-        message.category.value,
+        str(message.category),
         message.topic,
-        message.strategy.value,
+        str(message.strategy),
         _channels(message.channels),
         message.to.id,
         dump(message.to),
         _dump(message.data, "{}"),
         dump(message.secrets) if message.secrets else None,
         False,
-        message.priority.value,
+        str(message.priority),
         _dump(message.tags, "[]"),
         metadata,
         message.sender,
@@ -72,7 +72,7 @@ def message_row(new: NewMessage) -> Row:
         to_micros(message.expires_at),
         message.locale,
         message.traceparent,
-        status.value,
+        str(status),
         None,
         _searchable(new, metadata),
     )
@@ -118,11 +118,11 @@ def delivery_row(new: NewDelivery, message: Message) -> Row:
     return (
         delivery.id,
         delivery.message_id,
-        delivery.channel.value,
-        delivery.status.value,
+        str(delivery.channel),
+        str(delivery.status),
         delivery.reason,
         micros_or_none(delivery.not_before),
-        message.lane.value,
+        int(message.lane),
         to_micros(new.due_at),
         None,
         0,

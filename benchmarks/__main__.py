@@ -11,6 +11,7 @@ BENCHMARKS = {
     "django": "delivered e-mails, CPU and memory beside Django + Celery + PostgreSQL",
     "latency": "accept while dispatch runs flat out, beside an echo at the same rate",
     "claims": "claims from a backlog of a million beside ten thousand",
+    "workers": "delivered by two workers in two processes beside one",
     "memory": "resident memory over 200,000 messages",
     "mime": "MIME build beside the standard library",
     "render": "localized render beside plain Jinja2 with Babel",

@@ -1,20 +1,22 @@
 """Durable accept against a bare echo: what a 202 that survives kill -9 costs beside decoding the same body.
 
-Every round loads first the echo, then the gateway, with 64 connections that post as fast as they are answered;
-servers and load generator are processes of their own.
+Every round loads first the echo, then a gateway on SQLite, then one on PostgreSQL and Valkey, with 64 connections that
+post as fast as they are answered; servers and load generator are processes of their own. Nobody dispatches meanwhile.
 """
 
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from benchmarks import measure
 from benchmarks.measure import Effort
 from benchmarks.posts import BODY
 from benchmarks.processes import CONNECTIONS, load, start
+from benchmarks.scaled import build, open_servers
 
-GOAL = "at least 0.35 of the echo (stretch 0.50)"
+GOAL = "at least 0.35 of the echo embedded (stretch 0.50), 0.45 scaled (stretch 0.60)"
 
 
 def main(effort: Effort) -> None:
@@ -23,7 +25,13 @@ def main(effort: Effort) -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="heliograph-bench-"))
         echo = stack.enter_context(start("servers", "echo"))
         gateway = stack.enter_context(start("servers", "gateway", folder))
-        servers = {"bare echo": echo, "accept, committed": gateway}
+        postgres, valkey = stack.enter_context(open_servers())
+        house = build(Path(folder), postgres.create_database(), valkey.url(), "1")
+        servers = {
+            "bare echo": echo,
+            "embedded, on SQLite": gateway,
+            "scaled, on PostgreSQL": stack.enter_context(house.serve()),
+        }
         for server in servers.values():
             load(server, [BODY], effort.seconds / 3)
         rows = measure.interleave(
@@ -31,12 +39,15 @@ def main(effort: Effort) -> None:
             rounds=effort.rounds,
             reference=lambda row: row[0][0]["per_second"],
         )
-    assert all(set(row[1][0]["statuses"]) == {"202"} for row in rows), rows
-    title = f"Durable accept, embedded on SQLite, dispatch paused, {CONNECTIONS} connections"
+    assert all(set(answered["statuses"]) == {"202"} for row in rows for answered, _ in row), rows
+    title = f"Durable accept, one process, dispatch paused, {CONNECTIONS} connections"
     measure.print_heading(title, rounds=len(rows), goal=GOAL)
     table = {name: measure.medians(_figures(*row[place]) for row in rows) for place, name in enumerate(servers)}
     measure.print_rows(("per second", "p50 ms", "p99 ms", "CPU µs"), table)
-    measure.print_ratio("accept / echo", [row[1][0]["per_second"] / row[0][0]["per_second"] for row in rows])
+    for place, name in enumerate(servers):
+        if place:
+            ratios = [row[place][0]["per_second"] / row[0][0]["per_second"] for row in rows]
+            measure.print_ratio(f"{name} / echo", ratios)
 
 
 def _figures(answered: Mapping[str, Any], cpu_microseconds: float) -> Sequence[float]:

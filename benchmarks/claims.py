@@ -13,10 +13,12 @@ from benchmarks.backlog import fill
 from benchmarks.measure import Effort
 from benchmarks.posts import bodies
 from benchmarks.processes import load, start
+from benchmarks.scaled import SHARED_BUFFERS
 from gateway.bootstrap.stores import SystemClock
 from gateway.domain import ids
 from gateway.domain.ids import WorkerId
 from gateway.storage.store import open_store
+from tests.servers import start_postgres
 
 GOAL = "at least 0.8 of the rate with ten thousand (stretch 0.95)"
 SMALL, LARGE = 10_000, 1_000_000
@@ -27,7 +29,7 @@ BATCHES: Final = 30
 def main(effort: Effort) -> None:
     """Run the rounds on each engine and print the ratios."""
     sizes = (effort.part(SMALL, least=4_000), effort.part(LARGE, least=8_000))
-    for engine, databases in (("SQLite", _sqlite_urls),):
+    for engine, databases in (("SQLite", _sqlite_urls), ("PostgreSQL", _postgres_urls)):
         with databases() as urls:
             for url, size in zip(urls, sizes, strict=True):
                 _make(url, size)
@@ -47,6 +49,12 @@ def _sqlite_urls() -> Iterator[tuple[str, str]]:
         for name in ("small", "large"):
             (folder / name).mkdir()
         yield f"sqlite:///{folder}/small/store.db", f"sqlite:///{folder}/large/store.db"
+
+
+@contextmanager
+def _postgres_urls() -> Iterator[tuple[str, str]]:
+    with start_postgres(durable=True, shared_buffers=SHARED_BUFFERS) as server:
+        yield server.create_database(), server.create_database()
 
 
 def _make(url: str, size: int) -> None:

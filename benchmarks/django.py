@@ -6,11 +6,9 @@ connections, the same SMTP sink, the same machine. The project runs in an enviro
 
 import hashlib
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import venv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,47 +19,51 @@ from urllib.parse import parse_qs, urlsplit
 from benchmarks import measure
 from benchmarks.measure import Effort
 from benchmarks.posts import PLACES, bodies
-from benchmarks.processes import Delivered, Server, deliver, free_port, start
-from tests.servers import start_postgres, start_valkey
+from benchmarks.processes import Delivered, Server, await_answer, deliver, free_port, running, start, together
+from benchmarks.scaled import build, open_servers
 
 CONNECTIONS = 16
 GOAL = (
     "at least 7 times the peer per second and per CPU second (stretch 12); at most half of its memory (stretch a third)"
 )
+PEER: Final = "Django + Celery + PostgreSQL"
 PROJECT: Final = Path(__file__).parent / "peers" / "django_celery"
-START_SECONDS: Final = 60.0
 
 
 def main(effort: Effort) -> None:
     """Run the rounds and print the ratios."""
     posts, programs = bodies(), make_environment()
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="heliograph-bench-"))
-        database = stack.enter_context(start_postgres(durable=True, shared_buffers="512MB")).create_database()
-        broker = stack.enter_context(start_valkey()).url(0)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="heliograph-bench-")))
+        postgres, valkey = stack.enter_context(open_servers())
         sink = stack.enter_context(start("sink"))
-        peer = stack.enter_context(_start_peer(programs, database, broker, sink.port))
-        gateway = stack.enter_context(start("servers", "gateway", folder, sink.port))
-        servers = {"Django + Celery + PostgreSQL": peer, "Heliograph, embedded": gateway}
+        house = build(folder, postgres.create_database(), valkey.url(1), sink.port)
+        servers = {
+            PEER: stack.enter_context(_start_peer(programs, postgres.create_database(), valkey.url(0), sink.port)),
+            "Heliograph, scaled": together([stack.enter_context(house.serve()), stack.enter_context(house.work())]),
+            "Heliograph, embedded": stack.enter_context(start("servers", "gateway", str(folder), sink.port)),
+        }
         for server in servers.values():
             deliver(server, sink, posts, effort.seconds / 3, CONNECTIONS)
         rows = measure.interleave(
-            lambda: [deliver(server, sink, posts, effort.seconds, CONNECTIONS) for server in servers.values()],
+            lambda: {
+                name: deliver(server, sink, posts, effort.seconds, CONNECTIONS) for name, server in servers.items()
+            },
             rounds=effort.rounds,
-            reference=lambda row: row[0].per_second,
+            reference=lambda row: row[PEER].per_second,
         )
     title = f"Delivered e-mails, receipts and shipped orders in {len(PLACES)} locales, {CONNECTIONS} connections"
     measure.print_heading(title, rounds=len(rows), goal=GOAL)
-    table = {name: measure.medians(_figures(row[place]) for row in rows) for place, name in enumerate(servers)}
+    table = {name: measure.medians(_figures(row[name]) for row in rows) for name in servers}
     measure.print_rows(("per second", "CPU µs", "posted a second", "memory MiB"), table)
-    measure.print_ratio(
-        "delivered per second, times the peer", [ours.per_second / peer.per_second for peer, ours in rows]
-    )
-    measure.print_ratio(
-        "delivered per CPU second, times the peer",
-        [peer.cpu_microseconds / ours.cpu_microseconds for peer, ours in rows],
-    )
-    measure.print_ratio("memory / the peer's", [ours.memory_bytes / peer.memory_bytes for peer, ours in rows])
+    for name in list(servers)[1:]:
+        pairs = [(row[PEER], row[name]) for row in rows]
+        faster = [ours.per_second / peer.per_second for peer, ours in pairs]
+        cheaper = [peer.cpu_microseconds / ours.cpu_microseconds for peer, ours in pairs]
+        smaller = [ours.memory_bytes / peer.memory_bytes for peer, ours in pairs]
+        measure.print_ratio(f"{name}: delivered per second, times the peer", faster)
+        measure.print_ratio(f"{name}: delivered per CPU second, times the peer", cheaper)
+        measure.print_ratio(f"{name}: memory / the peer's", smaller)
 
 
 def _figures(burst: Delivered) -> Sequence[float]:
@@ -94,9 +96,10 @@ def _start_peer(programs: Path, database: str, broker: str, relay_port: str) -> 
     workers = (programs / "celery", "-A", "courier", "worker", "--concurrency", "2", *alone, "--loglevel", "ERROR")
     with ExitStack() as stack:
         processes = tuple(
-            stack.enter_context(_running(command, environment)) for command in ((programs / "gunicorn",), workers)
+            stack.enter_context(running(command, environment, PROJECT))
+            for command in ((programs / "gunicorn",), workers)
         )
-        _await_answer(port)
+        await_answer(port)
         yield Server(processes=processes, port=port, key=made.stdout.decode().strip())
 
 
@@ -105,6 +108,7 @@ def _settings(database: str, broker: str, relay_port: str, port: str) -> Mapping
     return {
         "DJANGO_SETTINGS_MODULE": "courier.settings",
         "PYTHONPATH": str(PROJECT),
+        "PYTHONWARNINGS": "ignore",
         "COURIER_DATABASE_HOST": parse_qs(address.query)["host"][0],
         "COURIER_DATABASE_NAME": address.path.lstrip("/"),
         "COURIER_DATABASE_USER": address.username or "postgres",
@@ -112,26 +116,3 @@ def _settings(database: str, broker: str, relay_port: str, port: str) -> Mapping
         "COURIER_SMTP_PORT": relay_port,
         "COURIER_PORT": port,
     }
-
-
-@contextmanager
-def _running(command: Sequence[str | Path], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, text=True, stdout=quiet, stderr=quiet)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _await_answer(port: str) -> None:
-    until = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", int(port)), timeout=1):
-                return
-        except OSError:
-            if time.monotonic() > until:
-                raise SystemExit("the peer did not start") from None
-            time.sleep(0.1)

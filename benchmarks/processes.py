@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 CONNECTIONS = 64
 PATIENCE_SECONDS = 300.0
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,12 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
+def together(servers: Sequence[Server]) -> Server:
+    """Several servers as one: posts go to the first, CPU and memory are those of all."""
+    processes = tuple(process for server in servers for process in server.processes)
+    return Server(processes=processes, port=servers[0].port, key=servers[0].key)
+
+
 @contextmanager
 def start(module: str, *arguments: str, key: str = "") -> Iterator[Server]:
     """A server of ours for as long as the block lasts; it prints its port, and its key unless that is known."""
@@ -87,6 +94,33 @@ def start(module: str, *arguments: str, key: str = "") -> Iterator[Server]:
         yield Server(processes=(process,), port=port, key=key or told)
     finally:
         process.communicate()
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path], environment: Mapping[str, str], folder: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A process that is told to end when the block does."""
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=quiet)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def await_answer(port: str) -> None:
+    """Return once somebody listens there. Ends the program when nobody does in time."""
+    until = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", int(port)), timeout=1):
+                return
+        except OSError:
+            if time.monotonic() > until:
+                raise SystemExit(f"nobody came to listen on port {port}") from None
+            time.sleep(0.05)
 
 
 def load(

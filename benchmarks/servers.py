@@ -51,6 +51,7 @@ async def _serve_gateway(store: str, relay_port: str = "") -> AsyncIterator[str]
     relay = {"kind": "smtp", "host": "127.0.0.1", "port": relay_port}
     given = {
         "store": {"url": store if "://" in store else f"sqlite:///{store}/store.db"},
+        "security": {"secret": "0" * 64},
         "delivery": {"shed_after": "7d"},
         "log": {"level": "error"},
         "providers": {"relay": relay} if relay_port else {},

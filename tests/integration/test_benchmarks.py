@@ -12,11 +12,13 @@ from benchmarks.__main__ import BENCHMARKS
 
 ROOT = Path(__file__).parents[2]
 PEER_LOCK = ROOT / "benchmarks" / "peers" / "django_celery" / "requirements.txt"
-NEEDS_PACKAGES_OF_ITS_OWN = "django"
+SLOW = {"django", "latency", "memory", "workers"}
+"""Those that start many servers or install packages of their own: run in the long form."""
 IS_LONG = "HELIOGRAPH_LONG" in os.environ
 
 
-@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name != NEEDS_PACKAGES_OF_ITS_OWN or IS_LONG])
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in SLOW or IS_LONG])
 def test_each_benchmark_runs_in_its_short_form_and_prints_its_goal(name: str) -> None:
     command = [sys.executable, "-m", "benchmarks", "--short", name]
 

@@ -8,6 +8,7 @@ from babel import Locale
 
 from gateway.domain.messages import Content
 from gateway.domain.recipients import Channel
+from gateway.domain.values import Value
 from gateway.errors import ContentError, NotFound, RenderFailed
 from gateway.localization import catalogs as localized
 from gateway.localization.catalogs import Catalog, CatalogLibrary
@@ -24,8 +25,7 @@ _MOST_MISSING: Final = 50
 """Missing strings that are named; the first says enough, the rest helps translators."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
+class Pin(Value, frozen=True, kw_only=True):
     """The templates and catalogs that one message is rendered from, whatever is published meanwhile."""
 
     templates: Snapshot

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from gateway.domain.values import Value
 from gateway.errors import Conflict, InvalidRequest
 from gateway.ports import Clock
 from gateway.storage.batcher import Batcher
@@ -20,8 +20,7 @@ _POISON: Final = (ConstraintBroken, InvalidRequest, ValueError)
 """What one bad item can raise; the others of its batch are then written without it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Write(Value, frozen=True, kw_only=True):
     apply: Apply[Any, Any]
     item: Any
 
@@ -59,7 +58,7 @@ class GroupCommit:
         kind = None if self._together else apply
         batcher = self._batchers.get(kind) or await self._begin(kind)
         try:
-            result: R = await batcher.submit(_Write(apply, item))
+            result: R = await batcher.submit(_Write(apply=apply, item=item))
         except ConstraintBroken as error:
             raise Conflict(f"the store holds something that contradicts this: {error}") from error
         return result

@@ -9,19 +9,20 @@ import random
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.faults.house import Mode
-from tests.faults.rig import Row, Stage
+from tests.faults.rig import Row, Servers, Stage
 from tests.faults.rows import ROWS
 from tests.faults.table import Line, head, print_line, summary
 
 
-async def play(row: Row, mode: Mode, trials: int, folder: Path, seed: int) -> Line:
+async def play(row: Row, stage: Stage, trials: int) -> Line:
     """Play one row in one mode."""
     began = time.monotonic()
-    verdict = await row.play(Stage(folder, mode, random.Random(seed)), trials)
-    return Line(row=row, mode=mode, verdict=verdict, seconds=time.monotonic() - began)
+    verdict = await row.play(stage, trials)
+    return Line(row=row, mode=stage.mode, verdict=verdict, seconds=time.monotonic() - began)
 
 
 async def main() -> int:
@@ -30,8 +31,9 @@ async def main() -> int:
     modes = list(Mode) if asked.mode == "both" else [Mode(asked.mode)]
     chosen = [row for row in ROWS if not asked.row or any(word.lower() in row.name.lower() for word in asked.row)]
     lines: list[Line] = []
-    with tempfile.TemporaryDirectory(prefix="heliograph-faults-") as temporary:
-        root = Path(asked.keep or temporary)
+    with ExitStack() as stack:
+        root = Path(asked.keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="heliograph-faults-")))
+        servers = Servers(stack)
         print(head(), flush=True)
         for number, (row, mode) in enumerate((row, mode) for mode in modes for row in chosen if mode in row.modes):
             trials = asked.trials or (row.short_trials(mode) if asked.short else row.long)
@@ -40,7 +42,8 @@ async def main() -> int:
                 continue
             if trials == 0:
                 continue
-            line = await play(row, mode, trials, root / f"{number}-{mode}", asked.seed)
+            stage = Stage(root / f"{number}-{mode}", mode, servers, random.Random(asked.seed))
+            line = await play(row, stage, trials)
             lines.append(line)
             print(print_line(line), flush=True)
     print(summary(lines))
@@ -49,7 +52,7 @@ async def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run.py faults", description="Hurt the gateway and count what it broke.")
-    parser.add_argument("--mode", choices=[*Mode, "both"], default="embedded")
+    parser.add_argument("--mode", choices=[*Mode, "both"], default="both")
     parser.add_argument("--row", action="append", help="only rows whose name has this word, such as F2; repeat it")
     parser.add_argument("--trials", type=int, help="faults for each row, in place of its own number")
     parser.add_argument("--short", action="store_true", help="as in run.py test")

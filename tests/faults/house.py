@@ -49,8 +49,9 @@ class Member:
     command: tuple[str, ...]
     environment: Mapping[str, str]
     log: Path
-    url: str | None
-    """None for a worker, which does not listen."""
+    url: str
+    """Where it answers; a worker answers probes only."""
+    takes_posts: bool
     process: Process | None = None
 
     @property
@@ -113,12 +114,12 @@ class House:
     @property
     def webs(self) -> Sequence[Member]:
         """Those that take posts."""
-        return [member for member in self.members if member.url is not None]
+        return [member for member in self.members if member.takes_posts]
 
     @property
     def workers(self) -> Sequence[Member]:
         """Those that call providers; in the embedded mode the same ones."""
-        return [member for member in self.members if member.url is None] or self.members
+        return [member for member in self.members if not member.takes_posts] or self.members
 
     @property
     def headers(self) -> dict[str, str]:
@@ -249,7 +250,7 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """A gateway that is not started yet; without workers of their own its web processes do the work."""
     environment = write_settings(folder, {"store": {"url": view.url}, "log": {"format": "json"}, **sections})
-    members = [_member(folder, f"web-{number}", "serve", environment, stable_port()) for number in range(1, webs + 1)]
+    members = [_member(folder, f"web-{number}", "serve", environment) for number in range(1, webs + 1)]
     members += [_member(folder, f"worker-{number}", "worker", environment) for number in range(1, workers + 1)]
     timeout = aiohttp.ClientTimeout(total=20)
     async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -268,7 +269,8 @@ def stable_port() -> int:
             return int(probe.getsockname()[1])
 
 
-def _member(folder: Path, name: str, verb: str, environment: Mapping[str, str], port: int | None = None) -> Member:
-    own = environment if port is None else {**environment, "HELIOGRAPH_SERVER_PORT": str(port)}
-    url = None if port is None else f"http://127.0.0.1:{port}"
-    return Member(name, (*_COMMAND, verb), own, folder / f"{name}.log", url)
+def _member(folder: Path, name: str, verb: str, environment: Mapping[str, str]) -> Member:
+    port, section = stable_port(), {"serve": "SERVER", "worker": "WORKER"}[verb]
+    own = {**environment, f"HELIOGRAPH_{section}_PORT": str(port)}
+    url = f"http://127.0.0.1:{port}"
+    return Member(name, (*_COMMAND, verb), own, folder / f"{name}.log", url, takes_posts=verb == "serve")

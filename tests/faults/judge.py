@@ -42,6 +42,8 @@ class Verdict:
     late: int = 0
     stuck: int = 0
     unknown: int = 0
+    slowest: float = 0.0
+    """Seconds from due to the provider, for the message that took longest."""
     problems: list[str] = field(default_factory=list)
     """Everything that had to hold and did not, in words."""
     figures: dict[str, float | int | str] = field(default_factory=dict)
@@ -55,6 +57,7 @@ class Verdict:
         """Take in another gateway's verdict on the same row."""
         for name in ("trials", "promised", "accepted", "lost", "duplicate", "ghost", "late", "stuck", "unknown"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.slowest = max(self.slowest, other.slowest)
         self.problems += other.problems
         self.figures |= other.figures
 
@@ -145,6 +148,7 @@ def _count(
     verdict.accepted = len(accepts)
     known: set[str] = set()
     odd: Counter[str] = Counter()
+    slowest = 0.0
     for message_id in promised:
         message = messages.get(message_id)
         if message is None:
@@ -155,6 +159,10 @@ def _count(
             taken = by_delivery.get(delivery["id"], [])
             _count_delivery(verdict, delivery, taken, allowed, odd)
             verdict.late += sum(not _in_time(message, accept) for accept in taken)
+            if taken:
+                due = max(_seconds(message["created_at"]), _seconds(message["send_at"] or message["created_at"]))
+                slowest = max(slowest, taken[0].at - due)
+    verdict.slowest = slowest
     verdict.ghost = sum(len(taken) for delivery, taken in by_delivery.items() if delivery not in known)
     verdict.ghost += sum(message_id not in promised for message_id in messages)
     verdict.problems += [f"{count} × {sentence}" for sentence, count in odd.items()]

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +12,38 @@ from tests.faults.house import House, Mode, open_house
 from tests.faults.judge import Allowed, Verdict, judge
 from tests.faults.ledger import Answer, Ledger, note
 from tests.faults.provider import Stub, open_stub
-from tests.faults.stores import SqliteView, StoreView
+from tests.faults.stores import PostgresView, SqliteView, StoreView
+from tests.servers import PostgresServer, ValkeyServer, start_postgres, start_valkey
 from tests.waiting import eventually
 
 BOTH: Final = frozenset(Mode)
+_WEBS: Final = 2
+_WORKERS: Final = 2
 CONNECTIONS: Final = 10
 """How many calls one worker makes to the stub at once."""
+
+
+class Servers:
+    """PostgreSQL and Valkey for the scaled mode, started when a row first needs them."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._postgres: PostgresServer | None = None
+        self._valkey: ValkeyServer | None = None
+
+    @property
+    def postgres(self) -> PostgresServer:
+        """One that syncs, so that what it committed outlives it."""
+        if self._postgres is None:
+            self._postgres = self._stack.enter_context(start_postgres(durable=True))
+        return self._postgres
+
+    @property
+    def valkey(self) -> ValkeyServer:
+        """One that keeps nothing on disk."""
+        if self._valkey is None:
+            self._valkey = self._stack.enter_context(start_valkey())
+        return self._valkey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +51,7 @@ class Scene:
     """One gateway with its providers and its client, ready to be hurt."""
 
     mode: Mode
+    servers: Servers
     house: House
     ledger: Ledger
     stub: Stub
@@ -63,6 +90,7 @@ class Stage:
 
     folder: Path
     mode: Mode
+    servers: Servers
     chance: random.Random = field(default_factory=lambda: random.Random(20261122))
     _scenes: int = 0
 
@@ -87,15 +115,28 @@ class Stage:
         folder.mkdir(parents=True)
         async with AsyncExitStack() as stack:
             stubs = [await stack.enter_async_context(open_stub(folder, f"relay-{n + 1}")) for n in range(relays)]
-            view: StoreView = SqliteView((store_folder or folder) / "heliograph.db")
             given = {**make_sections(stubs, connections, delivery or {}), **sections}
-            house = await stack.enter_async_context(open_house(folder, view, given, webs=workers or 1, workers=0))
+            view: StoreView
+            match self.mode:
+                case Mode.EMBEDDED:
+                    view, webs, workers = SqliteView((store_folder or folder) / "heliograph.db"), workers or 1, 0
+                case Mode.SCALED:
+                    view, webs, workers = PostgresView(self.servers.postgres), _WEBS, workers or _WORKERS
+                    given["queue"] = {"url": self.servers.valkey.url(self._scenes)}
+                    given["security"] = {"secret": "of-the-rig-and-nobody-else"}
+            house = await stack.enter_async_context(open_house(folder, view, given, webs=webs, workers=workers))
             await house.make_key()
             ledger = Ledger(folder / "ledger.jsonl", house)
             if started:
                 await house.start()
             yield Scene(
-                mode=self.mode, house=house, ledger=ledger, stub=stubs[0], others=tuple(stubs[1:]), chance=self.chance
+                mode=self.mode,
+                servers=self.servers,
+                house=house,
+                ledger=ledger,
+                stub=stubs[0],
+                others=tuple(stubs[1:]),
+                chance=self.chance,
             )
 
 

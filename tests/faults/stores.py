@@ -5,11 +5,15 @@ import os
 import shutil
 import sqlite3
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import asyncpg
+import sqlalchemy as sa
+
+from tests.servers import PostgresServer
 from tests.waiting import eventually
 
 _WRITE_LOCK: Final = 120
@@ -107,13 +111,73 @@ def _lock(file: int, kind: int) -> None:
     fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack(_OFD_LOCK, kind, os.SEEK_SET, _WRITE_LOCK, 1, 0))
 
 
+class PostgresView:
+    """A database of a server that the rig started."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._url = server.create_database()
+
+    @property
+    def url(self) -> str:
+        """As the settings name it."""
+        return self._url
+
+    async def rows(self, statement: str) -> Sequence[Row]:
+        """What a SELECT answers now."""
+        async with self._connected() as connection:
+            return [tuple(row) for row in await connection.fetch(statement)]
+
+    async def change(self, statement: str) -> None:
+        """One statement, committed."""
+        async with self._connected() as connection:
+            await connection.execute(statement)
+
+    async def back_up(self, to: Path) -> Path:
+        """By pg_dump, as an operator would."""
+        to.write_text(self._server.run("pg_dump", "--no-owner", f"--dbname={self._url}"), encoding="utf-8")
+        return to
+
+    async def restore(self, backup: Path) -> None:
+        """Into a database of the same name, made anew."""
+        name = sa.make_url(self._url).database
+        self._server.drop_database(self._url)
+        self._server.execute(f'CREATE DATABASE "{name}"')
+        # pg_dump's own words for psql (\\restrict) are no SQL; psql runs as the server's user and reads by a pipe.
+        with backup.open("rb") as dump:
+            self._server.run("psql", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={self._url}", stdin=dump)
+
+    @asynccontextmanager
+    async def stalled(self) -> AsyncIterator[None]:
+        """Lock the tables that every write needs, as a careless migration would."""
+        async with self._connected() as connection, connection.transaction():
+            await connection.execute(f"LOCK TABLE {', '.join(_LOCKED)} IN EXCLUSIVE MODE")
+            yield
+
+    @asynccontextmanager
+    async def _connected(self) -> "AsyncIterator[asyncpg.Connection]":
+        connection = await asyncpg.connect(self._url)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+_LOCKED: Final = ("messages", "deliveries", "attempts", "events", "mailbox")
+
+_STANDING: Final = (
+    "SELECT CASE WHEN lease_owner IS NOT NULL AND status <> 'sending' THEN 'claimed' ELSE status END, count(*)"
+    " FROM deliveries"
+)
+
+
 async def statuses(view: StoreView) -> dict[str, int]:
     """How many deliveries stand where; those that are claimed and not yet handed over stand under `claimed`."""
-    found: dict[str, int] = {}
-    statement = (
-        "SELECT CASE WHEN lease_owner IS NOT NULL AND status <> 'sending' THEN 'claimed' ELSE status END, count(*)"
-        " FROM deliveries GROUP BY 1"
-    )
-    for status, count in await view.rows(statement):
-        found[status] = count
-    return found
+    return {row[0]: row[1] for row in await view.rows(f"{_STANDING} GROUP BY 1")}
+
+
+async def statuses_of(view: StoreView, messages: Collection[str]) -> dict[str, int]:
+    """The same for the deliveries of these messages."""
+    named = ", ".join(f"'{message}'" for message in messages)
+    found = await view.rows(f"{_STANDING} WHERE message_id IN ({named}) GROUP BY 1")
+    return {row[0]: row[1] for row in found}

@@ -34,8 +34,8 @@ def print_line(line: Line) -> str:
     cells = [*[getattr(verdict, name) for name in _COLUMNS], verdict.bound, f"{line.seconds:.1f}"]
     text = f"{line.row.name:<32}{line.mode:<10}"
     text += "".join(f"{cell:>{w}}" for cell, w in zip(cells, _WIDTHS, strict=True))
-    if verdict.figures:
-        text += "  " + " ".join(f"{name}={value}" for name, value in verdict.figures.items())
+    figures = {"slowest_s": round(verdict.slowest, 1), **verdict.figures}
+    text += "  " + " ".join(f"{name}={value}" for name, value in figures.items())
     return "\n".join([text, *[f"    BROKEN: {problem}" for problem in verdict.problems]])
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from uuid import uuid4
 
 import asyncpg
@@ -116,10 +116,15 @@ class PostgresServer(PostgresDatabases):
         """Let it go on."""
         self.process.thaw()
 
-    def run(self, program: str, *arguments: str) -> str:
+    def run(self, program: str, *arguments: str, stdin: IO[bytes] | None = None) -> str:
         """Run one of PostgreSQL's own programs, such as pg_dump, and return what it printed."""
         done = subprocess.run(
-            [self._programs / program, *arguments], capture_output=True, text=True, check=False, **self._how
+            [self._programs / program, *arguments],
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            **self._how,
         )
         assert done.returncode == 0, f"{program}: {done.stderr}"
         return done.stdout

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.faults.rig import Row
-from tests.faults.rows import answers, disk, frozen, kills, poison, races, restore, stops, store
+from tests.faults.rows import answers, disk, frozen, kills, poison, postgres, races, redis, restore, stops, store
 
 ROWS: Final[Sequence[Row]] = (
     *kills.ROWS,
     *frozen.ROWS,
     *disk.ROWS,
+    *postgres.ROWS,
     *store.ROWS,
+    *redis.ROWS,
     *races.ROWS,
     *answers.ROWS,
     *stops.ROWS,

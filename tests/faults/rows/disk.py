@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from tests.faults.house import Mode
 from tests.faults.judge import Allowed, Verdict
 from tests.faults.ledger import note, traffic
 from tests.faults.rig import Row, Scene, Stage
@@ -18,6 +19,8 @@ _IMAGE_BYTES: Final = 96 * 1024 * 1024
 _TMPFS: Final = "16m"
 _SHORTEST, _LONGEST = 0.2, 1.5
 """Seconds of traffic before the power is cut."""
+_EMBEDDED: Final = frozenset({Mode.EMBEDDED})
+"""What a power cut or a full disk leaves of PostgreSQL is PostgreSQL's to show."""
 _RECOVERY_SECONDS: Final = 30.0
 _ANSWER_SECONDS: Final = 10.0
 
@@ -143,6 +146,6 @@ def _cannot_mount() -> str | None:
 
 
 ROWS: Final = (
-    Row(name="F4 power cut", play=cut_power, short=1, long=50, possible=_cannot_mount),
-    Row(name="F5 disk full, then freed", play=fill_disk, short=1, long=10, possible=_cannot_mount),
+    Row(name="F4 power cut", play=cut_power, short=1, long=50, possible=_cannot_mount, modes=_EMBEDDED),
+    Row(name="F5 disk full, then freed", play=fill_disk, short=1, long=10, possible=_cannot_mount, modes=_EMBEDDED),
 )

@@ -44,7 +44,7 @@ async def lock_store(stage: Stage, trials: int) -> Verdict:
         verdict.require(all(answer.retry_after for answer in refused), "503 without Retry-After")
         slowest = max(answer.seconds for answer in answers)
         verdict.require(slowest <= _ANSWER_SECONDS, f"an answer took {slowest:.1f} s")
-        verdict.figures |= {"refused": len(refused), "slowest_s": round(slowest, 1)}
+        verdict.figures |= {"refused": len(refused), "slowest_answer_s": round(slowest, 1)}
         return verdict
 
 

@@ -12,7 +12,10 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import aiohttp
+
 from tests.faults.house import Mode
+from tests.faults.judge import Verdict
 from tests.faults.rig import Row, Servers, Stage
 from tests.faults.rows import ROWS
 from tests.faults.table import Line, head, print_line, summary
@@ -21,7 +24,11 @@ from tests.faults.table import Line, head, print_line, summary
 async def play(row: Row, stage: Stage, trials: int) -> Line:
     """Play one row in one mode."""
     began = time.monotonic()
-    verdict = await row.play(stage, trials)
+    try:
+        verdict = await row.play(stage, trials)
+    except (AssertionError, OSError, aiohttp.ClientError) as error:
+        # TimeoutError is an OSError. The other rows may still say something.
+        verdict = Verdict(problems=[f"not played to its end: {type(error).__name__}: {str(error)[:500]}"])
     return Line(row=row, mode=stage.mode, verdict=verdict, seconds=time.monotonic() - began)
 
 

@@ -11,6 +11,7 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +26,8 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 _COMMAND: Final = (sys.executable, "-m", "gateway.cli.main")
 _PORTS: Final = (20_000, 32_000)
 """Below the range that Linux hands out, or a client that knocks at a closed port may be connected to itself."""
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 180.0
+"""A machine at work on other things may take as long; how soon a gateway is ready is not what is shown here."""
 _STOP_SECONDS: Final = 40.0
 GONE: Final = (aiohttp.ClientError, ConnectionError, TimeoutError)
 _TROUBLE: Final = ("http.failed", "worker.loop_failed", "delivery.crashed", "claim.dropped", "Traceback")
@@ -107,6 +109,8 @@ class House:
     environment: Mapping[str, str]
     session: aiohttp.ClientSession
     members: list[Member]
+    clock: Path | None = None
+    """Where it stands by how many seconds the members' wall clocks are ahead; None where they are the machine's."""
     key: str = ""
     broken: list[str] = field(default_factory=list)
     """What went wrong in the processes themselves."""
@@ -185,6 +189,13 @@ class House:
         async with self.session.post(f"{web.url}{path}", json=body, headers=self.headers) as response:
             return response.status, await response.json()
 
+    def step(self, by: timedelta) -> None:
+        """Set the wall clock of all members at once."""
+        assert self.clock is not None
+        draft = self.clock.with_suffix(".new")
+        draft.write_text(str(float(self.clock.read_text()) + by.total_seconds()))
+        draft.replace(self.clock)
+
     def trouble(self) -> list[str]:
         """Lines of the members' logs that should not be there."""
         lines = [line for member in self.members if member.log.exists() for line in member.log.read_text().splitlines()]
@@ -246,15 +257,19 @@ def _plain(table: Mapping[str, Any]) -> list[str]:
 
 @asynccontextmanager
 async def open_house(
-    folder: Path, view: StoreView, sections: Mapping[str, Any], *, webs: int, workers: int
+    folder: Path, view: StoreView, sections: Mapping[str, Any], *, webs: int, workers: int, clocked: bool
 ) -> AsyncIterator[House]:
     """A gateway that is not started yet; without workers of their own its web processes do the work."""
     environment = write_settings(folder, {"store": {"url": view.url}, "log": {"format": "json"}, **sections})
-    members = [_member(folder, f"web-{number}", "serve", environment) for number in range(1, webs + 1)]
-    members += [_member(folder, f"worker-{number}", "worker", environment) for number in range(1, workers + 1)]
+    clock = folder / "clock" if clocked else None
+    if clock is not None:
+        clock.write_text("0")
+    names = [("serve", f"web-{n}") for n in range(1, webs + 1)]
+    names += [("worker", f"worker-{n}") for n in range(1, workers + 1)]
+    members = [_member(folder, name, verb, environment, clock) for verb, name in names]
     timeout = aiohttp.ClientTimeout(total=20)
     async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
-        house = House(folder, view, environment, session, members)
+        house = House(folder, view, environment, session, members, clock)
         try:
             yield house
         finally:
@@ -269,8 +284,9 @@ def stable_port() -> int:
             return int(probe.getsockname()[1])
 
 
-def _member(folder: Path, name: str, verb: str, environment: Mapping[str, str]) -> Member:
+def _member(folder: Path, name: str, verb: str, environment: Mapping[str, str], clock: Path | None) -> Member:
     port, section = stable_port(), {"serve": "SERVER", "worker": "WORKER"}[verb]
     own = {**environment, f"HELIOGRAPH_{section}_PORT": str(port)}
+    command = _COMMAND if clock is None else (sys.executable, "-m", "tests.faults.clocked", str(clock))
     url = f"http://127.0.0.1:{port}"
-    return Member(name, (*_COMMAND, verb), own, folder / f"{name}.log", url, takes_posts=verb == "serve")
+    return Member(name, (*command, verb), own, folder / f"{name}.log", url, takes_posts=verb == "serve")

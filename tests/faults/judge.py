@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tests.faults.house import House
@@ -22,7 +22,7 @@ from tests.faults.stores import statuses
 from tests.waiting import eventually
 
 _PAGE: Final = 200
-_MOVING: Final = frozenset({"accepted", "scheduled", "held", "queued", "sending", "claimed"})
+MOVING: Final = frozenset({"accepted", "scheduled", "held", "queued", "sending", "claimed"})
 _TAKEN: Final = frozenset({"sent", "delivered", "unknown"})
 _LATE_SECONDS: Final = 0.5
 """What may lie between the gateway's last look at its clock and the last octet at the provider."""
@@ -79,6 +79,8 @@ class Allowed:
     """Ends that the row brings about, such as `expired`."""
     resends: bool = False
     """`unknown` is not the end: it is sent again."""
+    ahead: timedelta = timedelta(0)
+    """By how much the gateway's clock was set ahead of the provider's when the last messages went."""
 
 
 async def judge(  # noqa: PLR0917
@@ -109,7 +111,7 @@ async def judge(  # noqa: PLR0917
 
 
 async def _drain(house: House, allowed: Allowed, seconds: float) -> None:
-    moving = _MOVING | {"unknown"} if allowed.resends else _MOVING
+    moving = MOVING | {"unknown"} if allowed.resends else MOVING
 
     async def left() -> int:
         return sum(count for status, count in (await statuses(house.view)).items() if status in moving)
@@ -158,10 +160,10 @@ def _count(
             known.add(delivery["id"])
             taken = by_delivery.get(delivery["id"], [])
             _count_delivery(verdict, delivery, taken, allowed, odd)
-            verdict.late += sum(not _in_time(message, accept) for accept in taken)
+            verdict.late += sum(not _in_time(message, accept, allowed) for accept in taken)
             if taken:
                 due = max(_seconds(message["created_at"]), _seconds(message["send_at"] or message["created_at"]))
-                slowest = max(slowest, taken[0].at - due)
+                slowest = max(slowest, taken[0].at + allowed.ahead.total_seconds() - due)
     verdict.slowest = slowest
     verdict.ghost = sum(len(taken) for delivery, taken in by_delivery.items() if delivery not in known)
     verdict.ghost += sum(message_id not in promised for message_id in messages)
@@ -174,7 +176,7 @@ def _count_delivery(
     status, by_stub = delivery["status"], delivery["provider"] != "mailbox" and delivery["channel"] == "email"
     verdict.duplicate += max(sum(not accept.is_lie for accept in taken) - 1, 0)
     verdict.unknown += status == "unknown"
-    if status in _MOVING:
+    if status in MOVING:
         verdict.stuck += 1
         odd[f"stuck as {status} ({delivery['reason']})"] += 1
     elif status not in _TAKEN and status not in allowed.statuses:
@@ -187,11 +189,10 @@ def _count_delivery(
         odd[f"{status} ({delivery['reason']}), and the provider has it"] += 1
 
 
-def _in_time(message: Mapping[str, Any], accept: Accept) -> bool:
-    earliest = message["send_at"]
-    return (earliest is None or accept.at >= _seconds(earliest)) and accept.at <= _seconds(
-        message["expires_at"]
-    ) + _LATE_SECONDS
+def _in_time(message: Mapping[str, Any], accept: Accept, allowed: Allowed) -> bool:
+    earliest, latest = message["send_at"], _seconds(message["expires_at"]) + _LATE_SECONDS
+    is_early = earliest is not None and accept.at + allowed.ahead.total_seconds() < _seconds(earliest)
+    return not is_early and accept.at <= latest
 
 
 def _seconds(instant: str) -> float:

@@ -2,17 +2,18 @@
 
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.house import House, Mode, open_house
-from tests.faults.judge import Allowed, Verdict, judge
+from tests.faults.judge import MOVING, Allowed, Verdict, judge
 from tests.faults.ledger import Answer, Ledger, note
 from tests.faults.provider import Stub, open_stub
-from tests.faults.stores import PostgresView, SqliteView, StoreView
+from tests.faults.stores import PostgresView, SqliteView, StoreView, statuses_of
 from tests.servers import PostgresServer, ValkeyServer, start_postgres, start_valkey
 from tests.waiting import eventually
 
@@ -79,6 +80,11 @@ class Scene:
         if took > seconds:
             self.house.broken.append(f"accepting again after {took:.1f} s")
 
+    async def settled(self, messages: Collection[str], seconds: float) -> None:
+        """Wait until the deliveries of these messages move no more."""
+        look = partial(statuses_of, self.house.view, messages)
+        await eventually(look, lambda found: not MOVING & set(found), seconds)
+
     async def judge(self, trials: int, allowed: Allowed = Allowed(), seconds: float = 60.0) -> Verdict:  # noqa: B008
         """See `tests.faults.judge`."""
         return await judge(self.house, self.ledger, (self.stub, *self.others), trials, allowed, seconds)
@@ -104,6 +110,7 @@ class Stage:
         delivery: Mapping[str, Any] | None = None,
         store_folder: Path | None = None,
         started: bool = True,
+        clocked: bool = False,
         **sections: Mapping[str, Any],
     ) -> AsyncIterator[Scene]:
         """A gateway with a key, `started` unless it is told otherwise.
@@ -124,7 +131,8 @@ class Stage:
                     view, webs, workers = PostgresView(self.servers.postgres), _WEBS, workers or _WORKERS
                     given["queue"] = {"url": self.servers.valkey.url(self._scenes)}
                     given["security"] = {"secret": "of-the-rig-and-nobody-else"}
-            house = await stack.enter_async_context(open_house(folder, view, given, webs=webs, workers=workers))
+            opening = open_house(folder, view, given, webs=webs, workers=workers, clocked=clocked)
+            house = await stack.enter_async_context(opening)
             await house.make_key()
             ledger = Ledger(folder / "ledger.jsonl", house)
             if started:

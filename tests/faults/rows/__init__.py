@@ -8,7 +8,20 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.faults.rig import Row
-from tests.faults.rows import answers, disk, frozen, kills, poison, postgres, races, redis, restore, stops, store
+from tests.faults.rows import (
+    answers,
+    clocks,
+    disk,
+    frozen,
+    kills,
+    poison,
+    postgres,
+    races,
+    redis,
+    restore,
+    stops,
+    store,
+)
 
 ROWS: Final[Sequence[Row]] = (
     *kills.ROWS,
@@ -19,6 +32,7 @@ ROWS: Final[Sequence[Row]] = (
     *redis.ROWS,
     *races.ROWS,
     *answers.ROWS,
+    *clocks.ROWS,
     *stops.ROWS,
     *poison.ROWS,
     *restore.ROWS,

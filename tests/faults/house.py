@@ -20,6 +20,7 @@ import aiohttp
 
 from tests.faults.stores import StoreView
 from tests.rigs import write_templates
+from tests.servers.process import bound_to_starter
 from tests.serving import run_command
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -71,7 +72,12 @@ class Member:
         """Start it; it may take a while to be ready."""
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *self.command, cwd=self.log.parent, env=dict(self.environment), stdout=DEVNULL, stderr=log
+                *self.command,
+                cwd=self.log.parent,
+                env=dict(self.environment),
+                stdout=DEVNULL,
+                stderr=log,
+                preexec_fn=bound_to_starter(signal.SIGKILL),
             )
 
     async def kill(self) -> None:

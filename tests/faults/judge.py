@@ -161,9 +161,9 @@ def _count(
             taken = by_delivery.get(delivery["id"], [])
             _count_delivery(verdict, delivery, taken, allowed, odd)
             verdict.late += sum(not _in_time(message, accept, allowed) for accept in taken)
-            if taken:
+            if taken and not allowed.ahead:
                 due = max(_seconds(message["created_at"]), _seconds(message["send_at"] or message["created_at"]))
-                slowest = max(slowest, taken[0].at + allowed.ahead.total_seconds() - due)
+                slowest = max(slowest, taken[0].at - due)
     verdict.slowest = slowest
     verdict.ghost = sum(len(taken) for delivery, taken in by_delivery.items() if delivery not in known)
     verdict.ghost += sum(message_id not in promised for message_id in messages)

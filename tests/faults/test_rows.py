@@ -36,7 +36,7 @@ def servers() -> Iterator[Servers]:
         yield Servers(stack)
 
 
-@pytest.mark.timeout(3_600 if _LONG else 180)
+@pytest.mark.timeout(3_600 if _LONG else 600)
 @pytest.mark.parametrize(("row", "mode"), CASES)
 async def test_nothing_is_lost_or_sent_twice_under(row: Row, mode: Mode, servers: Servers, tmp_path: Path) -> None:
     verdict = await row.play(Stage(tmp_path, mode, servers), _trials(row, mode))

@@ -118,7 +118,7 @@ class PostgresServer(PostgresDatabases):
 
     def run(self, program: str, *arguments: str, stdin: IO[bytes] | None = None) -> str:
         """Run one of PostgreSQL's own programs, such as pg_dump, and return what it printed."""
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             [self._programs / program, *arguments],
             stdin=stdin,
             capture_output=True,

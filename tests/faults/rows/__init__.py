@@ -14,6 +14,7 @@ from tests.faults.rows import (
     disk,
     frozen,
     kills,
+    load,
     poison,
     postgres,
     races,
@@ -36,4 +37,5 @@ ROWS: Final[Sequence[Row]] = (
     *stops.ROWS,
     *poison.ROWS,
     *restore.ROWS,
+    *load.ROWS,
 )

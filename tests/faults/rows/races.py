@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.faults.judge import Verdict
 from tests.faults.ledger import note
-from tests.faults.rig import Row, Stage
+from tests.faults.rig import Row, Scene, Stage
 from tests.waiting import eventually
 
 _WORKERS: Final = 4
@@ -23,16 +23,22 @@ async def race_for_backlog(stage: Stage, trials: int) -> Verdict:
     async with stage.scene(workers=_WORKERS, started=False) as scene:
         first = scene.house.webs[0]
         await scene.house.start(*[member for member in scene.house.webs if stage.mode != "embedded" or member is first])
-        due = datetime.now(UTC) + timedelta(seconds=_START_SECONDS + trials / _ACCEPTED_A_SECOND)
-        send_at = due.isoformat().replace("+00:00", "Z")
-        for start in range(0, trials, _BATCH):
-            many = range(start, min(start + _BATCH, trials))
-            bodies = {f"{number}": {**note(scene.chance, "email"), "send_at": send_at} for number in many}
-            await eventually(partial(scene.ledger.post_batch, bodies), bool, 60)
+        await post_backlog(scene, trials)
         await scene.house.restart()
         verdict = await scene.judge(trials, seconds=300 + trials / 20)
         verdict.require(verdict.accepted == trials, f"{verdict.accepted} accepts of {trials}")
         return verdict
+
+
+async def post_backlog(scene: Scene, messages: int) -> datetime:
+    """Post so many e-mails that all fall due at one instant, some seconds from the last post; that instant."""
+    due = datetime.now(UTC) + timedelta(seconds=_START_SECONDS + messages / _ACCEPTED_A_SECOND)
+    send_at = due.isoformat().replace("+00:00", "Z")
+    for start in range(0, messages, _BATCH):
+        many = range(start, min(start + _BATCH, messages))
+        bodies = {f"{number}": {**note(scene.chance, "email"), "send_at": send_at} for number in many}
+        await eventually(partial(scene.ledger.post_batch, bodies), bool, 60)
+    return due
 
 
 async def race_for_key(stage: Stage, trials: int) -> Verdict:

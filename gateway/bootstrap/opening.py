@@ -175,6 +175,7 @@ class _Parts:
     links: UnsubscribeLinks
     composer: Composer
     senders: Senders
+    admission: Admission
 
 
 async def _open_parts(
@@ -201,6 +202,7 @@ async def _open_parts(
         links=links,
         composer=Composer(renderer, links, settings.policy.default_timezone),
         senders=Senders(store.services, clock),
+        admission=await stack.enter_async_context(Admission(store.accepting, clock, settings.delivery.shed_after)),
     )
 
 
@@ -230,7 +232,7 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
         acceptor=Acceptor(
             store=store.accepting,
             drafter=drafter,
-            admission=Admission(store.accepting, clock, settings.delivery.shed_after),
+            admission=parts.admission,
             wake=wake,
             clock=clock,
             metrics=parts.metrics,

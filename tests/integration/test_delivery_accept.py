@@ -254,7 +254,7 @@ async def test_a_batch_of_which_nothing_was_accepted_keeps_no_key(tmp_path: Path
         clock.advance(120)
         refused = await acceptor.accept_batch(service_id, True, items, whole, _refusal)
         await rig.gateway.steering.cancel(waiting.message_id, service_id, by="key_test")
-        clock.advance(2)
+        clock.advance(10)
 
         accepted = await acceptor.accept_batch(service_id, True, items, whole, _refusal)
         again = await acceptor.accept_batch(service_id, True, items, whole, _refusal)

@@ -242,3 +242,27 @@ async def test_the_priorities_are_counted_apart(tmp_path: Path) -> None:
 
         await eventually(dispatched, lambda seen: seen == 1)
         assert metrics.get_sample_value("heliograph_messages_accepted_total", {"category": "critical"}) == 1
+
+
+async def test_a_provider_that_hangs_holds_no_other_up(tmp_path: Path) -> None:
+    hanging, well = ScriptedProvider("hanging", concurrency=4), ScriptedProvider("well")
+    hanging.open.clear()
+    routes = [
+        {"channel": "sms", "providers": ["hanging"]},
+        {"channel": "push", "providers": ["hanging"]},
+        {"channel": "email", "providers": ["well"]},
+    ]
+    async with open_rig(tmp_path, further=[hanging, well], routes=routes, delivery={"in_flight": 32}) as rig:
+        for _ in range(160):
+            await rig.send(channels=(Channel.SMS,))
+        await eventually(lambda: _count(hanging), lambda seen: seen == 4)
+
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for one in [await rig.send(channels=(Channel.EMAIL,)) for _ in range(40)]:
+            await rig.settled(one, S.SENT)
+        took = loop.time() - began
+        hanging.open.set()
+
+        assert len(well.envelopes) == 40
+        assert took < 10

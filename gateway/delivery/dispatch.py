@@ -22,7 +22,7 @@ from gateway.domain import ids
 from gateway.domain.decisions import Decision, Facts, Send
 from gateway.domain.ids import AttemptId
 from gateway.domain.lifecycle import ANSWER_LOST, LOST_ANSWERS, DeliveryStatus
-from gateway.domain.messages import Attempt, Envelope, Outcome, SendResult
+from gateway.domain.messages import Attempt, Envelope, Lane, Outcome, SendResult
 from gateway.domain.preferences import Category
 from gateway.domain.values import replace
 from gateway.errors import ContentError, NotFound, Overloaded, Unavailable
@@ -36,6 +36,8 @@ _PATIENCE_SECONDS: Final = 2.0
 """How long a delivery waits for a place at its provider before it makes way for others."""
 _AFTER_BUSY: Final = timedelta(seconds=4)
 """The longest time for which it then makes way; chance picks a part of it."""
+_LONGEST_REST_SECONDS: Final = 30.0
+"""What is added to it at most where the provider takes nothing at all."""
 _STALE_SECONDS: Final = 0.5
 """After a longer wait for a place policy is asked again: a STOP may have come meanwhile."""
 _READY_SECONDS: Final = 0.5
@@ -145,10 +147,14 @@ class Dispatcher:
 
     async def _try_provider(self, job: _Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
         """Wait for a place, render, reserve and call; None when policy has to look again first."""
-        began, ready = self._clock.monotonic(), self._desks[provider.name].ready
-        if not await ready.take(job.claim.message.lane, _PATIENCE_SECONDS):
+        began, desk = self._clock.monotonic(), self._desks[provider.name]
+        lane, ready, stuck = job.claim.message.lane, desk.ready, desk.stuck_seconds(began)
+        # Who would wait in vain makes way at once and for longer, so that a provider that hangs holds no other up.
+        in_vain = stuck > _PATIENCE_SECONDS and lane > Lane.HIGH
+        if in_vain or not await ready.take(lane, _PATIENCE_SECONDS):
+            rest = _AFTER_BUSY + timedelta(seconds=min(stuck, _LONGEST_REST_SECONDS)) if in_vain else _AFTER_BUSY
             now = self._clock.now()
-            return steps.wait(job.claim, "provider_busy", now + _AFTER_BUSY * self._chance(), now)
+            return steps.wait(job.claim, "provider_busy", now + rest * self._chance(), now)
         try:
             if self._clock.monotonic() - began > _STALE_SECONDS:
                 # Asked again without leaving the place: who went to the end of the queue might wait for ever.
@@ -204,7 +210,8 @@ class Dispatcher:
             result = await self._send(provider, envelope)
         finally:
             desk.calls.give_back()
-            desk.learn(self._clock.monotonic() - began)
+            ended = self._clock.monotonic()
+            desk.learn(ended - began, ended)
         return replace(attempt, finished_at=self._clock.now(), result=result)
 
     async def _send(self, provider: Provider, envelope: Envelope) -> SendResult:

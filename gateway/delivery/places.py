@@ -16,6 +16,11 @@ class Places:
         self._queue: list[tuple[Lane, int, asyncio.Future[None]]] = []
         self._tickets = count()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether all places are taken."""
+        return self._free <= 0
+
     async def take(self, lane: Lane, patience_seconds: float) -> bool:
         """Take a place, to be given back; False when none came free in time and one must do without."""
         if self._free > 0:
@@ -75,9 +80,18 @@ class Desk:
         self._ahead = 0
         self._seconds = _AHEAD_SECONDS * _MOST_AHEAD
         """How long a call takes, lately."""
+        self._moved_at = 0.0
 
-    def learn(self, seconds: float) -> None:
-        """Take in how long a call took."""
+    def stuck_seconds(self, now: float) -> float:
+        """For how long nobody has come through, by the monotonic clock; 0 while there is a free place."""
+        if self.ready.is_full:
+            return now - self._moved_at
+        self._moved_at = now
+        return 0.0
+
+    def learn(self, seconds: float, now: float) -> None:
+        """Take in how long a call took that ended now."""
+        self._moved_at = now
         self._seconds += (seconds - self._seconds) * _WEIGHT
         ahead = int(self._limit * min(_AHEAD_SECONDS / max(self._seconds, 0.001), _MOST_AHEAD))
         if ahead != self._ahead:

@@ -113,7 +113,7 @@ async def test_a_server_that_only_reads_is_unavailable(store: Store, server: Pos
     dsn = _dsn(store)
     name = dsn.partition("?")[0].rpartition("/")[2]
     server.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-    hang_up = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608
+    hang_up = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
     server.execute(hang_up)
 
     await eventually(lambda: accept(store), lambda answer: "read-only" in str(answer))

@@ -55,7 +55,7 @@ async def test_while_calls_are_quick_deliveries_are_made_ready_ahead_of_them() -
     desk = Desk(2)
 
     for _ in range(100):
-        desk.learn(0.002)
+        desk.learn(0.002, 0.0)
 
     assert [await desk.ready.take(Lane.NORMAL, 0.01) for _ in range(9)] == [True] * 8 + [False]
     assert [await desk.calls.take(Lane.NORMAL, 0.01) for _ in range(3)] == [True, True, False]
@@ -64,12 +64,23 @@ async def test_while_calls_are_quick_deliveries_are_made_ready_ahead_of_them() -
 async def test_once_calls_are_slow_none_is_made_ready_ahead() -> None:
     desk = Desk(2)
     for _ in range(100):
-        desk.learn(0.002)
+        desk.learn(0.002, 0.0)
     taken = [await desk.ready.take(Lane.NORMAL, 0.01) for _ in range(8)]
 
     for _ in range(100):
-        desk.learn(5)
+        desk.learn(5, 0.0)
     for _ in taken[:7]:
         desk.ready.give_back()
 
     assert [await desk.ready.take(Lane.NORMAL, 0.01) for _ in range(2)] == [True, False]
+
+
+async def test_a_desk_says_for_how_long_nobody_has_come_through() -> None:
+    desk = Desk(1)
+    free = desk.stuck_seconds(100.0)
+    assert await desk.ready.take(Lane.NORMAL, 0.0)
+
+    full = desk.stuck_seconds(103.0)
+    desk.learn(0.1, 104.0)
+
+    assert (free, full, desk.stuck_seconds(104.5)) == (0.0, 3.0, 0.5)

@@ -18,7 +18,8 @@ _REPLY_LINE: Final = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?")
 _START_INPUT: Final = 354
 _CLOSING: Final = 421
 """The server hangs up after this one; what was asked beside it is not answered."""
-_MAX_REPLY_BYTES: Final = 64 * 1024
+_READ_BYTES: Final = 4 * 1024
+_MAX_LINE_BYTES: Final = 64 * 1024
 _MAX_REPLY_LINES: Final = 512
 """A server that says more than this in one breath is not one."""
 _WHOLE_WRITE_BYTES: Final = 64 * 1024
@@ -40,8 +41,12 @@ class Phase(Enum):
     """No message can follow. Every other phase may end here."""
 
 
-class Conversation(asyncio.Protocol):
-    """Hands messages over, one after the other, on a transport that it is given."""
+class Conversation(asyncio.BufferedProtocol):
+    """Hands messages over, one after the other, on a transport that it is given.
+
+    It reads into a buffer of its own: asyncio makes a new one of 256 KiB for every reply to a plain protocol, which
+    costs more than all else that is done with the reply.
+    """
 
     def __init__(self, transport: asyncio.Transport, extensions: Mapping[str, str]) -> None:
         self.messages = 0
@@ -64,7 +69,9 @@ class Conversation(asyncio.Protocol):
         self._deadline = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         """Rings at the deadline of some message, mostly of one that was decided long ago: see `_ring`."""
-        self._buffer = b""
+        self._incoming = memoryview(bytearray(_READ_BYTES))
+        self._unread = b""
+        """The beginning of a line whose end has not come."""
         self._code: bytes | None = None
         """Of the reply whose first lines came."""
         self._lines: list[bytes] = []
@@ -111,10 +118,12 @@ class Conversation(asyncio.Protocol):
         self._transport.abort()
         self._lose()
 
-    def data_received(self, data: bytes) -> None:
-        data = self._buffer + data
-        *lines, self._buffer = data.split(b"\n")
-        if len(data) > _MAX_REPLY_BYTES:
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        return self._incoming
+
+    def buffer_updated(self, received: int) -> None:
+        *lines, self._unread = (self._unread + self._incoming[:received].tobytes()).split(b"\n")
+        if len(self._unread) > _MAX_LINE_BYTES:
             self.abort()
         for line in lines:
             if self._phase is Phase.CLOSED:

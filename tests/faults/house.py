@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import sys
+import tempfile
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -224,7 +225,11 @@ def write_settings(folder: Path, sections: Mapping[str, Any]) -> dict[str, str]:
     config = folder / "heliograph.toml"
     config.write_text("\n".join(_toml(given)) + "\n", encoding="utf-8")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HELIOGRAPH_")}
-    return {**inherited, "HELIOGRAPH_CONFIG": str(config), "PYTHONPATH": str(_ROOT)}
+    # Hundreds of starts follow: each would compile every module anew where the machine keeps no bytecode.
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+    bytecode = Path(tempfile.gettempdir()) / f"heliograph-faults-bytecode-{os.getuid()}"
+    own = {"HELIOGRAPH_CONFIG": str(config), "PYTHONPATH": str(_ROOT), "PYTHONPYCACHEPREFIX": str(bytecode)}
+    return inherited | own
 
 
 def _write_pin(templates: Path) -> None:

@@ -45,10 +45,20 @@ class MailboxProvider:
 
     @classmethod
     async def open(
-        cls, name: str, store: MailboxStore, clock: Clock, *, host: str = "127.0.0.1", port: int = 0
+        cls,
+        name: str,
+        store: MailboxStore,
+        clock: Clock,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        shared: bool = False,
     ) -> "MailboxProvider":
-        """A mailbox whose SMTP listener is open; port 0 takes a free one. Raises OSError for a taken port."""
-        listener = MailboxListener(store, clock, host=host, port=port)
+        """A mailbox whose SMTP listener is open; port 0 takes a free one. Raises OSError for a taken port.
+
+        Processes over one store may have a `shared` port: mail comes to any of them, and into the one mailbox.
+        """
+        listener = MailboxListener(store, clock, host=host, port=port, shared=shared)
         await listener.start()
         return cls(name, store, clock, listener)
 

@@ -55,10 +55,11 @@ class _Handler:
 class MailboxListener:
     """Listens on one address from `start` to `aclose`, in the running event loop."""
 
-    def __init__(self, store: MailboxStore, clock: Clock, *, host: str, port: int) -> None:
+    def __init__(self, store: MailboxStore, clock: Clock, *, host: str, port: int, shared: bool = False) -> None:
         self._handler = _Handler(store, clock)
         self._host = host
         self._port = port
+        self._shared = shared
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.BaseTransport] = set()
 
@@ -72,7 +73,9 @@ class MailboxListener:
         # aiosmtpd writes whole addresses into its log at the level `info`.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Session(self._handler, self._open), self._host, self._port)
+        self._server = await loop.create_server(
+            lambda: _Session(self._handler, self._open), self._host, self._port, reuse_port=self._shared or None
+        )
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def aclose(self) -> None:

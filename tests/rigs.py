@@ -138,11 +138,12 @@ async def open_rig(
     further: Collection[Provider] = (),
     clock: Clock | None = None,
     work: bool = True,
+    together: bool = False,
     **sections: Any,
 ) -> AsyncIterator[Rig]:
     """A gateway on `folder`; sections are settings, such as `routes=[…]`."""
     settings = make_settings(folder, **sections)
-    async with open_gateway(settings, work=work, clock=clock, further=further) as gateway:
+    async with open_gateway(settings, work=work, together=together, clock=clock, further=further) as gateway:
         service = await find_or_register(gateway.services, FIRST_SERVICE, gateway.clock.now())
         yield Rig(gateway, service.id)
 

@@ -29,8 +29,15 @@ def mailbox_name(settings: Settings) -> str:
 
 
 async def open_providers(
-    settings: Settings, mailbox: MailboxStore, clock: Clock, stack: AsyncExitStack, further: Collection[Provider]
+    settings: Settings,
+    mailbox: MailboxStore,
+    clock: Clock,
+    stack: AsyncExitStack,
+    further: Collection[Provider],
+    *,
+    together: bool,
 ) -> Mapping[str, Provider]:
+    """All providers, closed with the stack; `together` with other processes a mailbox shares its port."""
     configured = dict(settings.providers)
     configured.setdefault(mailbox_name(settings), MailboxProviderSettings(kind="mailbox"))
     providers: dict[str, Provider] = {provider.name: provider for provider in further}
@@ -39,7 +46,7 @@ async def open_providers(
     for name, one in configured.items():
         match one:
             case MailboxProviderSettings():
-                opened: Provider = await _open_mailbox(name, one, mailbox, clock)
+                opened: Provider = await _open_mailbox(name, one, mailbox, clock, shared=together and one.port != 0)
             case SmtpProviderSettings():
                 opened = SmtpProvider(name, _smtp_settings(one))
             case never:
@@ -49,9 +56,11 @@ async def open_providers(
     return providers
 
 
-async def _open_mailbox(name: str, one: MailboxProviderSettings, mailbox: MailboxStore, clock: Clock) -> Provider:
+async def _open_mailbox(
+    name: str, one: MailboxProviderSettings, mailbox: MailboxStore, clock: Clock, *, shared: bool
+) -> Provider:
     try:
-        return await MailboxProvider.open(name, mailbox, clock, host=one.host, port=one.port)
+        return await MailboxProvider.open(name, mailbox, clock, host=one.host, port=one.port, shared=shared)
     except OSError as error:
         raise ConfigurationError(f"providers.{name}: cannot listen on {one.host}:{one.port}: {error}") from error
 

@@ -131,19 +131,21 @@ async def open_gateway(
     *,
     work: bool = True,
     accept: bool = True,
+    together: bool = False,
     clock: Clock | None = None,
     further: Collection[Provider] = (),
 ) -> AsyncIterator[Gateway]:
     """Open everything that the settings name, and close it in the opposite order.
 
     The store's tables are brought up to date first. Without `work` nothing is claimed: messages are accepted and
-    wait for other processes. Without `accept` no first key is made, for nobody would show it. `further` providers
-    serve beside the configured ones. Leaving the block finishes the calls under way. Raises ConfigurationError before
-    anything is sent.
+    wait for other processes. Without `accept` no first key is made, for nobody would show it. One of several
+    processes that run `together` shares fixed ports with them. `further` providers serve beside the configured ones.
+    Leaving the block finishes the calls under way. Raises ConfigurationError before anything is sent.
     """
     warn_of_defects()
     async with AsyncExitStack() as stack:
-        parts = await _open_parts(settings, clock or SystemClock(), further, stack, work=work)
+        together = together or bool(settings.queue.url)
+        parts = await _open_parts(settings, clock or SystemClock(), further, stack, work=work, together=together)
         # In scaled mode nobody watches a process's standard output: there `heliograph keys create` makes the keys.
         embedded = accept and not settings.queue.url
         key = await make_first_key(parts.store.services, parts.clock) if embedded else None
@@ -179,12 +181,18 @@ class _Parts:
 
 
 async def _open_parts(
-    settings: Settings, clock: Clock, further: Collection[Provider], stack: AsyncExitStack, *, work: bool
+    settings: Settings,
+    clock: Clock,
+    further: Collection[Provider],
+    stack: AsyncExitStack,
+    *,
+    work: bool,
+    together: bool,
 ) -> _Parts:
     metrics = Metrics()
     store = await stack.enter_async_context(awaited_store(settings, clock, further, metrics.commit_seconds.observe))
     templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
-    providers = await open_providers(settings, store.mailbox, clock, stack, further)
+    providers = await open_providers(settings, store.mailbox, clock, stack, further, together=together)
     renderer = Renderer(templates, catalogs, FallbackReport(metrics))
     links = UnsubscribeLinks(await link_secret(settings, store), settings.public_url)
     return _Parts(

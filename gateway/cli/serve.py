@@ -70,10 +70,10 @@ async def _serve_together(settings: Settings, stopping: Stopping, many: int, whe
 
 
 async def _serve_alone(settings: Settings, stopping: Stopping, where: Dispatching, lifeline: int | None) -> None:
-    server = settings.server
-    async with open_gateway(settings, work=where is Dispatching.INSIDE) as gateway:
+    server, shared = settings.server, lifeline is not None
+    together = shared or where is Dispatching.ELSEWHERE
+    async with open_gateway(settings, work=where is Dispatching.INSIDE, together=together) as gateway:
         app = make_app(gateway, page_routes(gateway))
-        shared = lifeline is not None
         async with (
             listening(app, server.host, server.port, shared=shared, last_answers=_LAST_ANSWERS_SECONDS) as port,
             supervised(gateway, stopping, lifeline),

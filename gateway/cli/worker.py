@@ -62,7 +62,7 @@ async def _reserved_probes(settings: Settings) -> AsyncIterator[dict[str, str]]:
 
 async def _work_alone(settings: Settings, stopping: Stopping, port: int | None, lifeline: int | None) -> None:
     async with (
-        open_gateway(settings, work=True, accept=False) as gateway,
+        open_gateway(settings, work=True, accept=False, together=True) as gateway,
         _probes(gateway, port, shared=lifeline is not None) as bound,
         supervised(gateway, stopping, lifeline),
     ):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Final
 
 from gateway.domain.encoding import encode
@@ -23,6 +24,7 @@ from gateway.storage.tables import from_micros, to_micros
 IDEMPOTENCY_RETENTION: Final = timedelta(hours=72)
 """How long a key is kept at least; it outlives this while its message is not final."""
 
+_RETENTION_MICROS: Final = IDEMPOTENCY_RETENTION // timedelta(microseconds=1)
 insert_deliveries: Final = Insert(tables.deliveries)
 insert_events: Final = Insert(tables.events, skip=frozenset({"seq"}))
 _insert_messages: Final = Insert(tables.messages)
@@ -170,6 +172,7 @@ async def _take_keys(driver: Driver, entries: Sequence[_Entry]) -> list[AcceptOu
     return outcomes
 
 
+_SERVICE_AND_KEY: Final = itemgetter(0, 1)
 _Kept = Mapping[tuple[str, str], tuple[str, bytes]]
 """Fingerprint and answer of each (service, key)."""
 
@@ -180,7 +183,7 @@ async def _insert_keys(driver: Driver, rows: Sequence[Row]) -> _Kept:
     Who inserts has the key: whoever else tries meanwhile waits for that transaction to end. In the order of the
     keys, so that two who insert the same ones do not wait for each other.
     """
-    inserted = {(row[0], row[1]) for row in await driver.insert(_keys, sorted(rows, key=lambda row: (row[0], row[1])))}
+    inserted = {(row[0], row[1]) for row in await driver.insert(_keys, sorted(rows, key=_SERVICE_AND_KEY))}
     if len(inserted) == len(rows):
         return {}
     taken = [(row[0], row[1]) for row in rows if (row[0], row[1]) not in inserted]
@@ -210,12 +213,13 @@ def _entry_key_row(entry: _Entry) -> Row:
 
 
 def _key_row(service_id: ServiceId, idempotency: Idempotency, message_id: MessageId | None, now: datetime) -> Row:
+    kept_from = to_micros(now)
     return (
         service_id,
         idempotency.key,
         idempotency.fingerprint,
         message_id,
         idempotency.answer.decode(),
-        to_micros(now),
-        to_micros(now + IDEMPOTENCY_RETENTION),
+        kept_from,
+        kept_from + _RETENTION_MICROS,
     )

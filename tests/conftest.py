@@ -1,14 +1,20 @@
 """What holds for every test run."""
 
+import asyncio
+import contextlib
 import functools
 import gc
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import settings
 
+from gateway.bootstrap import SystemClock, upgrade_store
+from gateway.settings import Settings
+from tests.modes import EMBEDDED, SCALED, Mode
 from tests.servers import PostgresDatabases, start_postgres, start_valkey
 
 settings.register_profile("developer", deadline=None)
@@ -37,11 +43,37 @@ def postgres() -> Iterator[PostgresDatabases]:
 
 
 @pytest.fixture
-def postgres_url(postgres: PostgresDatabases) -> Iterator[str]:
+def empty_postgres_url(postgres: PostgresDatabases) -> Iterator[str]:
     """The address of a database of this test's own, without tables."""
-    url = postgres.create_database()
+    with _database(postgres, None) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresDatabases) -> str:
+    """A database with the newest tables, to be copied."""
+    return postgres.prepare(_upgrade)
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresDatabases, postgres_template: str) -> Iterator[str]:
+    """The address of a store of this test's own, with tables and without rows."""
+    with _database(postgres, postgres_template) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _database(postgres: PostgresDatabases, template: str | None) -> Iterator[str]:
+    url = postgres.create_database(template)
     yield url
     postgres.drop_database(url)
+
+
+def _upgrade(url: str) -> None:
+    settings = Settings.model_validate({"store": {"url": url}})
+    with ThreadPoolExecutor(1) as thread:
+        # In a thread of its own, since a test's event loop may be running already.
+        thread.submit(asyncio.run, upgrade_store(settings, SystemClock())).result()
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +96,13 @@ def redis_urls(worker_id: str) -> Iterator[Callable[[], str]]:
 def redis_url(redis_urls: Callable[[], str]) -> str:
     """The address of an empty Redis database that no other test of this run uses."""
     return redis_urls()
+
+
+@pytest.fixture(scope="module")
+def mode(request: pytest.FixtureRequest) -> Mode:
+    """The mode of this module's tests; its servers start when they are first needed."""
+    if request.param == EMBEDDED:
+        return Mode(EMBEDDED, contextlib.nullcontext, str)
+    template = request.getfixturevalue("postgres_template")
+    databases, queues = request.getfixturevalue("postgres"), request.getfixturevalue("redis_urls")
+    return Mode(SCALED, lambda: _database(databases, template), queues)

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.bootstrap import Gateway, open_gateway
+from gateway.bootstrap import Gateway
 from gateway.domain import ids
 from gateway.domain.ids import ServiceId, make_id
 from gateway.domain.keys import DEFAULT_SCOPES, Scope, make_token
@@ -19,6 +19,8 @@ from gateway.ports import ApiKey, Clock, Service
 from gateway.settings import Settings
 from gateway.web.app import make_app
 from gateway.web.site import page_routes
+from tests.modes import sections_of
+from tests.rigs import opened
 from tests.waiting import eventually
 
 ORDER_DATA: Mapping[str, Any] = {
@@ -153,9 +155,9 @@ async def open_site(
     folder: Path, *, work: bool = False, clock: Clock | None = None, **sections: Any
 ) -> AsyncIterator[Site]:
     """Open a gateway over a fresh store in `folder`; without `work` messages are accepted and wait."""
-    settings = Settings.model_validate({"store": {"url": f"sqlite:///{folder}/store.db"}, **sections})
+    settings = Settings.model_validate({**sections_of(folder), **sections})
     async with (
-        open_gateway(settings, work=work, clock=clock) as gateway,
+        opened(settings, work=work, clock=clock) as (gateway, _),
         TestClient(TestServer(make_app(gateway, page_routes(gateway)))) as client,
     ):
         yield Site(gateway, client)

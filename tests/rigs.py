@@ -17,6 +17,7 @@ from gateway.domain.recipients import Recipient
 from gateway.ports import Clock, MessageRecord, Provider
 from gateway.settings import Settings
 from tests.factories import make_recipient
+from tests.modes import sections_of
 from tests.waiting import eventually
 
 TEMPLATES: Mapping[str, Mapping[str, str]] = {
@@ -87,7 +88,7 @@ def make_settings(folder: Path, **sections: Mapping[str, Any]) -> Settings:
     delivery = {"retry_first": "10ms", "retry_max": "20ms", "unknown_after": "50ms"}
     return Settings.model_validate(
         {
-            "store": {"url": f"sqlite:///{folder}/heliograph.db"},
+            **sections_of(folder),
             "content": content | {"refresh": "50ms"} | dict(sections.pop("content", {})),
             "delivery": delivery | dict(sections.pop("delivery", {})),
             **sections,
@@ -100,6 +101,8 @@ class Rig:
     """A running gateway and the service that calls it."""
 
     gateway: Gateway
+    working: Gateway
+    """The gateway that dispatches: the same one, or in scaled mode another beside it."""
     service_id: ServiceId
 
     async def send(
@@ -132,6 +135,28 @@ class Rig:
 
 
 @asynccontextmanager
+async def opened(
+    settings: Settings,
+    *,
+    work: bool,
+    together: bool = False,
+    clock: Clock | None = None,
+    further: Collection[Provider] = (),
+) -> AsyncIterator[tuple[Gateway, Gateway]]:
+    """A gateway that accepts and one that dispatches: the same one, or in scaled mode two, if any is to `work`."""
+    if not settings.queue.url:
+        async with open_gateway(settings, work=work, together=together, clock=clock, further=further) as gateway:
+            yield gateway, gateway
+        return
+    async with open_gateway(settings, work=False, clock=clock, further=further) as gateway:
+        if not work:
+            yield gateway, gateway
+            return
+        async with open_gateway(settings, work=True, clock=clock, further=further) as other:
+            yield gateway, other
+
+
+@asynccontextmanager
 async def open_rig(
     folder: Path,
     *,
@@ -143,9 +168,9 @@ async def open_rig(
 ) -> AsyncIterator[Rig]:
     """A gateway on `folder`; sections are settings, such as `routes=[…]`."""
     settings = make_settings(folder, **sections)
-    async with open_gateway(settings, work=work, together=together, clock=clock, further=further) as gateway:
+    async with opened(settings, work=work, together=together, clock=clock, further=further) as (gateway, working):
         service = await find_or_register(gateway.services, FIRST_SERVICE, gateway.clock.now())
-        yield Rig(gateway, service.id)
+        yield Rig(gateway, working, service.id)
 
 
 def routes_to(*providers: str) -> list[dict[str, Any]]:

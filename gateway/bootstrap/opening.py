@@ -194,7 +194,7 @@ async def _open_parts(
     templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
     providers = await open_providers(settings, store.mailbox, clock, stack, further, together=together)
     renderer = Renderer(templates, catalogs, FallbackReport(metrics))
-    links = UnsubscribeLinks(await link_secret(settings, store), settings.public_url)
+    links = UnsubscribeLinks(await link_secret(settings, store.database), settings.public_url)
     return _Parts(
         settings=settings,
         clock=clock,

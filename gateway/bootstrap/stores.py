@@ -15,11 +15,10 @@ from gateway.errors import Unavailable
 from gateway.logs import configure_logs
 from gateway.ports import Clock, Provider, ServiceStore
 from gateway.settings import MailboxProviderSettings, Settings, masked_url
-from gateway.storage import migrations
 from gateway.storage.driver import Engine
-from gateway.storage.engine import engine_of, open_database
-from gateway.storage.secret import shared_secret, signing_secret
-from gateway.storage.sqlite import database_path
+from gateway.storage.engine import Database, engine_of
+from gateway.storage.readiness import WhenBehind
+from gateway.storage.secret import signing_secret
 from gateway.storage.store import Store, open_store
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -45,8 +44,13 @@ def configured_store(
     clock: Clock,
     further: Collection[Provider],
     observe_commit: Callable[[float], None] = lambda _: None,
+    *,
+    patient: bool = True,
 ) -> AbstractAsyncContextManager[Store]:
-    """The store that the settings name; it knows which providers may safely be called twice."""
+    """The store that the settings name; it knows which providers may safely be called twice.
+
+    Where several machines share it, `heliograph db upgrade` makes its tables: who is `patient` waits for that.
+    """
     mailboxes = {name for name, one in settings.providers.items() if isinstance(one, MailboxProviderSettings)}
     others = {provider.name for provider in further if provider.capabilities.idempotent}
     return open_store(
@@ -55,15 +59,21 @@ def configured_store(
         idempotent_providers=mailboxes | others | {mailbox_name(settings)},
         unknown_after=settings.delivery.unknown_after,
         observe_commit=observe_commit,
+        when_behind=_when_behind(settings, patient),
     )
 
 
-async def link_secret(settings: Settings, store: Store) -> bytes:
-    """What links are signed with: the configured secret, else the one beside a SQLite file or in PostgreSQL."""
+def _when_behind(settings: Settings, patient: bool) -> WhenBehind:
+    if not settings.queue.url or engine_of(settings.store.url) is Engine.SQLITE:
+        return WhenBehind.UPGRADE
+    return WhenBehind.WAIT if patient else WhenBehind.REFUSE
+
+
+async def link_secret(settings: Settings, database: Database) -> bytes:
+    """What links are signed with: the configured secret, else the one that is kept with the store."""
     if settings.security.secret is not None:
         return settings.security.secret.get_secret_value().encode()
-    path = store.database.path
-    return await shared_secret(store.database) if path is None else signing_secret(path)
+    return await signing_secret(database)
 
 
 @asynccontextmanager
@@ -89,27 +99,8 @@ async def open_services(settings: Settings) -> AsyncIterator[ServiceStore]:
     Logs go where the settings say, which is never standard output: a command's data stands there alone.
     """
     configure_logs(settings.log)
-    async with configured_store(settings, SystemClock(), ()) as store:
+    async with configured_store(settings, SystemClock(), (), patient=False) as store:
         yield store.services
-
-
-async def upgrade_store(settings: Settings) -> None:
-    """Bring the store's tables up to date; safe to repeat and to run from many places."""
-    async with configured_store(settings, SystemClock(), ()):
-        pass
-
-
-async def read_revisions(settings: Settings) -> tuple[str | None, str]:
-    """The revision that the store is at, None for one without tables, and the one that this code needs."""
-    url = settings.store.url
-    if engine_of(url) is Engine.SQLITE and not database_path(url).exists():
-        return None, migrations.NEWEST
-    database = open_database(url)
-    try:
-        async with database.reader.connect() as connection:
-            return await connection.run_sync(migrations.current_revision), migrations.NEWEST
-    finally:
-        await database.aclose()
 
 
 async def make_first_key(services: ServiceStore, clock: Clock) -> str | None:

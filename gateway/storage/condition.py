@@ -57,7 +57,7 @@ async def _commit_to_file(driver: Driver, path: Path | None, room_bytes: int) ->
     ((revision,),) = await driver.fetch(_REVISION)
     return StoreCondition(
         revision=revision,
-        is_current=revision == migrations.NEWEST,
+        is_current=revision >= migrations.NEEDED,
         engine=f"SQLite {sqlite3.sqlite_version}",
         warnings=() if sqlite3.sqlite_version_info >= WAL_RESET_MENDED else (_DEFECT,),
     )
@@ -70,7 +70,7 @@ async def _commit_to_server(driver: Driver) -> StoreCondition:
     settings = {"fsync": fsync, "synchronous_commit": synchronous}
     return StoreCondition(
         revision=revision,
-        is_current=revision == migrations.NEWEST,
+        is_current=revision >= migrations.NEEDED,
         engine=f"PostgreSQL {version.partition(' ')[0]}",
         warnings=tuple(_FORGETFUL.format(setting=name) for name, value in settings.items() if value == "off"),
     )

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Final
 
 from gateway.ports import Clock
-from gateway.storage import migrations
 from gateway.storage.accept import Accepting
 from gateway.storage.commit import GroupCommit
 from gateway.storage.condition import Condition
@@ -17,6 +16,7 @@ from gateway.storage.engine import Database, open_database
 from gateway.storage.leases import Leases
 from gateway.storage.log import MessageLog
 from gateway.storage.mailbox import Mailbox
+from gateway.storage.readiness import WhenBehind, make_ready
 from gateway.storage.recipients import Recipients, make_people_batcher
 from gateway.storage.retention import Forgetting
 from gateway.storage.services import Services
@@ -56,18 +56,19 @@ async def open_store(
     idempotent_providers: Collection[str] = (),
     unknown_after: timedelta = UNKNOWN_AFTER,
     observe_commit: Callable[[float], None] = lambda _: None,
+    when_behind: WhenBehind = WhenBehind.UPGRADE,
 ) -> AsyncIterator[Store]:
-    """Open the store at a `sqlite:///…` or `postgresql://…` URL, bring its tables up to date, and close it at the end.
+    """Open the store at a `sqlite:///…` or `postgresql://…` URL, and close it at the end.
 
     `observe_commit` is told how many seconds each shared transaction took.
-    Raises ConfigurationError for another URL and for a store that is newer than this code.
+    Tables that this code cannot work with yet are brought up to date, or waited for. Raises ConfigurationError for
+    another URL, and for a store that newer code has left this one behind.
     """
     database = open_database(url)
     # Workers of a server may be on any machine; those of a file share its machine, and its locks.
     locks = None if database.path is None else WorkerLocks(database.path)
     try:
-        async with database.migration() as connection:
-            await connection.run_sync(migrations.upgrade)
+        await make_ready(database, clock.now(), when_behind)
         async with (
             GroupCommit(database, clock, observe_commit) as commit,
             make_facts_batcher(database) as facts,

@@ -11,6 +11,8 @@ from gateway.errors import NotFound
 from tests.factories import make_consent, make_recipient
 from tests.rigs import Rig, open_rig
 
+MODES = ("embedded", "scaled")
+
 S = DeliveryStatus
 OFFERS = (Channel.EMAIL, "offers")
 

@@ -15,6 +15,7 @@ from tests.factories import make_consent, make_recipient
 from tests.fakes import ScriptedProvider
 from tests.rigs import open_rig, routes_to
 
+MODES = ("embedded", "scaled")
 S = DeliveryStatus
 LOST = SendResult(outcome=Outcome.UNKNOWN)
 SENT = SendResult(outcome=Outcome.SENT, provider_message_id="their-id")

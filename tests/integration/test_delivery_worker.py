@@ -1,8 +1,6 @@
 """The in-process worker: urgent first, drained at the end, and whole again after a crash."""
 
 import asyncio
-import contextlib
-import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from gateway.domain.messages import Lane, Outcome, Priority, SendResult
 from gateway.domain.recipients import Channel
 from tests.factories import make_recipient, make_suppression
 from tests.fakes import ScriptedProvider
-from tests.rigs import make_settings, open_rig, routes_to
+from tests.rigs import Rig, make_settings, open_rig, routes_to
 from tests.waiting import eventually
 
 S = DeliveryStatus
@@ -61,8 +59,8 @@ async def test_leaving_finishes_the_calls_under_way_and_claims_nothing_more(tmp_
         first = await rig.send()
         await eventually(lambda: _count(provider), lambda seen: seen == 1)
         second = await rig.send()
-        assert rig.gateway.worker is not None
-        rig.gateway.worker.stop()
+        assert rig.working.worker is not None
+        rig.working.worker.stop()
         asyncio.get_running_loop().call_later(0.1, provider.open.set)
 
     async with open_rig(tmp_path, work=False) as rig:
@@ -145,30 +143,47 @@ async def test_an_adapter_that_breaks_leaves_unknown_and_the_worker_alive(tmp_pa
         assert (broken.status, fine.status) == (S.UNKNOWN, S.SENT)
 
 
+_FAULT = {
+    "sqlite": (
+        "CREATE TRIGGER fault BEFORE UPDATE ON deliveries WHEN OLD.status = 'sending'"
+        " BEGIN SELECT RAISE(ABORT, 'a defect'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RAISE EXCEPTION USING ERRCODE = ''23514''; END'",
+        "CREATE TRIGGER fault BEFORE UPDATE ON deliveries FOR EACH ROW WHEN (OLD.status = 'sending')"
+        " EXECUTE FUNCTION fault()",
+    ),
+}
+_MENDED = {"sqlite": "DROP TRIGGER fault", "postgresql": "DROP TRIGGER fault ON deliveries"}
+
+
+async def change_tables(rig: Rig, *statements: str) -> None:
+    async with rig.gateway.store.database.migration() as connection:
+        for statement in statements:
+            await connection.exec_driver_sql(statement)
+
+
 @pytest.mark.parametrize(("idempotent", "status"), [(False, S.UNKNOWN), (True, S.SENT)])
 async def test_a_call_whose_outcome_could_not_be_recorded_is_settled_while_its_worker_lives(
     tmp_path: Path, idempotent: bool, status: DeliveryStatus
 ) -> None:
     provider = ScriptedProvider("scripted", idempotent=idempotent)
     async with open_rig(tmp_path, further=[provider], routes=routes_to("scripted")) as rig:
-        with contextlib.closing(sqlite3.connect(tmp_path / "heliograph.db")) as fault:
-            fault.execute(
-                "CREATE TRIGGER fault BEFORE UPDATE ON deliveries WHEN OLD.status = 'sending'"
-                " BEGIN SELECT RAISE(ABORT, 'a defect'); END"
-            )
-            accepted = await rig.send()
-            worker = rig.gateway.worker
-            assert worker is not None
+        await change_tables(rig, *_FAULT[rig.gateway.store.database.engine])
+        accepted = await rig.send()
+        worker = rig.working.worker
+        assert worker is not None
 
-            async def in_flight() -> float | None:
-                return rig.gateway.metrics.registry.get_sample_value("heliograph_deliveries_in_flight")
+        async def in_flight() -> float | None:
+            return rig.working.metrics.registry.get_sample_value("heliograph_deliveries_in_flight")
 
-            await eventually(lambda: _count(provider), lambda seen: seen == 1)
-            await eventually(in_flight, lambda seen: seen == 0)
-            dropped = await rig.read(accepted)
-            fault.execute("DROP TRIGGER fault")
+        await eventually(lambda: _count(provider), lambda seen: seen == 1)
+        await eventually(in_flight, lambda seen: seen == 0)
+        dropped = await rig.read(accepted)
+        await change_tables(rig, _MENDED[rig.gateway.store.database.engine])
 
-            await worker.sweep()
+        await worker.sweep()
 
         record = await rig.settled(accepted, status)
 

@@ -1,21 +1,32 @@
 """One gateway that delivers, for all stories of a module; each is told by a service of its own."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tests.http import ALL_SCOPES, Caller, Site, open_site
+from tests.modes import Mode, in_both_modes
 
 _numbers = itertools.count(1)
+pytest_generate_tests = in_both_modes
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path, mode: Mode) -> Iterator[Path]:
+    """A folder of the test's own, in which whatever it opens finds its mode."""
+    with mode.furnished(tmp_path) as folder:
+        yield folder
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+async def site(mode: Mode, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """A gateway whose every channel ends in the mailbox."""
-    async with open_site(tmp_path_factory.mktemp("site"), work=True) as opened:
-        yield opened
+    with mode.furnished(tmp_path_factory.mktemp("site")) as folder:
+        async with open_site(folder, work=True) as opened:
+            yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -194,7 +194,7 @@ async def test_an_outage_of_redis_delays_messages_and_loses_none(tmp_path: Path)
 
 
 @pytest.mark.timeout(300)
-async def test_processes_wait_for_their_store_and_can_be_told_to_stop_meanwhile(tmp_path: Path) -> None:
+async def test_processes_wait_for_their_store_and_its_tables_and_can_be_told_to_stop_meanwhile(tmp_path: Path) -> None:
     with start_postgres() as server:
         settings = {"HELIOGRAPH_STORE_URL": server.create_database(), "HELIOGRAPH_QUEUE_URL": NOWHERE}
         server.stop()
@@ -203,6 +203,9 @@ async def test_processes_wait_for_their_store_and_can_be_told_to_stop_meanwhile(
 
         async def waits() -> bool:
             return log.exists() and "store.awaited" in log.read_text()
+
+        async def needs_tables() -> bool:
+            return "heliograph db upgrade" in log.read_text()
 
         async with running("worker", environment=environment, log=log) as told:
             await eventually(waits, bool, 60)
@@ -213,4 +216,6 @@ async def test_processes_wait_for_their_store_and_can_be_told_to_stop_meanwhile(
         async with running("serve", environment=environment, log=log) as patient:
             await eventually(waits, bool, 60)
             server.start()
+            await eventually(needs_tables, bool, 60)
+            assert (await run_command("db", "upgrade", environment=environment)).status == 0
             await ready(patient, port, log)

@@ -7,6 +7,8 @@ import pytest
 from gateway.domain.ids import DeliveryId
 from tests.http import Caller, Site, send_body, settled
 
+MODES = ("embedded", "scaled")
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OFFER = {

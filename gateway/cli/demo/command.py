@@ -14,9 +14,10 @@ from gateway.cli.demo.house import House, running
 from gateway.cli.demo.people import Cast, make_cast
 from gateway.cli.demo.plan import Plan, make_plan
 from gateway.cli.demo.posting import Posted, Shop
-from gateway.cli.demo.report import Steps, print_outcomes, showing_steps
+from gateway.cli.demo.report import print_outcomes
 from gateway.cli.demo.verdict import find_faults
 from gateway.cli.output import command, notes
+from gateway.cli.progress import Steps, showing_steps
 
 _MOST_SECONDS: Final = 120.0
 _SHOWN_FAULTS: Final = 30

@@ -146,7 +146,10 @@ async def test_an_unknown_that_nothing_will_settle_any_more_counts_as_done(store
     new = message_at(NOW)
     await deliver(store, new, S.UNKNOWN)
 
-    assert "messages" in await forget_all(store, SHORT, NOW + timedelta(days=50))
+    await forget_all(store, SHORT, NOW + timedelta(days=50))
+
+    with pytest.raises(NotFound):
+        await store.log.read(new.message.id, None)
 
 
 async def test_content_and_events_may_go_before_their_message(store: Store) -> None:
@@ -161,7 +164,7 @@ async def test_content_and_events_may_go_before_their_message(store: Store) -> N
     assert record.deliveries[0].content is None
     assert len(record.deliveries[0].attempts) == 1
 
-    assert await forget_all(store, retention, NOW + timedelta(days=25)) == {"events"}
+    assert await forget_all(store, retention, NOW + timedelta(days=25)) <= {"events", "months"}
     assert (await store.log.events(new.message.id, None, 10, None)).items == ()
 
 

@@ -36,7 +36,7 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     if request.param == "sqlite":
         url = sa.make_url(f"sqlite+aiosqlite:///{tmp_path}/store.db")
     else:
-        url = sa.make_url(request.getfixturevalue("postgres_url")).set(drivername="postgresql+asyncpg")
+        url = sa.make_url(request.getfixturevalue("empty_postgres_url")).set(drivername="postgresql+asyncpg")
     made = create_async_engine(url)
     yield made
     await made.dispose()
@@ -72,8 +72,8 @@ async def test_the_migrations_lead_to_the_tables_of_the_code(upgraded: AsyncEngi
     assert revision == migrations.NEWEST == steps.last()
 
 
-async def test_every_text_of_postgresql_is_compared_byte_by_byte(postgres_url: str) -> None:
-    engine = create_async_engine(sa.make_url(postgres_url).set(drivername="postgresql+asyncpg"))
+async def test_every_text_of_postgresql_is_compared_byte_by_byte(empty_postgres_url: str) -> None:
+    engine = create_async_engine(sa.make_url(empty_postgres_url).set(drivername="postgresql+asyncpg"))
     async with engine.begin() as connection:
         await connection.run_sync(migrations.upgrade)
 

@@ -17,9 +17,9 @@ instants = st.datetimes(datetime(1990, 1, 1), datetime(2150, 1, 1), timezones=st
 
 
 @pytest.fixture
-async def engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
+async def engine(empty_postgres_url: str) -> AsyncIterator[AsyncEngine]:
     """A PostgreSQL store with default partitions only."""
-    made = create_async_engine(sa.make_url(postgres_url).set(drivername="postgresql+asyncpg"))
+    made = create_async_engine(sa.make_url(empty_postgres_url).set(drivername="postgresql+asyncpg"))
     async with made.begin() as connection:
         await connection.run_sync(migrations.upgrade)
     yield made

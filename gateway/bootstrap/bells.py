@@ -9,7 +9,6 @@ from gateway.settings import Settings
 from gateway.storage.driver import Engine
 from gateway.storage.engine import engine_of
 from gateway.storage.sqlite import database_path
-from gateway.work.arq import RedisBell, RedisListener
 from gateway.work.doorbell import Doorbell
 from gateway.work.pipes import PipeBell, PipeListener
 
@@ -44,6 +43,9 @@ async def open_bells(settings: Settings, stack: AsyncExitStack, *, work: bool) -
 
 
 async def _open_redis_bells(url: str, worker: Doorbell, stack: AsyncExitStack, *, work: bool) -> Bells:
+    # The client of Redis takes a tenth of a process's memory and of its start: whoever names no queue goes without.
+    from gateway.work.arq import RedisBell, RedisListener  # noqa: PLC0415
+
     bell = await stack.enter_async_context(RedisBell(url))
     if not work:
         return Bells(worker=worker, accepted=bell, others=bell, is_connected=lambda: bell.is_connected)

@@ -57,6 +57,7 @@ def make_people_batcher(database: Database) -> PeopleBatcher:
 
 async def remember(driver: Driver, service_id: ServiceId, inline: Recipient, now: datetime) -> None:
     """Lay a message's inline values over what is kept of the person."""
+    await driver.lock([f"recipient:{service_id}:{inline.id}"])
     kept = await _find(driver, service_id, inline)
     await driver.insert(_upsert, [recipient_row(service_id, inline if kept is None else kept.overlaid(inline), now)])
 

@@ -18,6 +18,7 @@ from gateway.storage.person_rows import suppression_of
 from gateway.storage.rows import attempt_row, event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.statements import Insert, Row
+from gateway.storage.suppressions import address_lock
 from gateway.storage.tables import to_micros
 
 _RESERVE: Final = (
@@ -62,6 +63,8 @@ async def reserve_all(driver: Driver, reservations: Sequence[Reservation]) -> Se
 async def _newly_suppressed(driver: Driver, reservations: Sequence[Reservation]) -> set[DeliveryId]:
     """Deliveries that a suppression forbids which their decision did not know."""
     keys = {key for reservation in reservations for key in _keys(reservation)}
+    # Whoever suppresses one of them meanwhile waits for us: what is told to be suppressed goes to no provider after.
+    await driver.lock([address_lock(*key) for key in keys], shared=True)
     by_address: dict[tuple[str, str], list[Row]] = {}
     for row in await driver.select_in(SUPPRESSIONS, list(keys)):
         by_address.setdefault((row[1], row[2]), []).append(row)

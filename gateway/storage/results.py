@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.domain.lifecycle import WAITING, DeliveryStatus, advance
+from gateway.domain.preferences import Suppression
 from gateway.ports import Step
 from gateway.storage.accept import insert_deliveries, insert_events
 from gateway.storage.claims import still_held
@@ -36,6 +37,10 @@ class Stamped:
     now: int
 
 
+def _place(suppression: Suppression) -> tuple[str, str]:
+    return suppression.channel, suppression.address
+
+
 async def record_all(driver: Driver, stamped: Sequence[Stamped]) -> Sequence[bool]:
     """Write what each claim came to and give it back, unless it is another's by now."""
     held = await still_held(driver, [item.step.claim for item in stamped])
@@ -48,9 +53,9 @@ async def record_all(driver: Driver, stamped: Sequence[Stamped]) -> Sequence[boo
         insert_deliveries,
         [delivery_row(step.next_delivery, step.claim.message) for step in steps if step.next_delivery is not None],
     )
-    for step in steps:
-        if step.suppression is not None:
-            await suppress(driver, step.suppression)
+    # In a fixed order, since each takes its address's lock.
+    for suppression in sorted((step.suppression for step in steps if step.suppression), key=_place):
+        await suppress(driver, suppression)
     await driver.execute_many(_DROP_SECRETS, [(step.claim.message.id,) for step in steps if step.drop_secrets])
     await refresh_status(driver, [step.claim.message.id for step in steps])
     return [status is not None for status in held]

@@ -75,10 +75,16 @@ class Suppressions:
         )
 
 
+def address_lock(channel: str, address: str) -> str:
+    """The name of the lock between those who suppress an address and those who are about to write to it."""
+    return f"{channel}:{address}"
+
+
 async def suppress(driver: Driver, asked: Suppression) -> Suppression:
     """`add_suppression`, within whatever transaction it is."""
     row = suppression_row(asked)
     suppression = suppression_of(row)
+    await driver.lock([address_lock(row[1], row[2])])
     found = await driver.fetch(_SAME, row[1:5])
     if not found:
         await driver.insert(_insert, [row])

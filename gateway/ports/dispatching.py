@@ -69,7 +69,8 @@ class DispatchStore(Protocol):
     """The queue of record: claims under a lease, fenced writes."""
 
     async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
-        """Take up to `limit` due deliveries, most urgent lane first, oldest first; each to exactly one worker.
+        """Take up to `limit` due deliveries, each to exactly one worker: the most urgent lane first, in a lane the
+        services in turn, of a service the oldest first.
 
         None below the lane `lowest` is taken: so that places kept for urgent work stay theirs.
         """

@@ -57,9 +57,9 @@ class Driver(Protocol):
     async def insert(self, insert: Insert, rows: Sequence[Row]) -> Sequence[Row]:
         """Insert the rows; what the statement's RETURNING gives, if it has one."""
 
-    async def select_in(self, statement: str, keys: Sequence[Row]) -> Sequence[Row]:
+    async def select_in(self, statement: str, keys: Sequence[Row], parameters: Row = ()) -> Sequence[Row]:
         """The rows of a statement whose `{keys}` stands for a table of all these keys: texts, in columns named
-        `column1`, `column2`, …"""
+        `column1`, `column2`, … Its other parameters stand before them."""
 
 
 _LOCK: Final = (
@@ -119,12 +119,13 @@ class SqliteDriver:
                 returned += cursor.fetchall()
         return returned
 
-    async def select_in(self, statement: str, keys: Sequence[Row]) -> Sequence[Row]:
+    async def select_in(self, statement: str, keys: Sequence[Row], parameters: Row = ()) -> Sequence[Row]:
         """The rows of a statement about all these keys."""
         found: list[Row] = []
         for start, size in chunks(len(keys)):
             part = keys[start : start + size]
-            found += self._execute(keys_of_values(statement, len(part[0]), size), flat(part)).fetchall()
+            text = keys_of_values(statement, len(part[0]), size)
+            found += self._execute(text, (*parameters, *flat(part))).fetchall()
         return found
 
 
@@ -162,9 +163,11 @@ class PostgresDriver:
         """Insert the rows; what the statement's RETURNING gives, if it has one."""
         return await self.fetch(insert.of_arrays, _columns(rows)) if rows else ()
 
-    async def select_in(self, statement: str, keys: Sequence[Row]) -> Sequence[Row]:
+    async def select_in(self, statement: str, keys: Sequence[Row], parameters: Row = ()) -> Sequence[Row]:
         """The rows of a statement about all these keys."""
-        return await self.fetch(keys_of_arrays(statement, len(keys[0])), _columns(keys)) if keys else ()
+        if not keys:
+            return ()
+        return await self.fetch(keys_of_arrays(statement, len(keys[0])), (*parameters, *_columns(keys)))
 
 
 def _columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:

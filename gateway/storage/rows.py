@@ -133,6 +133,7 @@ def delivery_row(new: NewDelivery, message: Message) -> Row:
         None,
         to_micros(delivery.created_at),
         to_micros(delivery.updated_at),
+        message.service_id,
     )
 
 
@@ -140,7 +141,7 @@ def delivery_of(row: Row) -> Delivery:
     """The delivery of a row."""
     (
         delivery_id, message_id, channel, status, reason, not_before, _lane, _due_at, _lease_owner, _fence, provider,
-        provider_message_id, attempts, _address, _sender, created_at, updated_at,
+        provider_message_id, attempts, _address, _sender, created_at, updated_at, _service_id,
     ) = row  # fmt: skip
     return Delivery(
         id=DeliveryId(delivery_id),

@@ -211,12 +211,23 @@ deliveries: Final = sa.Table(
     sa.Column("sender", Text),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
+    # Whose share of the lane it takes.
+    sa.Column("service_id", Text, nullable=False, server_default=""),
     sa.Index("ix_deliveries_message_id", "message_id"),
 )
 _CLAIMABLE = sa.and_(deliveries.c.lease_owner.is_(None), deliveries.c.due_at.is_not(None))
 sa.Index(
     "ix_deliveries_claim",
     deliveries.c.lane,
+    deliveries.c.due_at,
+    deliveries.c.id,
+    sqlite_where=_CLAIMABLE,
+    postgresql_where=_CLAIMABLE,
+)
+sa.Index(
+    "ix_deliveries_share",
+    deliveries.c.lane,
+    deliveries.c.service_id,
     deliveries.c.due_at,
     deliveries.c.id,
     sqlite_where=_CLAIMABLE,

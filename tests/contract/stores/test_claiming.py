@@ -38,6 +38,26 @@ async def test_urgent_lanes_go_first_and_the_oldest_within_a_lane(store: Store) 
     assert claims[0].message == new_message(4, category=Category.CRITICAL).message
 
 
+async def test_a_backlog_of_one_service_does_not_delay_another_s_messages(store: Store) -> None:
+    await asyncio.gather(*(store.accepting.accept(new_message(number)) for number in range(100)))
+    later = NOW + timedelta(minutes=1)
+    for number in range(100, 105):
+        await store.accepting.accept(new_message(number, service_id=STRANGER, due_at=later))
+
+    claims = [await store.dispatch.claim(WORKER, limit, later) for limit in (1, 1, 9)]
+
+    services = [claim.message.service_id for part in claims for claim in part]
+    assert services.count(STRANGER) == 5
+    numbers = {
+        service: [claim.message.id for part in claims for claim in part if claim.message.service_id == service]
+        for service in (SERVICE, STRANGER)
+    }
+    assert numbers[STRANGER] == [f"msg_{number:06}" for number in range(100, 105)]
+    assert numbers[SERVICE] == [f"msg_{number:06}" for number in range(6)]
+    rest = await store.dispatch.claim(WORKER, 200, later)
+    assert len(rest) == 94
+
+
 async def test_a_worker_may_leave_the_lower_lanes_alone(store: Store) -> None:
     await store.accepting.accept(new_message(1))
     await store.accepting.accept(new_message(2, priority=Priority.HIGH))

@@ -36,7 +36,8 @@ def test_what_is_inserted_is_selected(rows: list[tuple[int, str]]) -> None:
 
 
 HOT = {
-    "due": (claims._DUE[Engine.SQLITE], 0),
+    "waiting": (claims._WAITING, 0),
+    "oldest": (claims._OLDEST, 0),
     "claimed": (claims._CLAIMED, 1),
     "held": (claims._HELD[Engine.SQLITE], 1),
     "recipients": (facts._RECIPIENTS, 2),

@@ -13,10 +13,27 @@ from gateway.web.requests import RequestIds, trace_context
 from gateway.web.responses import STANDING_HEADERS
 
 
-class Connection(RequestHandler):
-    """One connection; what the web server refuses by itself is answered in the same shape as every other refusal."""
+class Connection(RequestHandler, asyncio.BufferedProtocol):
+    """One connection; what the web server refuses by itself is answered in the same shape as every other refusal.
 
-    __slots__ = ()
+    It reads into a buffer that stays: asyncio makes a new one of 256 KiB for each piece that a plain protocol gets,
+    which takes 16 µs of the hundred or two that a request takes in all.
+    """
+
+    __slots__ = ("_incoming",)
+
+    def __init__(self, manager: web.Server, incoming: memoryview, **options: Any) -> None:
+        """`incoming` may be shared by all connections of one loop: a piece is copied before the next is read."""
+        super().__init__(manager, **options)
+        self._incoming = incoming
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """Where the next piece goes."""
+        return self._incoming
+
+    def buffer_updated(self, received: int) -> None:
+        """Take a piece that came."""
+        self.data_received(self._incoming[:received].tobytes())
 
     async def start(self) -> None:
         """Answer one request after another, until the connection ends.

@@ -47,6 +47,10 @@ def _settle_memory() -> None:
     gc.set_threshold(_COLLECT_EVERY, 20, 20)
 
 
+_PIECE_BYTES: Final = 256 * 1024
+"""What is read at once. Of a request that is refused unread, what lies beyond resets the connection."""
+
+
 @asynccontextmanager
 async def listening(
     app: web.Application,
@@ -71,11 +75,12 @@ async def listening(
     assert server is not None
     server.request_handler = shortened(server.request_handler, app.get(SHORTCUTS, {}))
     loop = asyncio.get_running_loop()
+    incoming = memoryview(bytearray(_PIECE_BYTES))
 
     def connect() -> asyncio.Protocol:
         if len(server.connections) >= most_connections:
             return _TurnedAway()
-        return Connection(server, loop=loop, **_SERVER_OPTIONS)
+        return Connection(server, incoming, loop=loop, **_SERVER_OPTIONS)
 
     _settle_memory()
     try:

@@ -6,10 +6,11 @@ tables of a store.
 
 from gateway.bootstrap.databases import copy_store, read_revisions, upgrade_store
 from gateway.bootstrap.opening import Gateway, open_gateway
-from gateway.bootstrap.stores import SystemClock, open_services
+from gateway.bootstrap.stores import Meanwhile, SystemClock, open_services
 
 __all__ = [
     "Gateway",
+    "Meanwhile",
     "SystemClock",
     "copy_store",
     "open_gateway",

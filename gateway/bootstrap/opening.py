@@ -10,7 +10,7 @@ from typing import Final
 from gateway.bootstrap.bells import Bells, open_bells
 from gateway.bootstrap.connections import make_routing, open_providers
 from gateway.bootstrap.content import open_content
-from gateway.bootstrap.stores import SystemClock, awaited_store, link_secret, make_first_key
+from gateway.bootstrap.stores import Meanwhile, SystemClock, awaited_store, link_secret, make_first_key
 from gateway.delivery.accept import Acceptor
 from gateway.delivery.admission import Admission
 from gateway.delivery.attachments import AttachmentLimits
@@ -132,6 +132,7 @@ async def open_gateway(
     work: bool = True,
     accept: bool = True,
     together: bool = False,
+    meanwhile: Meanwhile | None = None,
     clock: Clock | None = None,
     further: Collection[Provider] = (),
 ) -> AsyncIterator[Gateway]:
@@ -139,13 +140,16 @@ async def open_gateway(
 
     The store's tables are brought up to date first. Without `work` nothing is claimed: messages are accepted and
     wait for other processes. Without `accept` no first key is made, for nobody would show it. One of several
-    processes that run `together` shares fixed ports with them. `further` providers serve beside the configured ones.
-    Leaving the block finishes the calls under way. Raises ConfigurationError before anything is sent.
+    processes that run `together` shares fixed ports with them. A store that is not there yet is waited for, with
+    what `meanwhile` makes open. `further` providers serve beside the configured ones. Leaving the block finishes the
+    calls under way. Raises ConfigurationError before anything is sent.
     """
     warn_of_defects()
     async with AsyncExitStack() as stack:
         together = together or bool(settings.queue.url)
-        parts = await _open_parts(settings, clock or SystemClock(), further, stack, work=work, together=together)
+        parts = await _open_parts(
+            settings, clock or SystemClock(), further, stack, work=work, together=together, meanwhile=meanwhile
+        )
         # In scaled mode nobody watches a process's standard output: there `heliograph keys create` makes the keys.
         embedded = accept and not settings.queue.url
         key = await make_first_key(parts.store.services, parts.clock) if embedded else None
@@ -188,9 +192,11 @@ async def _open_parts(
     *,
     work: bool,
     together: bool,
+    meanwhile: Meanwhile | None,
 ) -> _Parts:
     metrics = Metrics()
-    store = await stack.enter_async_context(awaited_store(settings, clock, further, metrics.commit_seconds.observe))
+    opening = awaited_store(settings, clock, further, metrics.commit_seconds.observe, meanwhile)
+    store = await stack.enter_async_context(opening)
     templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
     providers = await open_providers(settings, store.mailbox, clock, stack, further, together=together)
     renderer = Renderer(templates, catalogs, FallbackReport(metrics))

@@ -23,6 +23,9 @@ from gateway.storage.store import Store, open_store
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+Meanwhile = Callable[[], AbstractAsyncContextManager[None]]
+"""What a process does while it waits for its store, such as to say so to who probes it."""
+
 _AGAIN_SECONDS: Final = 1.0
 """How long a store that is not there yet is left alone."""
 
@@ -78,16 +81,27 @@ async def link_secret(settings: Settings, database: Database) -> bytes:
 
 @asynccontextmanager
 async def awaited_store(
-    settings: Settings, clock: Clock, further: Collection[Provider], observe_commit: Callable[[float], None]
+    settings: Settings,
+    clock: Clock,
+    further: Collection[Provider],
+    observe_commit: Callable[[float], None],
+    meanwhile: Meanwhile | None,
 ) -> AsyncIterator[Store]:
-    """The configured store, as soon as it is there: processes may be started before it, in any order."""
+    """The configured store, as soon as it is there: processes may be started before it, in any order.
+
+    What `meanwhile` makes is open for as long as it is waited for.
+    """
     async with AsyncExitStack() as stack:
-        while True:
-            try:
-                store = await stack.enter_async_context(configured_store(settings, clock, further, observe_commit))
-                break
-            except Unavailable as error:
-                _log.warning("store.awaited", store=masked_url(settings.store.url), error=error.message)
+        async with AsyncExitStack() as waiting:
+            while True:
+                try:
+                    store = await stack.enter_async_context(configured_store(settings, clock, further, observe_commit))
+                    break
+                except Unavailable as error:
+                    _log.warning("store.awaited", store=masked_url(settings.store.url), error=error.message)
+                if meanwhile is not None:
+                    await waiting.enter_async_context(meanwhile())
+                    meanwhile = None
                 await asyncio.sleep(_AGAIN_SECONDS)
         yield store
 

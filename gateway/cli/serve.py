@@ -17,6 +17,7 @@ from gateway.settings import Dispatching, Settings, masked_url
 from gateway.web.app import ADMISSION, make_app
 from gateway.web.server import listening, reserved
 from gateway.web.site import page_routes
+from gateway.web.waiting import answering
 from gateway.work.supervisor import Child
 
 log = structlog.get_logger(__name__)
@@ -72,7 +73,12 @@ async def _serve_together(settings: Settings, stopping: Stopping, many: int, whe
 async def _serve_alone(settings: Settings, stopping: Stopping, where: Dispatching, lifeline: int | None) -> None:
     server, shared = settings.server, lifeline is not None
     together = shared or where is Dispatching.ELSEWHERE
-    async with open_gateway(settings, work=where is Dispatching.INSIDE, together=together) as gateway:
+    async with open_gateway(
+        settings,
+        work=where is Dispatching.INSIDE,
+        together=together,
+        meanwhile=lambda: answering(server.host, server.port, shared=shared),
+    ) as gateway:
         app = make_app(gateway, page_routes(gateway))
         async with (
             listening(app, server.host, server.port, shared=shared, last_answers=_LAST_ANSWERS_SECONDS) as port,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -16,6 +17,7 @@ from gateway.resources import refuse_foreign_providers, version
 from gateway.settings import Settings, masked_url
 from gateway.web.app import make_probe_app
 from gateway.web.server import listening, reserved
+from gateway.web.waiting import answering
 from gateway.work.supervisor import Child
 
 log = structlog.get_logger(__name__)
@@ -61,9 +63,11 @@ async def _reserved_probes(settings: Settings) -> AsyncIterator[dict[str, str]]:
 
 
 async def _work_alone(settings: Settings, stopping: Stopping, port: int | None, lifeline: int | None) -> None:
+    host, shared = settings.worker.host, lifeline is not None
+    meanwhile = None if port is None else partial(answering, host, port, shared=shared)
     async with (
-        open_gateway(settings, work=True, accept=False, together=True) as gateway,
-        _probes(gateway, port, shared=lifeline is not None) as bound,
+        open_gateway(settings, work=True, accept=False, together=True, meanwhile=meanwhile) as gateway,
+        _probes(gateway, port, shared=shared) as bound,
         supervised(gateway, stopping, lifeline),
     ):
         stopping.settle()

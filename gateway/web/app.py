@@ -45,7 +45,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
 )
 """The whole API, in the order of its document."""
 
-_MOST_REQUESTS_AT_ONCE: Final = 1_024
+_MOST_REQUESTS_AT_ONCE: Final = 256
+"""As many as share a commit; more only wait longer, and those who are refused with them."""
 _MOST_PROBES_AT_ONCE: Final = 16
 
 

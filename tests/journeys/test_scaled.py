@@ -193,6 +193,19 @@ async def test_an_outage_of_redis_delays_messages_and_loses_none(tmp_path: Path)
             assert [await one.stop() for one in (home.web, *home.workers)] == [0, 0]
 
 
+async def probed(port: int, path: str) -> tuple[int, str | None]:
+    """Status and Retry-After, once anybody answers."""
+
+    async def ask() -> tuple[int, str | None]:
+        try:
+            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/{path}") as response:
+                return response.status, response.headers.get("Retry-After")
+        except aiohttp.ClientConnectionError:
+            return 0, None
+
+    return await eventually(ask, lambda seen: seen[0] > 0)
+
+
 @pytest.mark.timeout(300)
 async def test_processes_wait_for_their_store_and_its_tables_and_can_be_told_to_stop_meanwhile(tmp_path: Path) -> None:
     with start_postgres() as server:
@@ -215,7 +228,10 @@ async def test_processes_wait_for_their_store_and_its_tables_and_can_be_told_to_
         log.unlink()
         async with running("serve", environment=environment, log=log) as patient:
             await eventually(waits, bool, 60)
+            answers = await asyncio.gather(*(probed(port, path) for path in ("healthz", "readyz", "v1/messages")))
             server.start()
             await eventually(needs_tables, bool, 60)
             assert (await run_command("db", "upgrade", environment=environment)).status == 0
             await ready(patient, port, log)
+
+        assert answers == [(200, None), (503, "5"), (503, "5")]

@@ -34,8 +34,12 @@ class SteppedClock:
         return time.monotonic()
 
 
-async def main(file: Path, role: str) -> None:
-    """Run until SIGTERM."""
+def main() -> None:
+    """Run what the command line names until SIGTERM."""
+    asyncio.run(_run(Path(sys.argv[1]), sys.argv[2]))
+
+
+async def _run(file: Path, role: str) -> None:
     settings = load_settings().settings
     configure_logs(settings.log)
     work = role == "worker" or not settings.queue.url
@@ -52,4 +56,4 @@ async def main(file: Path, role: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    main()

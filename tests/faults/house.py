@@ -6,9 +6,7 @@ import os
 import random
 import signal
 import socket
-import sys
 import tempfile
-from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,13 +17,12 @@ from typing import Any, Final
 
 import aiohttp
 
+from tests.faults.births import Child, Nursery, open_nursery
 from tests.faults.stores import StoreView
 from tests.rigs import write_templates
-from tests.servers.process import bound_to_starter
 from tests.serving import run_command
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_COMMAND: Final = (sys.executable, "-m", "gateway.cli.main")
 _PORTS: Final = (20_000, 32_000)
 """Below the range that Linux hands out, or a client that knocks at a closed port may be connected to itself."""
 _START_SECONDS: Final = 180.0
@@ -50,36 +47,33 @@ class Member:
     """One process of the gateway; it keeps its port from start to start."""
 
     name: str
-    command: tuple[str, ...]
+    nursery: Nursery
+    run: str
+    """What the nursery is asked for."""
+    arguments: tuple[str, ...]
     environment: Mapping[str, str]
     log: Path
     url: str
     """Where it answers; a worker answers probes only."""
     takes_posts: bool
-    process: Process | None = None
+    child: Child | None = None
 
     @property
     def is_running(self) -> bool:
         """Whether it was started and has not ended."""
-        return self.process is not None and self.process.returncode is None
+        return self.child is not None and not self.child.ended.done()
 
     @property
     def pid(self) -> int:
         """Its process id; it must have been started."""
-        assert self.process is not None
-        return self.process.pid
+        assert self.child is not None
+        return self.child.pid
 
     async def start(self) -> None:
         """Start it; it may take a while to be ready."""
-        with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *self.command,
-                cwd=self.log.parent,
-                env=dict(self.environment),
-                stdout=DEVNULL,
-                stderr=log,
-                preexec_fn=bound_to_starter(signal.SIGKILL),
-            )
+        self.child = await self.nursery.bear(
+            self.run, self.arguments, environment=self.environment, folder=self.log.parent, log=self.log
+        )
 
     async def kill(self) -> None:
         """End it as a crash would: no handler runs."""
@@ -98,13 +92,12 @@ class Member:
         os.kill(self.pid, signal.SIGCONT)
 
     async def _end(self, number: signal.Signals) -> int:
-        process = self.process
-        assert process is not None
-        if process.returncode is None:
+        assert self.child is not None
+        if self.is_running:
             with suppress(ProcessLookupError):
-                process.send_signal(number)
+                os.kill(self.pid, number)
         async with asyncio.timeout(_STOP_SECONDS):
-            return await process.wait()
+            return await asyncio.shield(self.child.ended)
 
 
 @dataclass(slots=True)
@@ -277,9 +270,12 @@ async def open_house(
         clock.write_text("0")
     names = [("serve", f"web-{n}") for n in range(1, webs + 1)]
     names += [("worker", f"worker-{n}") for n in range(1, workers + 1)]
-    members = [_member(folder, name, verb, environment, clock) for verb, name in names]
     timeout = aiohttp.ClientTimeout(total=20)
-    async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
+    async with (
+        open_nursery(environment) as nursery,
+        aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session,
+    ):
+        members = [_member(nursery, folder, name, verb, environment) for verb, name in names]
         house = House(folder, view, environment, session, members, clock)
         try:
             yield house
@@ -295,9 +291,16 @@ def stable_port() -> int:
             return int(probe.getsockname()[1])
 
 
-def _member(folder: Path, name: str, verb: str, environment: Mapping[str, str], clock: Path | None) -> Member:
+def _member(nursery: Nursery, folder: Path, name: str, verb: str, environment: Mapping[str, str]) -> Member:
     port, section = stable_port(), {"serve": "SERVER", "worker": "WORKER"}[verb]
-    own = {**environment, f"HELIOGRAPH_{section}_PORT": str(port)}
-    command = _COMMAND if clock is None else (sys.executable, "-m", "tests.faults.clocked", str(clock))
-    url = f"http://127.0.0.1:{port}"
-    return Member(name, (*command, verb), own, folder / f"{name}.log", url, takes_posts=verb == "serve")
+    clock = folder / "clock"
+    return Member(
+        name=name,
+        nursery=nursery,
+        run="clocked" if clock.exists() else "command",
+        arguments=("clocked", str(clock), verb) if clock.exists() else ("heliograph", verb),
+        environment={**environment, f"HELIOGRAPH_{section}_PORT": str(port)},
+        log=folder / f"{name}.log",
+        url=f"http://127.0.0.1:{port}",
+        takes_posts=verb == "serve",
+    )

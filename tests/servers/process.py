@@ -47,7 +47,7 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=bound_to_starter(self._end),  # noqa: PLW1509 - one call of the C library
+                preexec_fn=_bind(self._end),  # noqa: PLW1509 - one call of the C library
                 **self._popen,
             )
         deadline = time.monotonic() + _START_SECONDS
@@ -96,7 +96,7 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in found.stdout.split()]
 
 
-def bound_to_starter(end: signal.Signals) -> Callable[[], object] | None:
+def _bind(end: signal.Signals) -> Callable[[], object] | None:
     """What makes the kernel end the server when the thread that started it dies; only Linux has it."""
     if sys.platform != "linux":
         return None

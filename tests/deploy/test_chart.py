@@ -130,7 +130,7 @@ def test_the_tables_are_upgraded_before_anything_else() -> None:
     job = of_kind("as it ships", "Job")["shop-heliograph-migrate"]
 
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
-    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["db", "upgrade"]
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["db", "upgrade", "--pre"]
     assert of_kind("without the migration", "Job") == {}
 
 

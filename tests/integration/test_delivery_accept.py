@@ -21,6 +21,8 @@ from tests.factories import NOW, make_recipient, make_request
 from tests.fakes import SetClock
 from tests.rigs import Rig, open_rig
 
+MODES = ("embedded", "scaled")
+
 
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:

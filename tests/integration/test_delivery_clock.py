@@ -10,6 +10,8 @@ from tests.fakes import ScriptedProvider, SetClock
 from tests.rigs import open_rig, routes_to
 from tests.waiting import eventually
 
+MODES = ("embedded", "scaled")
+
 S = DeliveryStatus
 HOUR = 3600.0
 

@@ -8,6 +8,8 @@ import pytest
 from gateway.domain.keys import Scope
 from tests.http import ALL_SCOPES, Caller, Site, send_body
 
+MODES = ("embedded", "scaled")
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONSENT = {"consents": [{"channel": "email", "topic": "newsletter", "state": "granted", "source": "signup-form"}]}

@@ -7,6 +7,8 @@ import pytest
 
 from tests.http import Caller, Site, send_body
 
+MODES = ("embedded", "scaled")
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03"

@@ -9,6 +9,8 @@ from yarl import URL
 
 from tests.http import ALL_SCOPES, Caller, Site, send_body
 
+MODES = ("embedded", "scaled")
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 AMINA = {

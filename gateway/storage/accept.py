@@ -27,9 +27,9 @@ IDEMPOTENCY_RETENTION: Final = timedelta(hours=72)
 _RETENTION_MICROS: Final = IDEMPOTENCY_RETENTION // timedelta(microseconds=1)
 insert_deliveries: Final = Insert(tables.deliveries)
 insert_events: Final = Insert(tables.events, skip=frozenset({"seq"}))
-_insert_messages: Final = Insert(tables.messages)
-_insert_attachments: Final = Insert(tables.attachments)
-_insert_tags: Final = Insert(tables.message_tags, suffix=" ON CONFLICT DO NOTHING")
+_messages: Final = Insert(tables.messages)
+_attachments: Final = Insert(tables.attachments)
+_tags: Final = Insert(tables.message_tags, suffix=" ON CONFLICT DO NOTHING")
 _keys: Final = Insert(tables.idempotency_keys, suffix=' ON CONFLICT DO NOTHING RETURNING service_id, "key"')
 _ANSWER: Final = 'UPDATE idempotency_keys SET answer = ? WHERE service_id = ? AND "key" = ?'
 _SELECT_KEYS: Final = (
@@ -138,13 +138,13 @@ async def _accept_batch(driver: Driver, batch: _Batch) -> tuple[Sequence[AcceptO
 async def _accept_all(driver: Driver, entries: Sequence[_Entry]) -> Sequence[AcceptOutcome]:
     outcomes = await _take_keys(driver, entries)
     fresh = [entry for entry, outcome in zip(entries, outcomes, strict=True) if isinstance(outcome, Stored)]
-    await driver.insert(_insert_messages, [entry.message for entry in fresh])
-    await driver.insert(insert_deliveries, [row for entry in fresh for row in entry.deliveries])
-    await driver.insert(insert_events, [row for entry in fresh for row in entry.events])
-    await driver.insert(
-        _insert_tags, [(entry.new.message.id, tag) for entry in fresh for tag in entry.new.message.tags]
+    await driver.insert_all(
+        (_messages, [entry.message for entry in fresh]),
+        (insert_deliveries, [row for entry in fresh for row in entry.deliveries]),
+        (insert_events, [row for entry in fresh for row in entry.events]),
+        (_tags, [(entry.new.message.id, tag) for entry in fresh for tag in entry.new.message.tags]),
+        (_attachments, [row for entry in fresh for row in attachment_rows(entry.new.message)]),
     )
-    await driver.insert(_insert_attachments, [row for entry in fresh for row in attachment_rows(entry.new.message)])
     for entry in fresh:
         if entry.new.remember is not None:
             await remember(driver, entry.new.message.service_id, entry.new.remember, entry.new.message.created_at)

@@ -11,12 +11,22 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from gateway.storage.statements import Insert, Row, chunks, flat, keys_of_arrays, keys_of_values, numbered
+from gateway.storage.statements import (
+    Insert,
+    Row,
+    all_of_arrays,
+    chunks,
+    flat,
+    keys_of_arrays,
+    keys_of_values,
+    numbered,
+)
 
 if TYPE_CHECKING:
     import asyncpg
 
 T = TypeVar("T")
+Batch = tuple[Insert, Sequence[Row]]
 
 
 class Engine(StrEnum):
@@ -57,6 +67,9 @@ class Driver(Protocol):
     async def insert(self, insert: Insert, rows: Sequence[Row]) -> Sequence[Row]:
         """Insert the rows; what the statement's RETURNING gives, if it has one."""
 
+    async def insert_all(self, *batches: Batch) -> None:
+        """Insert rows into several tables, those first that others refer to; nothing is returned."""
+
     async def select_in(self, statement: str, keys: Sequence[Row], parameters: Row = ()) -> Sequence[Row]:
         """The rows of a statement whose `{keys}` stands for a table of all these keys: texts, in columns named
         `column1`, `column2`, … Its other parameters stand before them."""
@@ -82,10 +95,10 @@ def finish(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class SqliteDriver:
-    """`Driver` on a connection of the standard library; whole batches in few steps.
+    """`Driver` on a connection of the standard library.
 
-    Beside a busy thread each step costs a hand-over of the interpreter's lock; so a batch is written by one
-    statement of many rows, in a few fixed sizes that stay in the driver's statement cache.
+    A row at a time of a statement that is prepared once is the cheapest way to write; what reads a batch is one
+    statement of many keys, in a few fixed sizes that stay in the driver's statement cache.
     """
 
     engine: Final = Engine.SQLITE
@@ -114,10 +127,14 @@ class SqliteDriver:
         """Insert the rows; what the statement's RETURNING gives, if it has one."""
         returned: list[Row] = []
         for start, size in chunks(len(rows)):
-            cursor = self._execute(insert.of_values(size), flat(rows[start : start + size]))
-            if insert.returns:
-                returned += cursor.fetchall()
+            returned += self._execute(insert.of_values(size), flat(rows[start : start + size])).fetchall()
         return returned
+
+    async def insert_all(self, *batches: Batch) -> None:
+        """Insert rows into several tables, one at a time."""
+        for insert, rows in batches:
+            if rows:
+                self._executemany(insert.of_values(1), rows)
 
     async def select_in(self, statement: str, keys: Sequence[Row], parameters: Row = ()) -> Sequence[Row]:
         """The rows of a statement about all these keys."""
@@ -162,6 +179,13 @@ class PostgresDriver:
     async def insert(self, insert: Insert, rows: Sequence[Row]) -> Sequence[Row]:
         """Insert the rows; what the statement's RETURNING gives, if it has one."""
         return await self.fetch(insert.of_arrays, _columns(rows)) if rows else ()
+
+    async def insert_all(self, *batches: Batch) -> None:
+        """Insert rows into several tables, in one statement."""
+        filled = [(insert, rows) for insert, rows in batches if rows]
+        if filled:
+            statement = all_of_arrays(tuple(insert for insert, _ in filled))
+            await self.fetch(statement, [column for _, rows in filled for column in _columns(rows)])
 
     async def select_in(self, statement: str, keys: Sequence[Row], parameters: Row = ()) -> Sequence[Row]:
         """The rows of a statement about all these keys."""

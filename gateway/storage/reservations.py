@@ -49,14 +49,14 @@ async def reserve_all(driver: Driver, reservations: Sequence[Reservation]) -> Se
     ]
     taken = [reservation for reservation, yes in zip(reservations, granted, strict=True) if yes]
     await driver.execute_many(_RESERVE, [_reserve_row(reservation) for reservation in taken])
-    await driver.execute_many(_RENDERED[driver.engine], [_rendered_row(reservation) for reservation in taken])
-    await driver.insert(_insert_attempts, [attempt_row(reservation.attempt) for reservation in taken])
-    await driver.insert(
-        _insert_contents,
-        [(reservation.claim.delivery.id, dump(reservation.content)) for reservation in taken],
+    await driver.insert_all(
+        (_insert_attempts, [attempt_row(reservation.attempt) for reservation in taken]),
+        (_insert_contents, [(reservation.claim.delivery.id, dump(reservation.content)) for reservation in taken]),
+        (insert_events, [event_row(event) for reservation in taken for event in reservation.events]),
     )
-    await driver.insert(insert_events, [event_row(event) for reservation in taken for event in reservation.events])
+    # Locks the messages, in the order of their ids.
     await refresh_status(driver, [reservation.claim.message.id for reservation in taken])
+    await driver.execute_many(_RENDERED[driver.engine], [_rendered_row(reservation) for reservation in taken])
     return granted
 
 

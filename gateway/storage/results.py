@@ -48,16 +48,19 @@ async def record_all(driver: Driver, stamped: Sequence[Stamped]) -> Sequence[boo
     steps = [item.step for item, _ in kept]
     await driver.execute_many(_RECORD, [_record_row(item, status) for item, status in kept])
     await driver.execute_many(_FINISH, [row for step in steps for row in _finish_rows(step)])
-    await driver.insert(insert_events, [event_row(event) for step in steps for event in step.events])
-    await driver.insert(
-        insert_deliveries,
-        [delivery_row(step.next_delivery, step.claim.message) for step in steps if step.next_delivery is not None],
+    await driver.insert_all(
+        (insert_events, [event_row(event) for step in steps for event in step.events]),
+        (
+            insert_deliveries,
+            [delivery_row(step.next_delivery, step.claim.message) for step in steps if step.next_delivery is not None],
+        ),
     )
     # In a fixed order, since each takes its address's lock.
     for suppression in sorted((step.suppression for step in steps if step.suppression), key=_place):
         await suppress(driver, suppression)
-    await driver.execute_many(_DROP_SECRETS, [(step.claim.message.id,) for step in steps if step.drop_secrets])
+    # Locks the messages, in the order of their ids.
     await refresh_status(driver, [step.claim.message.id for step in steps])
+    await driver.execute_many(_DROP_SECRETS, [(step.claim.message.id,) for step in steps if step.drop_secrets])
     return [status is not None for status in held]
 
 

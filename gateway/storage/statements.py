@@ -77,3 +77,11 @@ class Insert:
     def of_values(self, rows: int) -> str:
         """The statement over a VALUES list of that many rows."""
         return self._head + _values(self._width, rows) + self._suffix
+
+
+@cache
+def all_of_arrays(inserts: tuple[Insert, ...]) -> str:
+    """One statement over arrays for several inserts into different tables, none of which sees another's rows."""
+    *others, last = (insert.of_arrays for insert in inserts)
+    named = ", ".join(f"i{number} AS ({text})" for number, text in enumerate(others))
+    return f"WITH {named} {last}" if others else last

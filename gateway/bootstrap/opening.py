@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
@@ -132,7 +132,7 @@ async def open_gateway(
     work: bool = True,
     accept: bool = True,
     together: bool = False,
-    meanwhile: Meanwhile | None = None,
+    meanwhile: Meanwhile = nullcontext,
     clock: Clock | None = None,
     further: Collection[Provider] = (),
 ) -> AsyncIterator[Gateway]:
@@ -192,7 +192,7 @@ async def _open_parts(
     *,
     work: bool,
     together: bool,
-    meanwhile: Meanwhile | None,
+    meanwhile: Meanwhile,
 ) -> _Parts:
     metrics = Metrics()
     opening = awaited_store(settings, clock, further, metrics.commit_seconds.observe, meanwhile)

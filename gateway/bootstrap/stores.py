@@ -85,23 +85,20 @@ async def awaited_store(
     clock: Clock,
     further: Collection[Provider],
     observe_commit: Callable[[float], None],
-    meanwhile: Meanwhile | None,
+    meanwhile: Meanwhile,
 ) -> AsyncIterator[Store]:
     """The configured store, as soon as it is there: processes may be started before it, in any order.
 
-    What `meanwhile` makes is open for as long as it is waited for.
+    What `meanwhile` makes is open until then.
     """
     async with AsyncExitStack() as stack:
-        async with AsyncExitStack() as waiting:
+        async with meanwhile():
             while True:
                 try:
                     store = await stack.enter_async_context(configured_store(settings, clock, further, observe_commit))
                     break
                 except Unavailable as error:
                     _log.warning("store.awaited", store=masked_url(settings.store.url), error=error.message)
-                if meanwhile is not None:
-                    await waiting.enter_async_context(meanwhile())
-                    meanwhile = None
                 await asyncio.sleep(_AGAIN_SECONDS)
         yield store
 

@@ -1,7 +1,7 @@
 """`heliograph worker`: dispatch on its own, beside processes that accept."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Annotated
 
@@ -64,7 +64,7 @@ async def _reserved_probes(settings: Settings) -> AsyncIterator[dict[str, str]]:
 
 async def _work_alone(settings: Settings, stopping: Stopping, port: int | None, lifeline: int | None) -> None:
     host, shared = settings.worker.host, lifeline is not None
-    meanwhile = None if port is None else partial(answering, host, port, shared=shared)
+    meanwhile = nullcontext if port is None else partial(answering, host, port, shared=shared)
     async with (
         open_gateway(settings, work=True, accept=False, together=True, meanwhile=meanwhile) as gateway,
         _probes(gateway, port, shared=shared) as bound,

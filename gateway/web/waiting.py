@@ -60,7 +60,13 @@ class _Waiting(asyncio.Protocol):
 
 @asynccontextmanager
 async def answering(host: str, port: int, *, shared: bool) -> AsyncIterator[None]:
-    """Answer on the port of the process for as long as it waits. Raises ConfigurationError when it cannot be had."""
+    """Answer on the port of the process for as long as it waits; not on port 0, of which nobody knows yet where it is.
+
+    Raises ConfigurationError when it cannot be had.
+    """
+    if port == 0:
+        yield
+        return
     try:
         server = await asyncio.get_running_loop().create_server(_Waiting, host, port, reuse_port=shared or None)
     except OSError as error:

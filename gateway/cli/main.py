@@ -37,7 +37,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "catalogs": Entry("catalogs", "app", "Keep the translations: extract, update, check, stats."),
     "services": Entry("services", "app", "Keep the services that may call, and their sender identities."),
     "keys": Entry("keys", "app", "Make, list, rotate and revoke API keys."),
-    "db": Entry("db", "app", "Look at the store's tables and bring them up to date."),
+    "db": Entry("db", "app", "Look at the store's tables, bring them up to date, copy them."),
     "config": Entry("config", "app", "Look at the settings."),
 }
 

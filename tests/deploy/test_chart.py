@@ -26,6 +26,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "tls", "annotations": {"a": "b"}},
         "monitoring": {"enabled": True, "labels": {"release": "prometheus"}},
         "imagePullSecrets": [{"name": "registry"}],
+        "migrate": {"post": True},
     },
     "scaled by an external metric": {"worker": {"autoscaling": {"kind": "hpa"}}},
     "without the migration": {"migrate": {"enabled": False}},
@@ -126,11 +127,20 @@ def test_who_is_scaled_has_no_fixed_number(case: str) -> None:
     assert "replicas" not in of_kind(case, "Deployment")["shop-heliograph-worker"]["spec"]
 
 
-def test_the_tables_are_upgraded_before_anything_else() -> None:
-    job = of_kind("as it ships", "Job")["shop-heliograph-migrate"]
+def test_the_tables_are_made_ready_before_anything_else_and_tightened_only_on_demand() -> None:
+    before = of_kind("as it ships", "Job")
+    everything = of_kind("everything on", "Job")
 
-    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
-    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["db", "upgrade", "--pre"]
+    steps = {
+        one["metadata"]["annotations"]["helm.sh/hook"]: one["spec"]["template"]["spec"]["containers"][0]["args"]
+        for one in everything.values()
+    }
+
+    assert list(before) == ["shop-heliograph-migrate-pre"]
+    assert steps == {
+        "pre-install,pre-upgrade": ["db", "upgrade", "--pre"],
+        "post-install,post-upgrade": ["db", "upgrade"],
+    }
     assert of_kind("without the migration", "Job") == {}
 
 

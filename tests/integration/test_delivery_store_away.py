@@ -27,6 +27,8 @@ from gateway.work.worker import Worker
 from tests.fakes import ScriptedProvider
 from tests.rigs import Rig, open_rig
 
+MODES = ("embedded", "scaled")
+
 WORKER = WorkerId("wrk_test")
 
 

@@ -9,6 +9,8 @@ import pytest
 from gateway.web.app import ADMISSION
 from tests.http import Caller, Site, send_body
 
+MODES = ("embedded", "scaled")
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

@@ -9,7 +9,10 @@ import pytest_asyncio
 from gateway.domain.ids import DeliveryId
 from gateway.web.public.preferences import WORDING
 from tests.http import ALL_SCOPES, Caller, Site, open_site, settled
+from tests.modes import Mode
 from tests.pages import Html
+
+MODES = ("embedded", "scaled")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -21,10 +24,11 @@ OFFER: Mapping[str, Any] = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def working(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+async def working(mode: Mode, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """A gateway that accepts and delivers."""
-    async with open_site(tmp_path_factory.mktemp("working"), work=True) as opened:
-        yield opened
+    with mode.furnished(tmp_path_factory.mktemp("working")) as folder:
+        async with open_site(folder, work=True) as opened:
+            yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module")

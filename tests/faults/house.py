@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +22,14 @@ from tests.faults.births import Child, Nursery, open_nursery
 from tests.faults.stores import StoreView
 from tests.rigs import write_templates
 from tests.serving import run_command
+from tests.waiting import eventually
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PORTS: Final = (20_000, 32_000)
 """Below the range that Linux hands out, or a client that knocks at a closed port may be connected to itself."""
 _START_SECONDS: Final = 180.0
 """A machine at work on other things may take as long; how soon a gateway is ready is not what is shown here."""
+_BELIEVED_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 40.0
 GONE: Final = (aiohttp.ClientError, ConnectionError, TimeoutError)
 _TROUBLE: Final = ("http.failed", "worker.loop_failed", "delivery.crashed", "claim.dropped", "Traceback")
@@ -131,7 +134,9 @@ class House:
         return {"Authorization": f"Bearer {self.key}"}
 
     async def make_key(self) -> None:
-        """A key for the rig, from the command line; the store's tables are made on the way."""
+        """The store's tables and a key for the rig, from the command line."""
+        upgraded = await run_command("db", "upgrade", environment=self.environment)
+        assert upgraded.status == 0, upgraded.err
         scopes = ("send", "read", "ops", "recipients", "policy")
         given = [word for scope in scopes for word in ("--scope", scope)]
         made = await run_command("keys", "create", "--service", "rig", *given, "--json", environment=self.environment)
@@ -182,6 +187,13 @@ class House:
         web = next(member for member in self.webs if member.is_running)
         async with self.session.get(f"{web.url}{path}", headers=self.headers) as response:
             return response.status, await response.json()
+
+    async def require(self, path: str, wanted: int) -> None:
+        """Write down where a GET does not come to this status; an answer may be believed for a few seconds."""
+        try:
+            await eventually(partial(self.get, path), lambda got: got[0] == wanted, _BELIEVED_SECONDS)
+        except AssertionError:
+            self.broken.append(f"{path} is not {wanted}")
 
     async def post(self, path: str, body: Any) -> tuple[int, Any]:
         """One POST at a member that answers: status and body."""

@@ -108,9 +108,7 @@ async def _fill_and_free(scene: Scene, place: Path) -> None:
     if refused.seconds > _ANSWER_SECONDS:
         house.broken.append(f"503 after {refused.seconds:.1f} s")
     for path, wanted in ((f"/v1/messages/{ledger.promised['before']}", 200), ("/healthz", 200), ("/readyz", 503)):
-        status, _ = await house.get(path)
-        if status != wanted:
-            house.broken.append(f"{path} {status} on a full disk")
+        await house.require(path, wanted)
     ballast.unlink()
     await scene.accepts_again(_RECOVERY_SECONDS)
 

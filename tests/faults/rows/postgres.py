@@ -28,7 +28,8 @@ async def end_postgres(stage: Stage, trials: int, *, seconds: float) -> Verdict:
                 scene.servers.postgres.stop_hard()
                 answers += await _ask(scene, f"{number}-away", seconds)
                 if seconds:
-                    await _check_health(scene)
+                    await scene.house.require("/healthz", 200)
+                    await scene.house.require("/readyz", 503)
                 scene.servers.postgres.start()
                 await scene.accepts_again(_BACK_SECONDS)
         verdict = await scene.judge(trials, Allowed(unknown=trials * scene.in_flight * len(scene.house.workers)))
@@ -50,13 +51,6 @@ async def _ask(scene: Scene, prefix: str, seconds: float) -> list[Answer]:
         return got
 
     return [answer for one in await asyncio.gather(*map(ask, range(_ASKERS))) for answer in one]
-
-
-async def _check_health(scene: Scene) -> None:
-    for path, wanted in (("/healthz", 200), ("/readyz", 503)):
-        status, _ = await scene.house.get(path)
-        if status != wanted:
-            scene.house.broken.append(f"{path} {status} without PostgreSQL")
 
 
 def _check_answers(verdict: Verdict, answers: list[Answer]) -> None:

@@ -198,17 +198,19 @@ async def test_emptying_redis_loses_nothing(tmp_path: Path, valkey: ValkeyServer
 
 async def test_readiness_names_the_queue_and_an_absent_redis_does_not_end_it(tmp_path: Path, redis_url: str) -> None:
     async with scaled(tmp_path, redis_url) as (web, workers, _):
+        gateways = [web.gateway, *(rig.working for rig in workers)]
 
         async def is_connected() -> list[bool | None]:
-            return [(await rig.gateway.readiness.check()).is_connected for rig in (web, *workers)]
+            return [(await gateway.readiness.check()).is_connected for gateway in gateways]
 
         await eventually(is_connected, all)
-        checks = [await rig.gateway.readiness.check() for rig in (web, *workers)]
+        checks = [await gateway.readiness.check() for gateway in gateways]
 
         assert [check.is_working for check in checks] == [None, True, True]
 
     async with scaled(tmp_path, NOWHERE) as (web, workers, _):
-        checks = [await rig.gateway.readiness.check() for rig in (web, *workers)]
+        gateways = [web.gateway, *(rig.working for rig in workers)]
+        checks = [await gateway.readiness.check() for gateway in gateways]
 
         assert [check.is_connected for check in checks] == [False, False, False]
         assert all(check.is_ready for check in checks)

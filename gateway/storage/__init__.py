@@ -1,5 +1,5 @@
-"""The store on SQLite: the truth about every message, behind the protocols of `gateway.ports`.
+"""The store, on SQLite or PostgreSQL: the truth about every message, behind the protocols of `gateway.ports`.
 
-`store.open_store` assembles it; `engine` owns the connections, `batcher` shares commits between callers, and each
-other module keeps one aggregate. Rows become frozen domain values here and nothing of SQL leaves the package.
+`store.open_store` assembles it; `engine` opens the database, `driver` is what hot code sees of it, and each other
+module keeps one aggregate. Rows become frozen domain values here and nothing of SQL leaves the package.
 """

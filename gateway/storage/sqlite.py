@@ -2,18 +2,13 @@
 
 Every write of a process goes through one connection at a time, so that writers never fail on each other's
 snapshots; other processes are waited for up to `BUSY_SECONDS`.
-
-Hot work runs where the event loop runs: its statements take microseconds, and a second thread that fights with the
-loop for the interpreter's lock costs more than they do. What can wait for the disk or for another process - the
-commit, and the way to a lock that is taken - is done in a thread.
 """
 
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -26,6 +21,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from gateway.errors import ConfigurationError, InvalidRequest, Unavailable
 from gateway.storage.documents import dump, load
 from gateway.storage.driver import ConstraintBroken, SqliteDriver, Work, finish
+from gateway.storage.hot import Hot, Thread
 
 log = structlog.get_logger()
 
@@ -82,10 +78,6 @@ def _reason(error: BaseException) -> str:
     return str(getattr(error, "orig", None) or error)
 
 
-def _is_busy(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-
-
 def _pragmas(*, read_only: bool) -> tuple[str, ...]:
     return (
         "PRAGMA journal_mode = WAL",
@@ -127,6 +119,15 @@ def _make_engine(path: Path, pool_size: int, *, begin: str, read_only: bool) -> 
     return engine
 
 
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
+    )
+    for pragma in _pragmas(read_only=read_only):
+        connection.execute(pragma).fetchall()
+    return connection
+
+
 async def _run_on(connection: AsyncConnection, work: Work[T]) -> T:
     """Run `work` on the driver's own connection of a Core connection, in its thread and transaction."""
     driver = (await connection.get_raw_connection()).driver_connection
@@ -157,124 +158,10 @@ class SqliteReader:
                 return await _run_on(connection, work)
 
 
-class _Thread:
-    """One thread for what may wait; whatever was begun in it is carried through, even if its caller is cancelled."""
-
-    def __init__(self, name: str) -> None:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
-
-    async def run(self, function: Callable[[], T]) -> T:
-        future = asyncio.get_running_loop().run_in_executor(self._executor, function)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            while not future.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([future])
-            # Its failure has nobody left to tell it to.
-            future.exception()
-            raise
-
-    def close(self) -> None:
-        self._executor.shutdown(wait=False)
-
-
-class _Hot:
-    """A connection for hot work: used on the event loop, and in the thread when it may have to wait."""
-
-    def __init__(self, path: Path, thread: _Thread, *, read_only: bool) -> None:
-        self._path = path
-        self._thread = thread
-        self._read_only = read_only
-        self._connection: sqlite3.Connection | None = None
-        self._driver: SqliteDriver | None = None
-
-    def _open(self) -> tuple[sqlite3.Connection, SqliteDriver]:
-        if self._connection is None or self._driver is None:
-            connection = sqlite3.connect(
-                self._path,
-                timeout=BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=_STATEMENTS,
-            )
-            for pragma in _pragmas(read_only=self._read_only):
-                connection.execute(pragma).fetchall()
-            connection.execute("PRAGMA busy_timeout = 0")
-            self._connection, self._driver = connection, SqliteDriver(connection)
-        return self._connection, self._driver
-
-    async def write(self, work: Work[T]) -> T:
-        """Run `work` in one write transaction; durable on return."""
-        connection, driver = self._open()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if not _is_busy(error):
-                raise
-            return await self._thread.run(lambda: _patiently(connection, lambda: _write(connection, driver, work)))
-        try:
-            result = finish(work(driver))
-        except BaseException:
-            _roll_back(connection)
-            raise
-        await self._thread.run(lambda: _commit(connection))
-        return result
-
-    async def read(self, work: Work[T]) -> T:
-        """Run `work` without a transaction of its own."""
-        connection, driver = self._open()
-        try:
-            return finish(work(driver))
-        except sqlite3.OperationalError as error:
-            # Readers wait for nobody but one who recovers or closes the file.
-            if not _is_busy(error):
-                raise
-            return await self._thread.run(lambda: _patiently(connection, lambda: finish(work(driver))))
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = self._driver = None
-
-
-def _patiently(connection: sqlite3.Connection, function: Callable[[], T]) -> T:
-    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-    try:
-        return function()
-    finally:
-        connection.execute("PRAGMA busy_timeout = 0")
-
-
-def _write(connection: sqlite3.Connection, driver: SqliteDriver, work: Work[T]) -> T:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        result = finish(work(driver))
-    except BaseException:
-        _roll_back(connection)
-        raise
-    _commit(connection)
-    return result
-
-
-def _commit(connection: sqlite3.Connection) -> None:
-    try:
-        connection.execute("COMMIT")
-    except BaseException:
-        _roll_back(connection)
-        raise
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    # A full disk rolls back by itself; asking again would hide the real error.
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-
-
 class SqliteLookups:
     """The hot path's reads, on one connection that the event loop uses itself."""
 
-    def __init__(self, engine: AsyncEngine, hot: _Hot) -> None:
+    def __init__(self, engine: AsyncEngine, hot: Hot) -> None:
         self._cold = SqliteReader(engine)
         self._hot = hot
         self._turn = asyncio.Lock()
@@ -293,7 +180,7 @@ class SqliteLookups:
 class SqliteWriter:
     """Transactions that write stand in line behind each other."""
 
-    def __init__(self, engine: AsyncEngine, hot: _Hot) -> None:
+    def __init__(self, engine: AsyncEngine, hot: Hot) -> None:
         self._engine = engine
         self._hot = hot
         self._turn = asyncio.Lock()
@@ -332,11 +219,11 @@ class SqliteConnections:
         reader = _make_engine(path, _READERS, begin="BEGIN", read_only=True)
         writer = _make_engine(path, 1, begin="BEGIN IMMEDIATE", read_only=False)
         self._engines = (reader, writer)
-        self._thread = _Thread("store")
-        self._glances = _Hot(path, self._thread, read_only=True)
+        self._thread = Thread("store")
+        self._glances = Hot(lambda: _connect(path, read_only=True), self._thread, BUSY_SECONDS)
         self.reader = SqliteReader(reader)
         self.lookups = SqliteLookups(reader, self._glances)
-        self.writer = SqliteWriter(writer, _Hot(path, self._thread, read_only=False))
+        self.writer = SqliteWriter(writer, Hot(lambda: _connect(path, read_only=False), self._thread, BUSY_SECONDS))
 
     async def aclose(self) -> None:
         """Close every connection and end their threads; aiosqlite's would else keep the process alive."""

@@ -168,7 +168,7 @@ class Dispatcher:
             ready.give_back()
 
     async def _hand_over(self, job: _Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
-        claim, now = job.claim, self._clock.now()
+        claim, now, began = job.claim, self._clock.now(), self._clock.monotonic()
         attempt = new_attempt(claim, provider.name, now)
         try:
             composed = self._composer.compose(
@@ -194,25 +194,24 @@ class Dispatcher:
         )
         if not await self._store.reserve(intent):
             return None
-        # From here on the provider may have been called, whatever happens to us.
-        job.attempt = attempt
-        finished = await self._call(claim, attempt, provider, envelope)
-        return self._judge(claim, finished, decision, provider, addresses)
-
-    async def _call(self, claim: Claim, attempt: Attempt, provider: Provider, envelope: Envelope) -> Attempt:
         desk = self._desks[provider.name]
         if not await desk.calls.take(claim.message.lane, _READY_SECONDS):
-            # Its calls have just become slow; policy decided too long ago for one to be made now.
-            busy = SendResult(outcome=Outcome.TRANSIENT, detail="not called: no place came free in time")
-            return replace(attempt, finished_at=self._clock.now(), result=busy)
-        began = self._clock.monotonic()
+            # Its calls have just become slow.
+            now = self._clock.now()
+            return steps.take_back(claim, "provider_busy", now + _AFTER_BUSY * self._chance(), now)
         try:
+            if self._clock.monotonic() - began > _STALE_SECONDS:
+                # The store took its time, and what was allowed may have ended meanwhile.
+                now = self._clock.now()
+                if not isinstance(_decide(claim, facts, now), Send):
+                    return steps.take_back(claim, "overtaken", now, now)
+            # From here on the provider may have been called, whatever happens to us.
+            job.attempt = attempt
             result = await self._send(provider, envelope)
         finally:
             desk.calls.give_back()
-            ended = self._clock.monotonic()
-            desk.learn(ended - began, ended)
-        return replace(attempt, finished_at=self._clock.now(), result=result)
+        finished = replace(attempt, finished_at=self._clock.now(), result=result)
+        return self._judge(claim, finished, decision, provider, addresses)
 
     async def _send(self, provider: Provider, envelope: Envelope) -> SendResult:
         began = self._clock.monotonic()
@@ -226,8 +225,10 @@ class Dispatcher:
             # An adapter that needs the store: whether it had called out before, nobody knows.
             result = SendResult(outcome=Outcome.UNKNOWN, detail=error.code)
         finally:
+            ended = self._clock.monotonic()
+            self._desks[provider.name].learn(ended - began, ended)
             self._health.learn(provider.name, outcome)
-            self._tally.attempted(provider.name, outcome, self._clock.monotonic() - began)
+            self._tally.attempted(provider.name, outcome, ended - began)
         return result
 
     def _judge(

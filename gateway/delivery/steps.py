@@ -38,10 +38,16 @@ def stop(claim: Claim, decision: Hold | Suppress | Expire, now: datetime) -> Ste
 
 def wait(claim: Claim, reason: str, due_at: datetime, now: datetime) -> Step:
     """It may go, but nobody can take it now; costs no attempt and, while nothing changes, no event."""
+    step = take_back(claim, reason, due_at, now)
+    still = claim.delivery.status is DeliveryStatus.QUEUED
+    return replace(step, events=() if still else step.events)
+
+
+def take_back(claim: Claim, reason: str, due_at: datetime, now: datetime) -> Step:
+    """A call was reserved and not made after all: it waits as before, and costs no attempt."""
     due = min(due_at, claim.message.expires_at)
     step = _moved(claim, DeliveryStatus.QUEUED, _kept(claim, reason), now, {"not_before": rfc3339(due)})
-    still = claim.delivery.status is DeliveryStatus.QUEUED
-    return replace(step, due_at=due, events=() if still else step.events)
+    return replace(step, due_at=due)
 
 
 def resend(claim: Claim, now: datetime) -> Step:

@@ -54,7 +54,7 @@ class Step(Value, frozen=True, kw_only=True):
     due_at: datetime | None = None
     """When it may be claimed again; None when nothing more is to be done."""
     attempt: Attempt | None = None
-    """The finished attempt, if one was begun."""
+    """The finished attempt; None where no provider was called, which also takes back an attempt that was reserved."""
     provider_message_id: str | None = None
     events: tuple[Event, ...] = ()
     next_delivery: NewDelivery | None = None

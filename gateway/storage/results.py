@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.domain.lifecycle import WAITING, DeliveryStatus, advance
 from gateway.domain.preferences import Suppression
-from gateway.ports import Step
+from gateway.ports import Claim, Step
 from gateway.storage.accept import insert_deliveries, insert_events
 from gateway.storage.claims import still_held
 from gateway.storage.documents import dump
@@ -22,6 +22,8 @@ _RECORD: Final = (
     " provider_message_id = coalesce(?, provider_message_id), lease_owner = NULL, updated_at = ? WHERE id = ?"
 )
 _FINISH: Final = "UPDATE attempts SET finished_at = ?, outcome = ?, result = ? WHERE delivery_id = ? AND number = ?"
+_TAKE_BACK: Final = "UPDATE deliveries SET attempts = ?, provider = ? WHERE id = ?"
+_DROP_ATTEMPT: Final = "DELETE FROM attempts WHERE delivery_id = ? AND number > ?"
 _DROP_SECRETS: Final = (
     "UPDATE messages SET secrets = NULL, secrets_dropped = TRUE WHERE id = ? AND secrets IS NOT NULL AND NOT EXISTS"
     # Under `all` another channel may still have to be rendered.
@@ -48,6 +50,7 @@ async def record_all(driver: Driver, stamped: Sequence[Stamped]) -> Sequence[boo
     steps = [item.step for item, _ in kept]
     await driver.execute_many(_RECORD, [_record_row(item, status) for item, status in kept])
     await driver.execute_many(_FINISH, [row for step in steps for row in _finish_rows(step)])
+    await _take_back(driver, [item.step.claim for item, status in kept if _was_not_called(item.step, status)])
     await driver.insert_all(
         (insert_events, [event_row(event) for step in steps for event in step.events]),
         (
@@ -62,6 +65,17 @@ async def record_all(driver: Driver, stamped: Sequence[Stamped]) -> Sequence[boo
     await refresh_status(driver, [step.claim.message.id for step in steps])
     await driver.execute_many(_DROP_SECRETS, [(step.claim.message.id,) for step in steps if step.drop_secrets])
     return [status is not None for status in held]
+
+
+def _was_not_called(step: Step, current: DeliveryStatus) -> bool:
+    return current is DeliveryStatus.SENDING and step.attempt is None
+
+
+async def _take_back(driver: Driver, claims: Sequence[Claim]) -> None:
+    """Undo reservations whose call was never made: an attempt is a call."""
+    standing = [(claim.delivery.attempts, claim.delivery.provider, claim.delivery.id) for claim in claims]
+    await driver.execute_many(_TAKE_BACK, standing)
+    await driver.execute_many(_DROP_ATTEMPT, [(delivery_id, attempts) for attempts, _, delivery_id in standing])
 
 
 def _record_row(item: Stamped, current: DeliveryStatus) -> Row:

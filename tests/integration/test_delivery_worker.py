@@ -54,6 +54,28 @@ async def test_a_provider_is_never_called_more_often_at_once_than_it_takes(tmp_p
         assert provider.most_at_once <= 2
 
 
+async def test_what_was_made_ready_for_a_provider_that_then_hangs_costs_no_attempt(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted", concurrency=1)
+    async with open_rig(tmp_path, further=[provider], routes=routes_to("scripted"), delivery={"attempts": 1}) as rig:
+        # Quick calls let others be made ready ahead.
+        for one in [await rig.send() for _ in range(40)]:
+            await rig.settled(one, S.SENT)
+        provider.open.clear()
+        called, *ready = [await rig.send() for _ in range(4)]
+        await rig.settled(called, S.SENDING)
+
+        for one in ready:
+            (held,) = (await rig.settled(one, S.QUEUED)).deliveries
+            assert (held.delivery.attempts, held.attempts) == (0, ())
+            assert (await rig.events(one))[-2:] == ["delivery.sending", "delivery.queued"]
+        provider.open.set()
+
+        for one in (called, *ready):
+            (held,) = (await rig.settled(one, S.SENT)).deliveries
+            assert [attempt.number for attempt in held.attempts] == [1]
+        assert len(provider.envelopes) == 44
+
+
 async def test_leaving_finishes_the_calls_under_way_and_claims_nothing_more(tmp_path: Path) -> None:
     provider = ScriptedProvider("scripted", concurrency=1)
     provider.open.clear()

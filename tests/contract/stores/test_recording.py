@@ -14,6 +14,7 @@ from tests.contract.store_builders import (
     CONTENT,
     VERSIONS,
     WORKER,
+    attempt_for,
     claim_one,
     kinds_of_events,
     new_delivery,
@@ -72,6 +73,36 @@ async def test_a_second_write_with_one_claim_is_refused(store: Store) -> None:
     assert sorted(reserved) == [False, False, True]
     assert sorted(recorded) == [False, False, True]
     assert await kinds_of_events(store) == ["message.accepted", "delivery.sending", "delivery.sent"]
+
+
+async def test_a_call_that_was_reserved_and_never_made_is_no_attempt(store: Store) -> None:
+    claim = await claim_one(store)
+    await store.dispatch.reserve(reservation_for(claim))
+
+    await store.dispatch.record(step_for(claim, S.QUEUED, due_at=NOW))
+
+    (held,) = (await store.log.read(claim.message.id, None)).deliveries
+    assert (held.delivery.status, held.delivery.attempts, held.delivery.provider) == (S.QUEUED, 0, None)
+    assert held.attempts == ()
+    (again,) = await store.dispatch.claim(WORKER, 1, NOW)
+    assert await store.dispatch.reserve(reservation_for(again, events=()))
+    await store.dispatch.record(sent_step(again))
+    assert await status_of(store) is S.SENT
+
+
+async def test_of_several_attempts_only_the_one_that_was_never_made_is_taken_back(store: Store) -> None:
+    first = await claim_one(store)
+    await store.dispatch.reserve(reservation_for(first))
+    await store.dispatch.record(replace(sent_step(first), status=S.QUEUED, due_at=NOW))
+    (second,) = await store.dispatch.claim(WORKER, 1, NOW)
+    other = attempt_for(second, number=2, provider="smtp-other")
+    await store.dispatch.reserve(reservation_for(second, attempt=other, events=()))
+
+    await store.dispatch.record(step_for(second, S.QUEUED, due_at=NOW, events=()))
+
+    (held,) = (await store.log.read(first.message.id, None)).deliveries
+    assert (held.delivery.attempts, held.delivery.provider) == (1, "smtp-main")
+    assert [attempt.number for attempt in held.attempts] == [1]
 
 
 async def test_a_suppression_that_came_between_refuses_the_reservation(store: Store) -> None:

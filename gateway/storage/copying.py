@@ -32,6 +32,13 @@ _OTHERS: Final = sa.text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND application_name = 'heliograph' AND pid <> pg_backend_pid()"
 )
+_SHUT: Final = (
+    # Before the first look, which fixes what is seen.
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "SET LOCAL lock_timeout = '2s'",
+    f"LOCK TABLE {', '.join(table.name for table in COPIED)} IN SHARE MODE",
+)
+"""One snapshot of a server's tables, and no writer beside it."""
 _PROBE_SECONDS: Final = 1.0
 
 Progress = Callable[[str, int, int], None]
@@ -67,17 +74,19 @@ async def copy_rows(source: Database, target: Database, now: datetime, progress:
 
 @asynccontextmanager
 async def _alone(source: Database) -> AsyncIterator[AsyncConnection]:
-    """One snapshot of the source, which nobody else has open: what was accepted after it would be lost."""
-    if source.path is not None:
-        if not await asyncio.to_thread(_is_alone, source.path):
-            raise _in_use("another process has the file open")
-        # Its write lock keeps out whoever starts meanwhile.
-        async with source.migration() as connection:
-            yield connection
-        return
-    async with source.reader.connect() as connection:
-        if others := await connection.scalar(_OTHERS):
-            raise _in_use(f"{others} connections of other processes")
+    """One snapshot of the source, which nobody else has open: what was accepted after it would be lost.
+
+    Whoever starts meanwhile is kept out, by the write lock of a file and by locks on a server's tables.
+    """
+    if source.path is not None and not await asyncio.to_thread(_is_alone, source.path):
+        raise _in_use("another process has the file open")
+    # A transaction without a time limit: one table may take longer than a request ever does.
+    async with source.migration() as connection:
+        if source.path is None:
+            for statement in _SHUT:
+                await connection.exec_driver_sql(statement)
+            if others := await connection.scalar(_OTHERS):
+                raise _in_use(f"{others} connections of other processes")
         yield connection
 
 

@@ -1,13 +1,16 @@
 """A store copied to another engine and back is the same row for row, or nothing happened at all."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
@@ -29,7 +32,7 @@ from tests.servers import PostgresDatabases
 
 Rows = Mapping[str, list[tuple[Any, ...]]]
 CLOCK = SetClock()
-_texts = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=12)
+_texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 _values: dict[type, st.SearchStrategy[Any]] = {
     sa.Boolean: st.booleans(),
     sa.Integer: st.integers(-(2**31), 2**31 - 1),
@@ -204,6 +207,31 @@ async def test_a_source_that_is_in_use_is_refused(tmp_path: Path, postgres_url: 
             await copy_store(source, target, CLOCK, quiet)
 
     assert (await copy_store(source, target, CLOCK, quiet))["messages"] == 2
+
+
+async def test_nobody_writes_to_a_server_while_it_is_copied(tmp_path: Path, postgres_url: str) -> None:
+    await fill(postgres_url)
+    told: list[str | None] = []
+
+    async def write() -> None:
+        connection = await asyncpg.connect(postgres_url, server_settings={"lock_timeout": "50ms"})
+        try:
+            await connection.execute("UPDATE messages SET status = status")
+        except asyncpg.PostgresError as error:
+            told.append(error.sqlstate)
+        finally:
+            await connection.close()
+
+    def interrupt(table: str, done: int, total: int) -> None:
+        # Another process, while the copy stands still.
+        if table == "messages" and done == total:
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, write()).result()
+
+    counts = await copy_store(postgres_url, f"sqlite:///{tmp_path}/last.db", CLOCK, interrupt)
+
+    assert counts["messages"] == 2
+    assert told == [asyncpg.LockNotAvailableError.sqlstate]
 
 
 async def test_a_copy_that_breaks_leaves_the_target_empty(tmp_path: Path, postgres_url: str) -> None:

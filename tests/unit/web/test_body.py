@@ -21,10 +21,10 @@ values = st.recursive(
     | st.booleans()
     | st.integers(-(2**63) + 1, 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))),
+    | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
     lambda inner: (
         st.lists(inner)
-        | st.dictionaries(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))), inner)
+        | st.dictionaries(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), inner)
     ),
     max_leaves=30,
 )
@@ -85,7 +85,7 @@ def test_what_cannot_be_kept_exactly_is_refused_by_its_pointer(raw: bytes, point
     assert [(problem.pointer, problem.code) for problem in refused.value.problems] == [(pointer, code)]
 
 
-names = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=5)
+names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5)
 colons = st.text(':"\\ax,', max_size=6)
 
 

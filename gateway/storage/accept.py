@@ -145,9 +145,14 @@ async def _accept_all(driver: Driver, entries: Sequence[_Entry]) -> Sequence[Acc
         (_tags, [(entry.new.message.id, tag) for entry in fresh for tag in entry.new.message.tags]),
         (_attachments, [row for entry in fresh for row in attachment_rows(entry.new.message)]),
     )
-    for entry in fresh:
-        if entry.new.remember is not None:
-            await remember(driver, entry.new.message.service_id, entry.new.remember, entry.new.message.created_at)
+    # In a fixed order, since each takes its person's lock until the end.
+    people = [
+        (entry.new.message.service_id, person.id or "", person, entry.new.message.created_at)
+        for entry in fresh
+        if (person := entry.new.remember) is not None
+    ]
+    for service_id, _, person, at in sorted(people, key=_SERVICE_AND_KEY):
+        await remember(driver, service_id, person, at)
     return outcomes
 
 

@@ -210,8 +210,15 @@ class House:
 
     def trouble(self) -> list[str]:
         """Lines of the members' logs that should not be there."""
-        lines = [line for member in self.members if member.log.exists() for line in member.log.read_text().splitlines()]
-        return [line[:300] for line in lines if any(word in line for word in _TROUBLE)]
+        found: list[str] = []
+        for member in self.members:
+            lines = member.log.read_text().splitlines() if member.log.exists() else []
+            for number, line in enumerate(lines):
+                if any(word in line for word in _TROUBLE):
+                    # What a traceback comes to stands in its first line that is not indented.
+                    end = next((later for later in lines[number + 1 :] if not later.startswith(" ")), "")
+                    found.append(f"{member.name}: {line[:300]} {end[:300] if line.startswith('Traceback') else ''}")
+        return found
 
     async def aclose(self) -> None:
         """Kill what still runs."""

@@ -182,9 +182,20 @@ class RedisListener(_Link):
                 self._bell.ring()
                 await worker.async_run()
             finally:
-                for job in worker.tasks.values():
-                    job.cancel()
-                await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+                await _finish_jobs(worker)
+
+
+async def _finish_jobs(worker: Worker) -> None:
+    """Let jobs under way end by themselves, for as long as one word to Redis may take, and cut what is left."""
+    jobs = [*worker.tasks.values()]
+    try:
+        if jobs:
+            # arq shields a job's last word from a cancellation, and then nobody would hear how that word ended.
+            await asyncio.wait(jobs, timeout=_ANSWER_SECONDS)
+    finally:
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
 
 
 def _make_worker(redis: ArqRedis, bell: Wake) -> Worker:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,6 +122,19 @@ def await_answer(port: str) -> None:
             if time.monotonic() > until:
                 raise SystemExit(f"nobody came to listen on port {port}") from None
             time.sleep(0.05)
+
+
+def await_ready(port: str) -> None:
+    """Return once a process of ours at that port is ready; what answers before only says what it waits for.
+    Ends the program when it is not in time."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit(f"nobody got ready on port {port}")
 
 
 def load(

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import Server, await_answer, free_port, running
+from benchmarks.processes import Server, await_ready, free_port, running
 from tests.servers import PostgresServer, ValkeyServer, start_postgres, start_valkey
 
 SHARED_BUFFERS = "512MB"
@@ -51,7 +51,7 @@ class House:
         """One process that accepts."""
         port = free_port()
         with running((*_GATEWAY, "serve"), {**self.environment, "HELIOGRAPH_SERVER_PORT": port}) as process:
-            await_answer(port)
+            await_ready(port)
             yield Server(processes=(process,), port=port, key=self.key)
 
     @contextmanager
@@ -60,7 +60,7 @@ class House:
         port = free_port()
         command = (*_GATEWAY, "worker", *(("--processes", str(processes)) if processes > 1 else ()))
         with running(command, {**self.environment, "HELIOGRAPH_WORKER_PORT": port}) as process:
-            await_answer(port)
+            await_ready(port)
             yield Server(processes=(process,), port=port, key=self.key)
 
 

@@ -32,7 +32,7 @@ async def worker(
 ) -> None:
     """Hand over what `heliograph serve` accepts, until SIGTERM or Ctrl-C; any number may run, on any machines.
 
-    With `[queue] url` it is rung through Redis, without it looks every second. `[worker] port` answers probes.
+    With `queue.url` it is rung through Redis, without it looks every second. `worker.port` answers probes.
     """
     refuse_foreign_providers()
     loaded = load_settings()

@@ -32,6 +32,16 @@ def _redis_url(url: str) -> str:
     return url
 
 
+_LEAST_SECRET: Final = 16
+"""Characters; an empty variable must not leave links that anybody can sign."""
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret) < _LEAST_SECRET:
+        raise ValueError(f"it must have at least {_LEAST_SECRET} characters; `openssl rand -hex 32` makes a good one")
+    return secret
+
+
 _PASSWORD: Final = re.compile(r"(?<=://)([^/@]*:)[^/@]+@")
 
 
@@ -202,8 +212,8 @@ class RetentionSettings(Section):
 class SecuritySettings(Section):
     """What the gateway signs with."""
 
-    secret: SecretStr | None = None
-    """Signs links in messages; left out in embedded mode, a file beside the database keeps one."""
+    secret: Annotated[SecretStr, AfterValidator(_long_enough)] | None = None
+    """Signs links in messages; left out, one is made and kept: beside an SQLite file, or in PostgreSQL."""
 
 
 class LimitsSettings(Section):

@@ -41,6 +41,14 @@ def test_a_secret_file_that_is_no_text_is_named_without_its_content(tmp_path: Pa
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize("secret", ["", "short"])
+def test_a_secret_that_anybody_could_guess_stops_the_start(secret: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"HELIOGRAPH_SECURITY_SECRET.*at least 16 characters") as refused:
+        load_settings({"HELIOGRAPH_SECURITY_SECRET": secret}, tmp_path)
+
+    assert not secret or secret not in str(refused.value)
+
+
 def test_secrets_come_from_the_environment_or_a_file_and_never_show(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("from-file\n", encoding="utf-8")
     write(
@@ -49,14 +57,14 @@ def test_secrets_come_from_the_environment_or_a_file_and_never_show(tmp_path: Pa
         f"password = {{file = '{tmp_path}/password'}}\n[security]\nsecret = {{env = 'SIGNING'}}\n",
     )
 
-    settings = load_settings({"SIGNING": "from-env"}, tmp_path).settings
+    settings = load_settings({"SIGNING": "from-the-environment"}, tmp_path).settings
 
     provider = settings.providers["main"]
     assert isinstance(provider, SmtpProviderSettings)
     assert provider.password is not None
     assert provider.password.get_secret_value() == "from-file"
     assert settings.security.secret is not None
-    assert settings.security.secret.get_secret_value() == "from-env"
+    assert settings.security.secret.get_secret_value() == "from-the-environment"
     assert "from-" not in repr(settings)
 
 

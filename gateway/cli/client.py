@@ -16,7 +16,8 @@ Url = Annotated[str, typer.Option("--url", envvar="HELIOGRAPH_URL", help="Where 
 Key = Annotated[str, typer.Option("--key", envvar="HELIOGRAPH_KEY", help="An API key (hg_…).", show_default=False)]
 DEFAULT_URL = "http://127.0.0.1:8080"
 _PAGE_SIZE = "200"
-_TIMEOUT = aiohttp.ClientTimeout(total=30)
+_SECONDS = 30
+_TIMEOUT = aiohttp.ClientTimeout(total=_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,10 @@ class Client:
                 return Answer(response.status, document, response.headers)
         except json.JSONDecodeError as error:
             raise fail(f"What answers at {self._url} is no gateway: it does not speak JSON.") from error
+        except aiohttp.InvalidURL as error:
+            raise fail(f"--url: {self._url} is no address, such as {DEFAULT_URL}", 2) from error
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise fail(f"No gateway answers at {self._url}: {error}. Start one with `heliograph serve`.") from error
+            raise fail(f"No gateway answers at {self._url}: {_cause(error)}. Is `heliograph serve` running?") from error
 
     async def pages(self, path: str, params: Mapping[str, str] | None = None) -> AsyncIterator[Any]:
         """Every item of a list, page after page."""
@@ -80,6 +83,15 @@ async def connect(url: str, key: str) -> AsyncIterator[Client]:
         headers["traceparent"] = traceparent
     async with aiohttp.ClientSession(headers=headers, timeout=_TIMEOUT) as session:
         yield Client(session, url)
+
+
+def _cause(error: Exception) -> str:
+    """Why no answer came, in the system's own words rather than in the client library's."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {_SECONDS} s"
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
+    return str(error)
 
 
 def _problem(document: object, status: int) -> str:

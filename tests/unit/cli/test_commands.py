@@ -1,5 +1,6 @@
 """The list of commands, which is written down, and the commands themselves, which are imported one at a time."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,10 +56,32 @@ def test_every_command_explains_itself(name: str) -> None:
         assert "Usage: " in result.output
 
 
+@pytest.mark.parametrize("name", ENTRIES)
+def test_no_help_names_a_table_in_brackets_which_would_be_taken_for_a_style(name: str) -> None:
+    command = load_command(name)
+    texts = [inner.help or "" for inner in (command, *getattr(command, "commands", {}).values())]
+
+    assert [text for text in texts if re.search(r"\[[a-z]", text)] == []
+
+
 def test_the_form_of_a_sender_shows_what_may_be_left_out() -> None:
     result = CliRunner().invoke(app, ["services", "senders", "--help"], env={"COLUMNS": "200"})
 
     assert "CHANNEL[/COUNTRY[/LOCALE]]:SENDER" in result.output
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "said"),
+    [
+        ("http://127.0.0.1:1", 1, "No gateway answers at http://127.0.0.1:1: Connection refused."),
+        ("nonsense", 2, "--url: nonsense is no address, such as http://127.0.0.1:8080"),
+    ],
+)
+def test_a_gateway_that_cannot_be_reached_is_told_in_plain_words(url: str, status: int, said: str) -> None:
+    result = CliRunner().invoke(app, ["templates", "list", "--url", url, "--key", "hg_live_none"])
+
+    assert result.exit_code == status
+    assert said in result.output
 
 
 def test_a_wrong_name_gets_a_suggestion_and_status_two() -> None:

@@ -78,6 +78,10 @@ def test_no_secret_stands_in_the_compose_file_or_has_a_default() -> None:
     assert {how for _, how in taken} == {":?"}
 
 
+def test_git_ignores_the_file_that_keeps_the_secrets_of_the_compose_file() -> None:
+    assert ".env" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
 @pytest.mark.parametrize("source", ["heliograph.toml", "helm"])
 def test_the_settings_that_ship_with_it_are_valid(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = yaml.safe_load((DEPLOY / "helm" / "heliograph" / "values.yaml").read_text(encoding="utf-8"))

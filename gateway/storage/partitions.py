@@ -101,6 +101,13 @@ def _make_partition(connection: sa.Connection, table: str, key: str, span: tuple
         connection.exec_driver_sql(statement)
 
 
+def shut_messages(connection: sa.Connection, month: datetime) -> None:
+    """Let nobody else at the messages of a month, for the caller's transaction; waits for nobody for long."""
+    connection.exec_driver_sql(_PATIENCE)
+    if month in partition_months(connection):
+        connection.exec_driver_sql(f"LOCK TABLE {_name('messages', month)} IN ACCESS EXCLUSIVE MODE")
+
+
 def drop_partitions(connection: sa.Connection, month: datetime, tables: Iterable[str] = tuple(KEYS)) -> None:
     """Drop what these tables hold of a month, in the caller's transaction; waits for nobody for long."""
     connection.exec_driver_sql(_PATIENCE)

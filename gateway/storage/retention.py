@@ -85,7 +85,7 @@ class _Round:
         if on_postgresql:
             if not connection.scalar(_LEADER):
                 return {}
-            for month, dropped in self._free_months(connection):
+            for month, dropped in self._shut_months(connection):
                 partitions.drop_partitions(connection, month, dropped)
                 gone["months"] = gone.get("months", 0) + 1
         for kind, query in self._rows(on_postgresql):
@@ -151,6 +151,14 @@ class _Round:
             if all(self._is_free(connection, month, prefix, time) for prefix in prefixes)
         ]
 
+    def _shut_months(self, connection: sa.Connection) -> list[tuple[datetime, tuple[str, ...]]]:
+        """The free months, with whoever would add to one of their messages kept out until they are gone."""
+        free = self._free_months(connection)
+        for month, _ in free:
+            partitions.shut_messages(connection, month)
+        # Somebody may have come before us.
+        return [each for each in self._free_months(connection) if each in free] if free else []
+
     def _is_free(self, connection: sa.Connection, month: datetime, prefix: str, time: timedelta) -> bool:
         if partitions.next_month(month) > self.now - time:
             return False
@@ -205,13 +213,18 @@ def _open_messages(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
 
 
 def _delete_messages(connection: sa.Connection, ids: Sequence[str]) -> None:
-    deliveries = connection.scalars(sa.select(_deliveries.id).where(_deliveries.message_id.in_(ids))).all()
+    # Whoever adds a delivery to one of them at this very moment has its lock: waited for here, and seen below.
+    connection.execute(sa.select(_messages.id).where(_messages.id.in_(ids)).order_by(_messages.id).with_for_update())
+    wanted = set(
+        connection.scalars(sa.select(_deliveries.message_id).where(_deliveries.message_id.in_(ids), _HAS_WORK))
+    )
+    gone = [message_id for message_id in ids if message_id not in wanted]
+    deliveries = connection.scalars(sa.select(_deliveries.id).where(_deliveries.message_id.in_(gone))).all()
     for table in _OF_DELIVERY:
         connection.execute(table.delete().where(table.c.delivery_id.in_(deliveries)))
-    # Messages before their deliveries: who adds one to a message at this very moment waits here, and is seen below.
-    connection.execute(tables.messages.delete().where(_messages.id.in_(ids)))
+    connection.execute(tables.messages.delete().where(_messages.id.in_(gone)))
     for table in _OF_MESSAGE:
-        connection.execute(table.delete().where(table.c.message_id.in_(ids)))
+        connection.execute(table.delete().where(table.c.message_id.in_(gone)))
 
 
 def _delete_deliveries(connection: sa.Connection, ids: Sequence[str]) -> None:

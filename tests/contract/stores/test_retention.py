@@ -1,5 +1,6 @@
 """What every store keeps to when it forgets: what is done with goes in time, and nothing that is still needed."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from gateway.domain.recipients import Channel
 from gateway.errors import NotFound
 from gateway.ports import Idempotency, MailboxItem, NewMessage, Replayed, Retention, Stored
 from gateway.storage import tables
+from gateway.storage.driver import Engine
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
     WORKER,
@@ -24,6 +26,7 @@ from tests.contract.store_builders import (
     sent_step,
 )
 from tests.factories import NOW, SERVICE, make_message, make_suppression
+from tests.waiting import eventually
 
 S = DeliveryStatus
 LONG = Retention(
@@ -140,6 +143,37 @@ async def test_a_message_that_has_something_left_to_do_or_changed_lately_stays(
     assert (await store.log.read(kept.message.id, None)).deliveries[0].content is not None
     with pytest.raises(NotFound):
         await store.log.read(gone.message.id, None)
+
+
+@pytest.mark.parametrize("days", [4, 401])
+async def test_a_message_that_is_tried_again_while_the_store_forgets_stays(store: Store, days: int) -> None:
+    old, later = message_at(NOW), NOW + timedelta(days=days + 40)
+    await store.forgetting.make_room(NOW)
+    await deliver(store, old, S.FAILED)
+
+    async with store.database.writer.transaction() as connection:
+        # What a retry does.
+        await connection.execute(sa.select(tables.messages.c.id).with_for_update())
+        again = {"id": make_id(DELIVERY, later), "message_id": old.message.id, "channel": "email", "lane": 2}
+        when = {"due_at": later, "created_at": later, "updated_at": later}
+        await connection.execute(
+            tables.deliveries.insert().values(**again, **when, status="accepted", fence=0, attempts=0)
+        )
+        forgetting = asyncio.create_task(store.forgetting.forget(SHORT if days == 4 else LONG, later))
+        await eventually(lambda: stands_in_line(store, forgetting), bool)
+    await forgetting
+
+    assert len((await store.log.read(old.message.id, None)).deliveries) == 2
+    assert len(await store.dispatch.claim(WORKER, 1, later)) == 1
+
+
+async def stands_in_line(store: Store, writing: asyncio.Task[Any]) -> bool:
+    """Whether it waits for another transaction; in a file nobody writes beside one."""
+    if store.database.engine is Engine.SQLITE:
+        return not writing.done()
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    async with store.database.reader.connect() as connection:
+        return bool(await connection.scalar(waiting))
 
 
 async def test_an_unknown_that_nothing_will_settle_any_more_counts_as_done(store: Store) -> None:

@@ -30,7 +30,9 @@ T = TypeVar("T")
 BUSY_SECONDS: Final = 4.0
 """How long a writer waits for another process; two such waits in a row stay below ten seconds."""
 _READERS: Final = 4
-_CACHE_KIB: Final = 16_384
+_HOT_KIB: Final = 49_152
+"""Of the pages that hot work reads and writes; a claim from a deep backlog finds its messages all over the file."""
+_COLD_KIB: Final = 4_096
 _CHECKPOINT_PAGES: Final = 4_000
 _STATEMENTS: Final = 512
 WAL_RESET_MENDED: Final = (3, 51, 3)
@@ -78,12 +80,12 @@ def _reason(error: BaseException) -> str:
     return str(getattr(error, "orig", None) or error)
 
 
-def _pragmas(*, read_only: bool) -> tuple[str, ...]:
+def _pragmas(*, read_only: bool, cache_kib: int) -> tuple[str, ...]:
     return (
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
-        f"PRAGMA cache_size = -{_CACHE_KIB}",
+        f"PRAGMA cache_size = -{cache_kib}",
         f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}",
         f"PRAGMA query_only = {'ON' if read_only else 'OFF'}",
     )
@@ -108,7 +110,7 @@ def _make_engine(path: Path, pool_size: int, *, begin: str, read_only: bool) -> 
     @sa.event.listens_for(engine.sync_engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
-        for pragma in _pragmas(read_only=read_only):
+        for pragma in _pragmas(read_only=read_only, cache_kib=_COLD_KIB):
             cursor.execute(pragma)
         cursor.close()
 
@@ -123,7 +125,7 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
     )
-    for pragma in _pragmas(read_only=read_only):
+    for pragma in _pragmas(read_only=read_only, cache_kib=_HOT_KIB):
         connection.execute(pragma).fetchall()
     return connection
 

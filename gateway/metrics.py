@@ -1,6 +1,7 @@
 """What operators watch: counters of the gateway's own registry, so that two gateways in one process stay apart."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -20,87 +21,48 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._whole: Callable[[], Awaitable[bytes]] | None = None
-        self.accepted = Counter(
-            "heliograph_messages_accepted",
-            "Messages stored and answered with 202.",
-            ["category"],
-            registry=self.registry,
+        count, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
+        time = partial(Histogram, registry=self.registry)
+        self.accepted = count("heliograph_messages_accepted", "Messages stored and answered with 202.", ["category"])
+        self.statuses = count(
+            "heliograph_delivery_statuses", "Deliveries that came to a status.", ["channel", "status"]
         )
-        self.statuses = Counter(
-            "heliograph_delivery_statuses",
-            "Deliveries that came to a status.",
-            ["channel", "status"],
-            registry=self.registry,
+        self.attempts = count(
+            "heliograph_attempts", "Calls to providers by their classified answer.", ["provider", "outcome"]
         )
-        self.attempts = Counter(
-            "heliograph_attempts",
-            "Calls to providers by their classified answer.",
-            ["provider", "outcome"],
-            registry=self.registry,
-        )
-        self.attempt_seconds = Histogram(
+        self.attempt_seconds = time(
             "heliograph_attempt_seconds",
             "How long a call to a provider took, by its classified answer.",
             ["provider", "outcome"],
             buckets=_LATENCY_BUCKETS,
-            registry=self.registry,
         )
-        self.dispatch_seconds = Histogram(
+        self.dispatch_seconds = time(
             "heliograph_dispatch_seconds",
             "From acceptance, or the instant that the caller chose, to the first call to a provider.",
             ["priority"],
             buckets=_LATENCY_BUCKETS,
-            registry=self.registry,
         )
-        self.oldest_due_seconds = Gauge(
-            "heliograph_oldest_due_seconds",
-            "How long the longest-waiting due delivery has been due; nothing where none is.",
-            ["channel", "priority"],
-            registry=self.registry,
-        )
-        self.in_flight = Gauge(
-            "heliograph_deliveries_in_flight",
-            "Deliveries that this process holds a claim on.",
-            registry=self.registry,
-        )
-        self.fallbacks = Counter(
-            "heliograph_locale_fallbacks",
-            "Texts rendered in another language than the recipient's because a string was missing or bad.",
-            ["template"],
-            registry=self.registry,
-        )
-        self.refresh_failures = Counter(
-            "heliograph_content_refresh_failures",
-            "Changed templates or catalogs that were refused; the last good ones went on serving.",
-            ["kind"],
-            registry=self.registry,
-        )
-        self.held = Gauge(
-            "heliograph_deliveries_held",
-            "Deliveries that policy holds, by its reason; counted up to 10,000.",
-            ["reason"],
-            registry=self.registry,
-        )
-        self.unknown = Gauge(
-            "heliograph_deliveries_unknown",
-            "Deliveries whose answer was lost and not settled since, by how long ago; counted up to 10,000.",
-            ["age"],
-            registry=self.registry,
-        )
-        self.commit_seconds = Histogram(
+        self.commit_seconds = time(
             "heliograph_commit_seconds",
             "How long a shared transaction took, until it was durable.",
             buckets=_COMMIT_BUCKETS,
-            registry=self.registry,
         )
-        self.claims_released = Counter(
-            "heliograph_claims_released", "Claims taken back from workers that died.", registry=self.registry
+        self.in_flight = gauge("heliograph_deliveries_in_flight", "Deliveries that this process holds a claim on.")
+        self.fallbacks = count(
+            "heliograph_locale_fallbacks",
+            "Texts rendered in another language than the recipient's because a string was missing or bad.",
+            ["template"],
         )
-        self.claims_lost = Counter(
-            "heliograph_claims_lost",
-            "Steps that were not written since the claim had become another worker's.",
-            registry=self.registry,
+        self.refresh_failures = count(
+            "heliograph_content_refresh_failures",
+            "Changed templates or catalogs that were refused; the last good ones went on serving.",
+            ["kind"],
         )
+        self.claims_released = count("heliograph_claims_released", "Claims taken back from workers that died.")
+        self.claims_lost = count(
+            "heliograph_claims_lost", "Steps that were not written since the claim had become another worker's."
+        )
+        self.oldest_due_seconds, self.held, self.unknown = _of_what_waits(self.registry)
 
     def share(self, whole: Callable[[], Awaitable[bytes]]) -> None:
         """This process is one of several: `whole` tells what all of them measure."""
@@ -109,3 +71,26 @@ class Metrics:
     async def exposition(self) -> bytes:
         """Prometheus text format, of all processes that run as one. Raises Unavailable when the others are silent."""
         return generate_latest(self.registry) if self._whole is None else await self._whole()
+
+
+def _of_what_waits(registry: CollectorRegistry) -> tuple[Gauge, Gauge, Gauge]:
+    """Read from the store, and so the same for all processes."""
+    oldest_due_seconds = Gauge(
+        "heliograph_oldest_due_seconds",
+        "How long the longest-waiting due delivery has been due; nothing where none is.",
+        ["channel", "priority"],
+        registry=registry,
+    )
+    held = Gauge(
+        "heliograph_deliveries_held",
+        "Deliveries that policy holds, by its reason; counted up to 10,000.",
+        ["reason"],
+        registry=registry,
+    )
+    unknown = Gauge(
+        "heliograph_deliveries_unknown",
+        "Deliveries whose answer was lost and not settled since, by how long ago; counted up to 10,000.",
+        ["age"],
+        registry=registry,
+    )
+    return oldest_due_seconds, held, unknown

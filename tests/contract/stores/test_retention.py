@@ -267,7 +267,7 @@ async def test_what_people_said_and_suppressions_are_never_forgotten(store: Stor
 
 async def test_more_than_one_portion_goes_in_as_many_rounds(store: Store) -> None:
     numbers = range(1, 451)
-    await store.accepting.accept_batch(SERVICE, [new_message(number) for number in numbers], None, lambda _: {})
+    await store.accepting.accept_batch(SERVICE, [new_message(number) for number in numbers], None, lambda _: b"{}")
     async with store.database.writer.transaction() as connection:
         await connection.execute(tables.deliveries.update().values(due_at=None, updated_at=NOW))
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.domain.lifecycle import WAITING, DeliveryStatus, advance
-from gateway.domain.preferences import Suppression
 from gateway.ports import Claim, Step
 from gateway.storage.accept import insert_deliveries, insert_events
 from gateway.storage.claims import still_held
 from gateway.storage.documents import dump
 from gateway.storage.driver import Driver
+from gateway.storage.person_rows import suppression_row
 from gateway.storage.rows import delivery_row, event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.statements import Row
-from gateway.storage.suppressions import suppress
+from gateway.storage.suppressions import address_lock, suppress
 from gateway.storage.tables import to_micros
 
 _RECORD: Final = (
@@ -39,10 +39,6 @@ class Stamped:
     now: int
 
 
-def _place(suppression: Suppression) -> tuple[str, str]:
-    return suppression.channel, suppression.address
-
-
 async def record_all(driver: Driver, stamped: Sequence[Stamped]) -> Sequence[bool]:
     """Write what each claim came to and give it back, unless it is another's by now."""
     held = await still_held(driver, [item.step.claim for item in stamped])
@@ -58,8 +54,10 @@ async def record_all(driver: Driver, stamped: Sequence[Stamped]) -> Sequence[boo
             [delivery_row(step.next_delivery, step.claim.message) for step in steps if step.next_delivery is not None],
         ),
     )
-    # In a fixed order, since each takes its address's lock.
-    for suppression in sorted((step.suppression for step in steps if step.suppression), key=_place):
+    condemned = [step.suppression for step in steps if step.suppression is not None]
+    # All at once, as reservations do: who takes them one by one may meet one of those crosswise.
+    await driver.lock([address_lock(*suppression_row(suppression)[1:3]) for suppression in condemned])
+    for suppression in condemned:
         await suppress(driver, suppression)
     # Locks the messages, in the order of their ids.
     await refresh_status(driver, [step.claim.message.id for step in steps])

@@ -1,17 +1,15 @@
 """What the gateway was asked and what it promised, written down by the client, outside the product."""
 
 import asyncio
-import json
-import os
 import random
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.house import GONE, House, Member
+from tests.faults.journal import Journal
 
 _PAUSE_SECONDS: Final = 0.05
 _AGAIN: Final = frozenset({409, 429, 503})
@@ -36,7 +34,7 @@ _NO_ANSWER: Final = Answer(status=None, seconds=0.0)
 class Ledger:
     """Each post is on disk before it is made, each answer before anybody acts on it."""
 
-    path: Path
+    journal: Journal
     house: House
     promised: dict[str, str] = field(default_factory=dict)
     """Key → the id that a 202 named."""
@@ -48,7 +46,7 @@ class Ledger:
 
     async def post(self, key: str, body: Mapping[str, Any], at: Member | None = None) -> Answer:
         """Post once, at the web process whose turn it is or at the one that is named."""
-        self._write({"ask": key, "body": body})
+        await self._write({"ask": key, "body": body})
         self.uncertain[key] = body
         began = time.monotonic()
         try:
@@ -61,7 +59,7 @@ class Ledger:
         except GONE:
             return _NO_ANSWER
         replayed = response.headers.get("Idempotent-Replayed") == "true"
-        self._write({"answer": key, "status": response.status, "id": told.get("id"), "replayed": replayed})
+        await self._write({"answer": key, "status": response.status, "id": told.get("id"), "replayed": replayed})
         self._learn(key, response.status, told)
         return Answer(
             status=response.status,
@@ -72,7 +70,7 @@ class Ledger:
 
     async def post_batch(self, bodies: Mapping[str, Mapping[str, Any]]) -> bool:
         """Post many in one request, each with its own key; False when it was not answered with 202."""
-        self._write({"ask": list(bodies), "body": next(iter(bodies.values()))})
+        await self._write({"ask": list(bodies), "body": next(iter(bodies.values()))})
         self.uncertain |= bodies
         items = [{**body, "idempotency_key": key} for key, body in bodies.items()]
         try:
@@ -86,7 +84,7 @@ class Ledger:
             self._learn(next(iter(bodies)), response.status, told)
             return False
         taken = [item.get("message") for item in told["items"]]
-        self._write({"answer": list(bodies), "ids": [message and message["id"] for message in taken]})
+        await self._write({"answer": list(bodies), "ids": [message and message["id"] for message in taken]})
         for key, message, item in zip(bodies, taken, told["items"], strict=True):
             self._learn(key, 202 if message else 422, message or item)
         return True
@@ -118,10 +116,8 @@ class Ledger:
         self._turn += 1
         return str(every[self._turn % len(every)])
 
-    def _write(self, entry: Mapping[str, Any]) -> None:
-        with self.path.open("ab", buffering=0) as file:
-            file.write(json.dumps({"at": time.time(), **entry}).encode() + b"\n")
-            os.fdatasync(file.fileno())
+    async def _write(self, entry: Mapping[str, Any]) -> None:
+        await self.journal.keep({"at": time.time(), **entry})
 
 
 def note(chance: random.Random, *channels: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.house import House, Mode, open_house
+from tests.faults.journal import Journal
 from tests.faults.judge import MOVING, Allowed, Verdict, judge
 from tests.faults.ledger import Answer, Ledger, note
 from tests.faults.provider import Stub, open_stub
@@ -134,7 +135,9 @@ class Stage:
             opening = open_house(folder, view, given, webs=webs, workers=workers, clocked=clocked)
             house = await stack.enter_async_context(opening)
             await house.make_key()
-            ledger = Ledger(folder / "ledger.jsonl", house)
+            journal = Journal(folder / "ledger.jsonl")
+            stack.callback(journal.close)
+            ledger = Ledger(journal, house)
             if started:
                 await house.start()
             yield Scene(

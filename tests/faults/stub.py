@@ -9,7 +9,6 @@ The journal has one line of JSON for each accept: delivery, instant, recipient, 
 
 import asyncio
 import json
-import os
 import random
 import re
 import sys
@@ -20,6 +19,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
+
+from tests.faults.journal import Journal
 
 _DELIVERY: Final = re.compile(rb"^Message-ID: <(dlv_[^@>]+)@", re.IGNORECASE | re.MULTILINE)
 _MAX_TEXT: Final = 4 * 1024 * 1024
@@ -76,29 +77,6 @@ class Manners:
     seconds: float = 0.0
     hold: Point | None = None
     """Where each conversation stands still until it is released."""
-
-
-class Journal:
-    """Accepts on disk; those of one turn of the loop share a sync."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
-        self._lines: list[bytes] = []
-        self._syncing: asyncio.Task[None] | None = None
-
-    async def keep(self, entry: dict[str, object]) -> None:
-        """Return when the entry is on disk."""
-        self._lines.append(json.dumps(entry).encode() + b"\n")
-        if self._syncing is None:
-            self._syncing = asyncio.create_task(self._sync())
-        await self._syncing
-
-    async def _sync(self) -> None:
-        await asyncio.sleep(0)
-        self._syncing = None
-        lines, self._lines = self._lines, []
-        self._file.write(b"".join(lines))
-        os.fdatasync(self._file.fileno())
 
 
 class Provider:

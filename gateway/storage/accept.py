@@ -38,7 +38,7 @@ _SELECT_KEYS: Final = (
 )
 _OLDEST_DUE: Final = " UNION ALL ".join(
     "SELECT * FROM (SELECT due_at FROM deliveries WHERE lane = "  # noqa: S608 - numbers of our own
-    f"{lane.value} AND lease_owner IS NULL AND due_at IS NOT NULL ORDER BY due_at LIMIT 1)"
+    f"{lane.value} AND lease_owner IS NULL AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) AS l{lane.value}"
     for lane in Lane
 )
 

@@ -81,7 +81,7 @@ def _report_written(paths: list[Path], as_json: bool) -> None:
         return
     for path in paths:
         typer.echo(path)
-    notes.print(f"{len(paths)} files written." if paths else "Everything is current.")
+    notes.print(f"Files written: {len(paths)}." if paths else "Everything is current.")
 
 
 @app.command()

@@ -102,7 +102,7 @@ def redis_url(redis_urls: Callable[[], str]) -> str:
 def mode(request: pytest.FixtureRequest) -> Mode:
     """The mode of this module's tests; its servers start when they are first needed."""
     if request.param == EMBEDDED:
-        return Mode(EMBEDDED, contextlib.nullcontext, str)
+        return Mode(EMBEDDED, lambda: contextlib.nullcontext(""), str)
     template = request.getfixturevalue("postgres_template")
     databases, queues = request.getfixturevalue("postgres"), request.getfixturevalue("redis_urls")
     return Mode(SCALED, lambda: _database(databases, template), queues)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from gateway.domain.ids import DeliveryId
 from gateway.domain.recipients import Channel
@@ -35,7 +36,7 @@ class SmtpSide(FarSide):
         return [match[1].decode() for match in found if match]
 
 
-def make_smtp(port: int, **settings: object) -> SmtpProvider:
+def make_smtp(port: int, **settings: Any) -> SmtpProvider:
     return SmtpProvider("under-test", SmtpSettings(host="127.0.0.1", port=port, hello="test.localhost", **settings))
 
 
@@ -43,7 +44,7 @@ class TestSmtp(ProviderSuite):
     channels = frozenset({Channel.EMAIL})
     faults = frozenset(Fault)
 
-    answers: Mapping[Fault, Mapping[str, str]] = {
+    answers: Mapping[Fault, Mapping[str, Any]] = {
         Fault.BAD_ADDRESS: {"RCPT": "550 5.1.1 <amina.benali@example.org>: amina.benali is unknown"},
         Fault.BAD_CONTENT: {"DATA": "554 5.7.1 Spam to amina.benali@example.org"},
         Fault.THROTTLED: {"MAIL": "421 4.7.0 Too many messages"},

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -23,8 +24,13 @@ from tests.contract.smtp_peer import CUT, HANG, bare_peer, read_commands, smtp_p
 from tests.waiting import eventually
 
 
+def _answering(word: str, answer: Any) -> dict[str, Any]:
+    """One argument whose name is a word of the protocol."""
+    return {word: answer}
+
+
 @asynccontextmanager
-async def relay(port: int, **settings: object) -> AsyncIterator[SmtpProvider]:
+async def relay(port: int, **settings: Any) -> AsyncIterator[SmtpProvider]:
     provider = SmtpProvider(
         "smtp-main", SmtpSettings(host="127.0.0.1", port=port, **{"hello": "test.localhost", **settings})
     )
@@ -185,7 +191,7 @@ async def test_a_server_that_invites_the_text_for_nobody_gets_none() -> None:
 @pytest.mark.parametrize("mode", ["starttls", "tls"])
 async def test_a_verified_certificate_secures_the_connection(mode: str, certificate: Certificate) -> None:
     async with (
-        smtp_peer(**{mode: certificate.context}, password=b"right") as peer,
+        smtp_peer(**_answering(mode, certificate.context), password=b"right") as peer,
         relay(peer.port, tls=mode, ca_file=certificate.file, username="shop", password="right") as provider,
     ):
         results = [await provider.send(make_envelope()) for _ in range(2)]
@@ -197,7 +203,7 @@ async def test_a_verified_certificate_secures_the_connection(mode: str, certific
 @pytest.mark.parametrize("mode", ["starttls", "tls"])
 async def test_an_untrusted_certificate_stops_the_conversation(mode: str, certificate: Certificate) -> None:
     async with (
-        smtp_peer(**{mode: certificate.context}, password=b"right") as peer,
+        smtp_peer(**_answering(mode, certificate.context), password=b"right") as peer,
         relay(peer.port, tls=mode, username="shop", password="right") as provider,
     ):
         result = await provider.send(make_envelope())
@@ -270,7 +276,7 @@ async def test_a_host_that_does_not_answer_in_time_took_nothing() -> None:
 @pytest.mark.parametrize("command", ["MAIL", "RCPT"])
 @pytest.mark.parametrize("silence", [CUT, HANG])
 async def test_silence_before_the_text_is_known_not_taken(command: str, silence: str) -> None:
-    async with smtp_peer(**{command: silence}) as peer, relay(peer.port) as provider:
+    async with smtp_peer(**_answering(command, silence)) as peer, relay(peer.port) as provider:
         result = await provider.send(make_envelope(deadline_seconds=0.2))
 
         assert (result.outcome, peer.mails) == (Outcome.TRANSIENT, [])
@@ -385,7 +391,7 @@ async def test_an_address_cannot_smuggle_a_command(address: str) -> None:
 
 @pytest.mark.parametrize(("command", "outcome"), [("MAIL", Outcome.TRANSIENT), ("DATA", Outcome.UNKNOWN)])
 async def test_a_reply_whose_lines_contradict_each_other_is_none(command: str, outcome: Outcome) -> None:
-    async with smtp_peer(**{command: "250-2.0.0 ok\r\n550 5.7.1 no"}) as peer, relay(peer.port) as provider:
+    async with smtp_peer(**_answering(command, "250-2.0.0 ok\r\n550 5.7.1 no")) as peer, relay(peer.port) as provider:
         answered = await provider.send(make_envelope())
 
         assert answered.outcome is outcome

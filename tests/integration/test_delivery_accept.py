@@ -231,7 +231,13 @@ async def test_a_batch_answers_each_item_on_its_own_and_repeats_as_a_whole(rig: 
     good, bad = make_request(template="note", data={"text": "a"}), make_request(template="note", data={})
     key = IdempotencyKey(key="one", fingerprint="f")
     shape = InvalidRequest("The shape is wrong.")
-    items = [Asked(request=good, key=key), Asked(request=bad), shape, Asked(request=good, key=key), Asked(request=good)]
+    items: list[Asked | InvalidRequest] = [
+        Asked(request=good, key=key),
+        Asked(request=bad),
+        shape,
+        Asked(request=good, key=key),
+        Asked(request=good),
+    ]
 
     async def post() -> AcceptedBatch:
         whole = IdempotencyKey(key="whole", fingerprint="w")

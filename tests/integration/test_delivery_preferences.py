@@ -1,6 +1,7 @@
 """What the links in messages do: leave with one click, choose anew, and never by reading."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ S = DeliveryStatus
 OFFERS = (Channel.EMAIL, "offers")
 
 
-async def _token(rig: Rig, **changes: object) -> str:
+async def _token(rig: Rig, **changes: Any) -> str:
     record = await rig.settled(await rig.send(channels=(Channel.EMAIL,), **changes))
     return rig.gateway.links.token(record.deliveries[0].delivery.id)
 

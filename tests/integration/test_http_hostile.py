@@ -107,6 +107,7 @@ async def test_hostile_text_in_any_field_is_refused_or_kept_exactly(shop: Caller
 def kept(message: dict[str, Any], path: tuple[str | int, ...]) -> Any:
     """What a message read back has where the request had the hostile text; normal forms of addresses aside."""
     value: Any = {**message, "to": {"attributes": message["recipient"]["attributes"]}}
+    step: Any
     for step in path:
         value = value[step] if isinstance(value, list) else (value or {}).get(step)
     return value

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -161,7 +162,7 @@ async def test_any_child_tells_the_metrics_of_all_and_those_of_the_dead_stay_cou
             return {sample.name: sample.value for family in families for sample in family.samples}
 
         for pid in (first, second):
-            await eventually(lambda pid=pid: told(pid), lambda seen: seen == {"worked_total": 2, "held": 4})
+            await eventually(partial(told, pid), lambda seen: seen == {"worked_total": 2, "held": 4})
         os.kill(first, signal.SIGKILL)
         await opened.started(3)
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -46,7 +47,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 async def test_the_curl_of_the_readme_delivers_one_message(served: Served) -> None:
-    words = shlex.split(re.search(r"^curl .*?^```", text_of("README.md"), flags=re.MULTILINE | re.DOTALL)[0][:-3])
+    (curl,) = re.findall(r"^curl .*?^```", text_of("README.md"), flags=re.MULTILINE | re.DOTALL)
+    words = shlex.split(curl[:-3])
     headers = dict(words[i + 1].split(": ", 1) for i, word in enumerate(words) if word == "-H")
     body = words[words.index("-d") + 1]
     url = next(word for word in words if word.startswith(ADDRESS))
@@ -84,12 +86,12 @@ async def test_the_send_command_of_a_page_delivers_one_message(served: Served, p
         await delivered(session, f"{served.url}/v1/messages/{identifier}")
 
 
-async def delivered(session: aiohttp.ClientSession, url: str) -> dict[str, object]:
+async def delivered(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
     """The message at `url`, once it is delivered."""
     async with asyncio.timeout(DELIVERED_WITHIN_SECONDS):
         while True:
             async with session.get(url) as answer:
-                message = await answer.json()
+                message: dict[str, Any] = await answer.json()
             if message["status"] == "delivered":
                 return message
             await asyncio.sleep(0.05)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class House:
 
     async def delivered(self, message_ids: list[str], seconds: float = 30.0) -> None:
         for one in message_ids:
-            await eventually(lambda one=one: self.read(one), lambda seen: seen["status"] == "delivered", seconds)
+            await eventually(partial(self.read, one), lambda seen: seen["status"] == "delivered", seconds)
 
     async def attempts(self, message_ids: list[str]) -> Counter[int]:
         """How many deliveries took how many calls."""
@@ -184,7 +185,7 @@ async def test_an_outage_of_redis_delays_messages_and_loses_none(tmp_path: Path)
 
             valkey.start()
             for process in (home.web, home.workers[0]):
-                await eventually(lambda one=process: queue_of(home, one), lambda seen: seen["redis"] == "ok", 20)
+                await eventually(partial(queue_of, home, process), lambda seen: seen["redis"] == "ok", 20)
             after = await home.accepted(5)
             await home.delivered(after)
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.values import replace
+from gateway.ports import Claim
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
     OTHER,
@@ -23,7 +24,7 @@ S = DeliveryStatus
 
 async def test_a_silent_worker_loses_its_claims_and_its_late_writes(store: Store, clock: SetClock) -> None:
     await store.leases.join(OTHER)
-    claims = []
+    claims: list[Claim] = []
     for number in range(1, 4):
         await store.accepting.accept(new_message(number))
         claims += await store.dispatch.claim(OTHER, 1, NOW)
@@ -82,7 +83,7 @@ async def test_the_claims_of_a_process_that_ended_are_free(place: Place, clock: 
 
 
 async def test_a_living_workers_claims_that_no_job_holds_are_released_like_a_dead_ones(store: Store) -> None:
-    claims = []
+    claims: list[Claim] = []
     for number in range(1, 5):
         await store.accepting.accept(new_message(number))
         claims += await store.dispatch.claim(WORKER, 1, NOW)

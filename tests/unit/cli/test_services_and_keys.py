@@ -59,7 +59,12 @@ def stored_key(text: str) -> ApiKey:
 def test_a_key_without_scopes_may_send_and_read_without_limit() -> None:
     key = stored_key(run_json(keys.app, "create", "--service", "shop")["key"])
 
-    assert (key.live, key.scopes, key.rate_per_second, key.expires_at) == (True, {"send", "read"}, None, None)
+    assert (key.live, key.scopes, key.rate_per_second, key.expires_at) == (
+        True,
+        frozenset({"send", "read"}),
+        None,
+        None,
+    )
 
 
 def test_a_key_has_the_scopes_rate_and_end_that_were_asked_for() -> None:
@@ -70,7 +75,7 @@ def test_a_key_has_the_scopes_rate_and_end_that_were_asked_for() -> None:
 
     key = stored_key(made["key"])
     assert made["key"].startswith("hg_test_")
-    assert (key.live, key.scopes, key.rate_per_second) == (False, {"ops", "send"}, 50.0)
+    assert (key.live, key.scopes, key.rate_per_second) == (False, frozenset({"ops", "send"}), 50.0)
     assert key.expires_at is not None
     assert timedelta(days=89) < key.expires_at - datetime.now(UTC) < timedelta(days=91)
 
@@ -109,7 +114,7 @@ def test_a_rotated_key_passes_its_rights_on_and_ends() -> None:
     new = run_json(keys.app, "rotate", old["id"], "--overlap", "2h")
 
     inherited, ending = stored_key(new["key"]), stored_key(old["key"])
-    assert (inherited.scopes, inherited.rate_per_second, inherited.expires_at) == ({"ops"}, 5.0, None)
+    assert (inherited.scopes, inherited.rate_per_second, inherited.expires_at) == (frozenset({"ops"}), 5.0, None)
     assert ending.expires_at is not None
     assert ending.expires_at - datetime.now(UTC) < timedelta(hours=2)
 

@@ -18,7 +18,7 @@ CHANCES = st.floats(min_value=0, max_value=1, exclude_max=True)
 
 
 def _try(**changes: Any) -> Try:
-    values = {
+    values: dict[str, Any] = {
         "number": 1,
         "now": NOW,
         "expires_at": NOW + timedelta(days=1),

@@ -3,6 +3,7 @@
 import resource
 import time
 from pathlib import Path
+from typing import Any
 
 import polib
 import pytest
@@ -278,7 +279,7 @@ def test_what_we_write_we_read_back_and_write_again_alike(po: PoFile) -> None:
     assert dump_po(PoFile(entries=tuple(PoEntry(**_fields(found)) for found in read.entries))) == written
 
 
-def _fields(found: PoEntry) -> dict[str, object]:
+def _fields(found: PoEntry) -> dict[str, Any]:
     names = ("context", "msgid", "msgid_plural", "msgstr", "comments", "extracted", "locations", "flags", "obsolete")
     return {name: getattr(found, name) for name in names} | {"previous": found.previous}
 

@@ -102,7 +102,7 @@ def test_deep_objects_are_refused(template: Any) -> None:
 
 def test_data_as_declared_has_no_problem(template: Any) -> None:
     template.counts = frozenset()
-    data = {
+    data: dict[str, Any] = {
         "s": "x",
         "i": -5,
         "n": "12.5",

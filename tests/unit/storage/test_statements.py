@@ -54,7 +54,7 @@ HOT = {
     "contents": (records._CONTENTS, 1),
     "lost claims": (leases._LOST_CLAIMS, 0),
 }
-SERVER = {
+SERVER: Mapping[str, tuple[str | Mapping[Engine, str], int]] = {
     **{name: hot for name, hot in HOT.items() if name != "lost claims"},
     "oldest of each": (claims._OLDEST_OF_EACH, 0),
 }

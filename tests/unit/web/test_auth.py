@@ -49,7 +49,7 @@ async def test_a_good_key_names_its_service(services: Services) -> None:
 
     caller = await Authenticator(services, SetClock()).authenticate(f"Bearer {token.text}")
 
-    assert (caller.service_id, caller.live, caller.scopes) == (SHOP.id, False, {Scope.SEND})
+    assert (caller.service_id, caller.live, caller.scopes) == (SHOP.id, False, frozenset({Scope.SEND}))
 
 
 Spoil = Callable[[Token], str]

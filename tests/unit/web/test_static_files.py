@@ -9,7 +9,7 @@ VENDOR = ROOT / "vendor"
 
 
 def test_every_vendored_file_has_its_checksum_and_every_checksum_its_file() -> None:
-    listed = dict(reversed(line.split("  ")) for line in (VENDOR / "checksums.txt").read_text().splitlines())
+    listed = dict(line.split("  ")[::-1] for line in (VENDOR / "checksums.txt").read_text().splitlines())
     files = {path.relative_to(VENDOR).as_posix(): path for path in VENDOR.rglob("*") if path.is_file()}
     files.pop("checksums.txt")
 

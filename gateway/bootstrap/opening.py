@@ -47,6 +47,8 @@ from gateway.ports import (
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
 from gateway.settings import Settings, SmtpProviderSettings
+from gateway.storage.driver import Engine
+from gateway.storage.engine import engine_of
 from gateway.storage.sqlite import warn_of_defects
 from gateway.storage.store import Store
 from gateway.work.gauges import Gauges
@@ -144,7 +146,8 @@ async def open_gateway(
     what `meanwhile` makes open. `further` providers serve beside the configured ones. Leaving the block finishes the
     calls under way. Raises ConfigurationError before anything is sent.
     """
-    warn_of_defects()
+    if engine_of(settings.store.url) is Engine.SQLITE:
+        warn_of_defects()
     async with AsyncExitStack() as stack:
         together = together or bool(settings.queue.url)
         parts = await _open_parts(

@@ -236,3 +236,4 @@ async def test_processes_wait_for_their_store_and_its_tables_and_can_be_told_to_
             await ready(patient, port, log)
 
         assert answers == [(200, None), (503, "5"), (503, "5")]
+        assert "store.sqlite" not in log.read_text(), "it is no file that could be damaged"

@@ -118,7 +118,7 @@ def test_workers_are_scaled_by_the_age_of_the_queue() -> None:
 
     assert keda["scaleTargetRef"]["name"] == external["scaleTargetRef"]["name"] == "shop-heliograph-worker"
     assert trigger["type"] == "prometheus"
-    assert trigger["metadata"]["query"] == "max(heliograph_oldest_due_seconds)"
+    assert trigger["metadata"]["query"] == "max(heliograph_oldest_due_seconds) or vector(0)"
     assert external["metrics"][0]["external"]["metric"]["name"] == "heliograph_oldest_due_seconds"
 
 

@@ -61,7 +61,8 @@ class Places:
 _AHEAD_SECONDS: Final = 0.25
 """How long a delivery may stand ready before its call: what forbids it meanwhile comes too late for it."""
 _MOST_AHEAD: Final = 3
-"""So many may stand ready for each call under way."""
+"""So many may stand ready for each call under way. A worker that is killed leaves them `unknown` as it does the calls:
+nobody can tell them apart. So there are few, and only while calls are quick."""
 _WEIGHT: Final = 0.1
 """How much one call counts for how long calls take."""
 

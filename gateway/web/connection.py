@@ -45,6 +45,9 @@ class Connection(RequestHandler, asyncio.BufferedProtocol):
         while not self._force_close:
             if not self._messages:
                 await self._arrival()
+                if self._force_close:
+                    # Its caller, or the server, was gone before we turned to it.
+                    break
             message, payload = self._messages.popleft()
             if self._parser is not None:
                 self._parser.message_consumed()

@@ -1,11 +1,13 @@
 """The requests of one connection: each gets its answer, in their order, whatever became of the one before."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 
+from gateway.web.connection import Connection
 from gateway.web.server import listening
 
 _POST = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
@@ -97,3 +99,28 @@ async def test_a_caller_who_leaves_before_the_answer_harms_nobody(port: int) -> 
         writer.transport.abort()
 
     assert (await conversation(port, _LAST)).endswith(b"the end")
+
+
+async def test_a_request_whose_caller_hangs_up_at_once_is_not_begun(caplog: pytest.LogCaptureFixture) -> None:
+    begun: list[str] = []
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        begun.append(request.path)
+        return web.Response()
+
+    loop, (near, far) = asyncio.get_running_loop(), socket.socketpair()
+    server = web.Server(answer)
+    with far:
+        transport, connection = await loop.connect_accepted_socket(
+            lambda: Connection(server, memoryview(bytearray(1024)), loop=loop), near
+        )
+        await asyncio.sleep(0)
+        # Both in one turn of the loop, before anybody looks.
+        connection.data_received(b"GET /late HTTP/1.1\r\nHost: here\r\n\r\n")
+        connection.connection_lost(None)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        transport.abort()
+
+    assert begun == []
+    assert caplog.records == []

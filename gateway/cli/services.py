@@ -78,7 +78,8 @@ def _show(service: Service, as_json: bool) -> None:
         return
     notes.print(f"{service.name} ({service.id})")
     rows = [(one.channel.value, one.country, one.locale, one.sender) for one in service.senders]
-    print_table("", ("channel", "country", "locale", "sender"), rows)
+    if rows:
+        print_table("", ("channel", "country", "locale", "sender"), rows)
 
 
 def _service_json(service: Service) -> dict[str, JsonValue]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from tests.faults.house import GONE, House, Member
 from tests.faults.journal import Journal
 
+_AT_ONCE: Final = 32
 _PAUSE_SECONDS: Final = 0.05
 _AGAIN: Final = frozenset({409, 429, 503})
 """Answers after which the same post may be made once more."""
@@ -93,9 +94,9 @@ class Ledger:
         """Repeat every uncertain post until it is answered for good."""
         deadline = time.monotonic() + seconds
         while self.uncertain and time.monotonic() < deadline:
-            for key, body in list(self.uncertain.items()):
-                await self.post(key, body)
-            if self.uncertain:
+            first = list(self.uncertain.items())[:_AT_ONCE]
+            await asyncio.gather(*[self.post(key, body) for key, body in first])
+            if any(key in self.uncertain for key, _ in first):
                 await asyncio.sleep(_PAUSE_SECONDS)
         if self.uncertain:
             self.broken.append(f"{len(self.uncertain)} posts were not answered within {seconds:g} s")

@@ -45,7 +45,7 @@ async def kill_at_point(stage: Stage, trials: int, *, point: str, resend: bool =
             await scene.house.kill(*scene.house.workers)
             await scene.stub.let_go()
         await scene.house.restart()
-        in_flight = trials * connections
+        in_flight = trials * _AT_ONCE
         allowed = Allowed(
             unknown=0 if resend or point == "committed" else in_flight,
             duplicate=in_flight if resend else 0,

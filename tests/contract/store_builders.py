@@ -120,8 +120,12 @@ def step_for(claim: Claim, status: DeliveryStatus = DeliveryStatus.SENT, **chang
 def sent_step(claim: Claim) -> Step:
     """The provider took it."""
     result = SendResult(outcome=Outcome.SENT, provider_message_id="p-1", code="250 2.0.0")
-    finished = replace(attempt_for(claim), finished_at=NOW, result=result)
-    return step_for(claim, attempt=finished, provider_message_id="p-1")
+    return step_for(claim, attempt=answered_attempt(claim, result), provider_message_id="p-1")
+
+
+def answered_attempt(claim: Claim, result: SendResult, **changes: Any) -> Attempt:
+    """The claim's call, with what the provider said."""
+    return replace(attempt_for(claim), finished_at=NOW, result=result, **changes)
 
 
 async def claim_one(store: Store, new: NewMessage | None = None) -> Claim:

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.domain.ids import DeliveryId, MessageId, RecipientId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Outcome, SendResult
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, EmailAddress, Recipient
 from gateway.domain.values import replace
@@ -15,6 +16,7 @@ from gateway.ports import (
 )
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
+    answered_attempt,
     claim_one,
     new_delivery,
     new_event,
@@ -70,7 +72,8 @@ async def test_every_filter_finds_its_message_alone(store: Store) -> None:
         store, replace(wanted, deliveries=(replace(wanted.deliveries[0], due_at=NOW - timedelta(1)),))
     )
     await store.dispatch.reserve(reservation_for(claim, attempt=replace(reservation_for(claim).attempt, provider="tw")))
-    await store.dispatch.record(step_for(claim, S.UNDELIVERED))
+    bounced = answered_attempt(claim, SendResult(outcome=Outcome.SENT), provider="tw")
+    await store.dispatch.record(step_for(claim, S.UNDELIVERED, attempt=bounced))
 
     queries = {
         "status": MessageQuery(status=S.UNDELIVERED),

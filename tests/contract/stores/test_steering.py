@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 
 from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Outcome, SendResult
 from gateway.errors import Conflict
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
     WORKER,
+    answered_attempt,
     claim_one,
     kinds_of_events,
     new_delivery,
@@ -48,7 +50,8 @@ async def test_cancel_is_too_late_once_a_provider_was_called(store: Store) -> No
 
     with pytest.raises(Conflict) as sending:
         await store.steering.cancel(claim.message.id, SERVICE, event)
-    await store.dispatch.record(step_for(claim, S.QUEUED, due_at=NOW))
+    refused = answered_attempt(claim, SendResult(outcome=Outcome.TRANSIENT))
+    await store.dispatch.record(step_for(claim, S.QUEUED, due_at=NOW, attempt=refused))
     with pytest.raises(Conflict) as retrying:
         await store.steering.cancel(claim.message.id, SERVICE, event)
 

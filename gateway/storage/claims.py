@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, assert_never
+
+import msgspec
+import structlog
 
 from gateway.domain.ids import ServiceId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
-from gateway.domain.messages import Lane
+from gateway.domain.messages import Attachment, Lane
 from gateway.ports import Claim
 from gateway.storage import tables
 from gateway.storage.columns import names
@@ -18,7 +21,10 @@ from gateway.storage.locks import locked
 from gateway.storage.rows import MESSAGE_WIDTH, delivery_of, message_of
 from gateway.storage.shares import first_portion, in_turn, next_portions
 from gateway.storage.standing import select_attachments
+from gateway.storage.statements import Row
 from gateway.storage.tables import to_micros
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _FREE: Final = "lease_owner IS NULL AND due_at IS NOT NULL"
 _WAITING: Final = f"""
@@ -45,6 +51,11 @@ _OLDEST_OF_EACH: Final = f"""
         ORDER BY due_at, id LIMIT w.portion FOR NO KEY UPDATE SKIP LOCKED
     ) AS d"""  # noqa: S608 - our own words
 _TAKE: Final = "UPDATE deliveries SET lease_owner = ?, fence = fence + 1 WHERE id IN ({keys})"
+_SET_ASIDE: Final = "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1, due_at = ? WHERE id IN ({keys})"
+_REST: Final = timedelta(seconds=30)
+"""How long a delivery rests that this version cannot read, as one of a later version during an upgrade: its neighbours
+must not wait for it, and who can read it finds it due."""
+_UNREADABLE: Final = (ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError)
 _CLAIMED: Final = (
     f"SELECT {names(tables.messages, 'm.')}, {names(tables.deliveries, 'd.')}"  # noqa: S608 - our own names
     " FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE d.id IN ({keys})"
@@ -76,15 +87,26 @@ async def take(driver: Driver, demand: Demand, turn: int) -> list[Claim]:
     await driver.select_in(_TAKE, [(delivery_id,) for delivery_id in ids], (demand.worker,))
     rows = await driver.select_in(_CLAIMED, [(delivery_id,) for delivery_id in ids])
     files = await select_attachments(driver, [row[0] for row in rows if row[_ATTACHMENTS]])
-    claims = {
-        row[MESSAGE_WIDTH]: Claim(
-            message=message_of(row[:MESSAGE_WIDTH], files.get(row[0], ())),
-            delivery=delivery_of(row[MESSAGE_WIDTH:]),
-            fence=row[MESSAGE_WIDTH + _FENCE],
-        )
-        for row in rows
-    }
-    return [claims[delivery_id] for delivery_id in ids]
+    claims: dict[str, Claim] = {}
+    unreadable: list[str] = []
+    for row in rows:
+        try:
+            claims[row[MESSAGE_WIDTH]] = _claim_of(row, files.get(row[0], ()))
+        except _UNREADABLE as error:
+            _log.error("claim.unreadable", delivery=row[MESSAGE_WIDTH], error=type(error).__name__)
+            unreadable.append(row[MESSAGE_WIDTH])
+    if unreadable:
+        rested = to_micros(demand.now + _REST)
+        await driver.select_in(_SET_ASIDE, [(delivery_id,) for delivery_id in unreadable], (rested,))
+    return [claims[delivery_id] for delivery_id in ids if delivery_id in claims]
+
+
+def _claim_of(row: Row, files: Sequence[Attachment]) -> Claim:
+    return Claim(
+        message=message_of(row[:MESSAGE_WIDTH], files),
+        delivery=delivery_of(row[MESSAGE_WIDTH:]),
+        fence=row[MESSAGE_WIDTH + _FENCE],
+    )
 
 
 _Place = tuple[Lane, ServiceId]

@@ -11,6 +11,8 @@ from gateway.domain.recipients import Channel, EmailAddress, Recipient
 from gateway.ports import (
     Claim,
 )
+from gateway.storage import tables
+from gateway.storage.engine import open_database
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
     OTHER,
@@ -65,6 +67,32 @@ async def test_a_worker_may_leave_the_lower_lanes_alone(store: Store) -> None:
     urgent = await store.dispatch.claim(WORKER, 10, NOW, Lane.HIGH)
 
     assert [claim.message.id for claim in urgent] == ["msg_000002"]
+
+
+async def test_what_cannot_be_read_rests_and_its_neighbours_do_not_wait_for_it(store: Store, place: Place) -> None:
+    for number in range(3):
+        await store.accepting.accept(new_message(number))
+    await write_category(place, "msg_000001", "unheard-of")
+
+    claims = await store.dispatch.claim(WORKER, 10, NOW)
+    again = await store.dispatch.claim(WORKER, 10, NOW + timedelta(seconds=29))
+    await write_category(place, "msg_000001", "transactional")
+    later = await store.dispatch.claim(WORKER, 10, NOW + timedelta(seconds=30))
+
+    assert [claim.message.id for claim in claims] == ["msg_000000", "msg_000002"]
+    assert again == []
+    assert [claim.message.id for claim in later] == ["msg_000001"]
+
+
+async def write_category(place: Place, message_id: str, category: str) -> None:
+    """As a later version would have written it."""
+    database = open_database(place.url)
+    try:
+        async with database.writer.transaction() as connection:
+            written = tables.messages.update().where(tables.messages.c.id == message_id).values(category=category)
+            await connection.execute(written)
+    finally:
+        await database.aclose()
 
 
 async def test_two_workers_never_claim_the_same_delivery(place: Place, clock: SetClock) -> None:

@@ -1,6 +1,8 @@
 """F21: a row that this version cannot read. It waits for one that can, and its neighbours do not wait for it."""
 
+import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -10,6 +12,7 @@ from tests.faults.rig import Row, Stage
 from tests.faults.stores import statuses
 from tests.waiting import eventually
 
+_DUE_SECONDS: Final = 2.0
 _NEIGHBOURS: Final = 20
 
 
@@ -18,11 +21,12 @@ async def leave_unreadable(stage: Stage, trials: int) -> Verdict:
     async with stage.scene() as scene:
         house = scene.house
         for trial in range(trials):
-            await scene.stub.tell(away=True)
-            await post_all(scene.ledger, {f"poison-{trial}": note(scene.chance, "email")})
+            due = datetime.now(UTC) + timedelta(seconds=_DUE_SECONDS)
+            body = {**note(scene.chance, "email"), "send_at": due.isoformat().replace("+00:00", "Z")}
+            await post_all(scene.ledger, {f"poison-{trial}": body})
             poisoned = scene.ledger.promised[f"poison-{trial}"]
             await house.view.change(f"UPDATE messages SET category = 'unheard-of' WHERE id = '{poisoned}'")
-            await scene.stub.tell(away=False)
+            await asyncio.sleep(_DUE_SECONDS)
             before = (await statuses(house.view)).get("sent", 0)
             await post_all(scene.ledger, {f"{trial}-{one}": note(scene.chance, "email") for one in range(_NEIGHBOURS)})
             wanted = before + _NEIGHBOURS

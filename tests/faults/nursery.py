@@ -10,8 +10,10 @@ Each line of JSON on standard input asks for one child; standard output tells it
 import contextlib
 import json
 import os
+import select
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any, Final
 
 import gateway.bootstrap
@@ -44,7 +46,7 @@ def bear(wish: dict[str, Any]) -> int:
 def _settle(wish: dict[str, Any]) -> None:
     for number in (signal.SIGCHLD, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    signal.set_wakeup_fd(-1)
     nothing = os.open(os.devnull, os.O_RDWR)
     log = os.open(wish["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for descriptor, target in ((nothing, 0), (nothing, 1), (log, 2)):
@@ -58,24 +60,41 @@ def _settle(wish: dict[str, Any]) -> None:
 def main() -> None:
     """Bear children until standard input closes; those that are left then are killed."""
     living: set[int] = set()
-
-    def bury(*_: object) -> None:
-        with contextlib.suppress(ChildProcessError):
-            while (found := os.waitpid(-1, os.WNOHANG))[0]:
-                living.discard(found[0])
-                print(json.dumps({"pid": found[0], "status": os.waitstatus_to_exitcode(found[1])}), flush=True)
-
-    signal.signal(signal.SIGCHLD, bury)
-    for line in sys.stdin:
-        # The answer goes out before any word of its end.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-        pid = bear(json.loads(line))
+    ends, told = os.pipe()
+    os.set_blocking(told, False)
+    # Ends are looked into between wishes: a handler that wrote by itself might do so in the middle of an answer.
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for wish in _wishes(ends, living):
+        pid = bear(wish)
         living.add(pid)
         print(json.dumps({"born": pid}), flush=True)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     for pid in living:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _wishes(ends: int, living: set[int]) -> Iterator[dict[str, Any]]:
+    """Each line of standard input; meanwhile it is told who ended."""
+    asked = b""
+    while True:
+        ready, _, _ = select.select([0, ends], [], [])
+        if ends in ready:
+            os.read(ends, 4096)
+            _bury(living)
+        if 0 in ready:
+            more = os.read(0, 65536)
+            if not more:
+                return
+            *lines, asked = (asked + more).split(b"\n")
+            yield from map(json.loads, lines)
+
+
+def _bury(living: set[int]) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            living.discard(found[0])
+            print(json.dumps({"pid": found[0], "status": os.waitstatus_to_exitcode(found[1])}), flush=True)
 
 
 if __name__ == "__main__":

@@ -64,5 +64,5 @@ async def race_for_key(stage: Stage, trials: int) -> Verdict:
 
 ROWS: Final = (
     Row(name="F11 four workers, one backlog", play=race_for_backlog, short=200, long=5_000),
-    Row(name="F24 one key, 64 posts", play=race_for_key, short=3, long=200),
+    Row(name="F24 one key, 64 posts", play=race_for_key, short=0, long=200),
 )

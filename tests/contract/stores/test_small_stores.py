@@ -130,24 +130,15 @@ async def test_the_latest_word_holds_for_each_channel_and_topic(store: Store) ->
     assert await consents.current_consents(SERVICE, AMINA) == [grant, sms]
 
 
-async def test_at_one_instant_a_denial_beats_a_grant_in_whatever_order(store: Store) -> None:
+@pytest.mark.parametrize("stricter", [ConsentState.DENIED, ConsentState.PENDING])
+async def test_at_one_instant_no_grant_beats_what_is_stricter(store: Store, stricter: ConsentState) -> None:
     consents = store.consents
-    denial = make_consent(id=ConsentId("cns_1"), state=ConsentState.DENIED)
+    told = make_consent(id=ConsentId("cns_1"), state=stricter)
     grant = make_consent(id=ConsentId("cns_2"))
 
-    await consents.add_consents([denial, grant])
+    await consents.add_consents([told, grant])
 
-    assert await consents.current_consents(SERVICE, AMINA) == [denial]
-
-
-async def test_at_one_instant_a_pending_opt_in_beats_a_grant_as_it_does_in_policy(store: Store) -> None:
-    consents = store.consents
-    pending = make_consent(id=ConsentId("cns_1"), state=ConsentState.PENDING)
-    grant = make_consent(id=ConsentId("cns_2"))
-
-    await consents.add_consents([pending, grant])
-
-    assert await consents.current_consents(SERVICE, AMINA) == [pending]
+    assert await consents.current_consents(SERVICE, AMINA) == [told]
 
 
 async def test_consents_are_all_recorded_or_none(store: Store) -> None:

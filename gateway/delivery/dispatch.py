@@ -14,7 +14,7 @@ from gateway.delivery.composition import Composer
 from gateway.delivery.envelopes import Addressing, addresses_of
 from gateway.delivery.facts import read_facts
 from gateway.delivery.guard import Guard
-from gateway.delivery.places import Desk
+from gateway.delivery.places import Places
 from gateway.delivery.retry import RetryPolicy, Settled, Try
 from gateway.delivery.routing import Health, Providers, RoutingTable, choose, following
 from gateway.delivery.tally import Tally
@@ -40,8 +40,6 @@ _LONGEST_REST_SECONDS: Final = 30.0
 """What is added to it at most where the provider takes nothing at all."""
 _STALE_SECONDS: Final = 0.5
 """After a longer wait for a place policy is asked again: a STOP may have come meanwhile."""
-_READY_SECONDS: Final = 0.5
-"""How long a delivery whose intent is written waits for its call; what came meanwhile can no longer stop it."""
 _GRACE_SECONDS: Final = 5.0
 """What a call may take beyond its own deadline before it is cut."""
 _AWAY: Final = (Unavailable, Overloaded)
@@ -102,7 +100,7 @@ class Dispatcher:
         self._wake = wake
         self._tally = Tally(metrics)
         self._guard = Guard()
-        self._desks = {name: Desk(one.capabilities.concurrency) for name, one in providers.items()}
+        self._places = {name: Places(one.capabilities.concurrency) for name, one in providers.items()}
 
     async def dispatch(self, claim: Claim, stored: StoredFacts | None) -> None:
         """Work a claim until it is recorded or lost; never raises but for cancellation.
@@ -147,11 +145,11 @@ class Dispatcher:
 
     async def _try_provider(self, job: _Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
         """Wait for a place, render, reserve and call; None when policy has to look again first."""
-        began, desk = self._clock.monotonic(), self._desks[provider.name]
-        lane, ready, stuck = job.claim.message.lane, desk.ready, desk.stuck_seconds(began)
+        began, places = self._clock.monotonic(), self._places[provider.name]
+        lane, stuck = job.claim.message.lane, places.stuck_seconds(began)
         # Who would wait in vain makes way at once and for longer, so that a provider that hangs holds no other up.
         in_vain = stuck > _PATIENCE_SECONDS and lane > Lane.HIGH
-        if in_vain or not await ready.take(lane, _PATIENCE_SECONDS):
+        if in_vain or not await places.take(lane, _PATIENCE_SECONDS):
             rest = _AFTER_BUSY + timedelta(seconds=min(stuck, _LONGEST_REST_SECONDS)) if in_vain else _AFTER_BUSY
             now = self._clock.now()
             return steps.wait(job.claim, "provider_busy", now + rest * self._chance(), now)
@@ -165,7 +163,7 @@ class Dispatcher:
                 decision = again
             return await self._hand_over(job, facts, decision, provider)
         finally:
-            ready.give_back()
+            places.give_back()
 
     async def _hand_over(self, job: _Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
         claim, now, began = job.claim, self._clock.now(), self._clock.monotonic()
@@ -194,22 +192,14 @@ class Dispatcher:
         )
         if not await self._store.reserve(intent):
             return None
-        desk = self._desks[provider.name]
-        if not await desk.calls.take(claim.message.lane, _READY_SECONDS):
-            # Its calls have just become slow.
+        if self._clock.monotonic() - began > _STALE_SECONDS:
+            # The store took its time, and what was allowed may have ended meanwhile.
             now = self._clock.now()
-            return steps.take_back(claim, "provider_busy", now + _AFTER_BUSY * self._chance(), now)
-        try:
-            if self._clock.monotonic() - began > _STALE_SECONDS:
-                # The store took its time, and what was allowed may have ended meanwhile.
-                now = self._clock.now()
-                if not isinstance(_decide(claim, facts, now), Send):
-                    return steps.take_back(claim, "overtaken", now, now)
-            # From here on the provider may have been called, whatever happens to us.
-            job.attempt = attempt
-            result = await self._send(provider, envelope)
-        finally:
-            desk.calls.give_back()
+            if not isinstance(_decide(claim, facts, now), Send):
+                return steps.take_back(claim, "overtaken", now, now)
+        # From here on the provider may have been called, whatever happens to us.
+        job.attempt = attempt
+        result = await self._send(provider, envelope)
         finished = replace(attempt, finished_at=self._clock.now(), result=result)
         return self._judge(claim, finished, decision, provider, addresses)
 
@@ -226,7 +216,7 @@ class Dispatcher:
             result = SendResult(outcome=Outcome.UNKNOWN, detail=error.code)
         finally:
             ended = self._clock.monotonic()
-            self._desks[provider.name].learn(ended - began, ended)
+            self._places[provider.name].moved(ended)
             self._health.learn(provider.name, outcome)
             self._tally.attempted(provider.name, outcome, ended - began)
         return result

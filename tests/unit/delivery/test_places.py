@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.delivery.places import Desk, Places
+from gateway.delivery.places import Places
 from gateway.domain.messages import Lane
 
 
@@ -51,36 +51,12 @@ async def test_cancelled_waiters_lose_no_place() -> None:
     assert await places.take(Lane.LOW, 0.01)
 
 
-async def test_while_calls_are_quick_deliveries_are_made_ready_ahead_of_them() -> None:
-    desk = Desk(2)
+async def test_places_say_for_how_long_nobody_has_come_through() -> None:
+    places = Places(1)
+    free = places.stuck_seconds(100.0)
+    assert await places.take(Lane.NORMAL, 0.0)
 
-    for _ in range(100):
-        desk.learn(0.002, 0.0)
+    full = places.stuck_seconds(103.0)
+    places.moved(104.0)
 
-    assert [await desk.ready.take(Lane.NORMAL, 0.01) for _ in range(9)] == [True] * 8 + [False]
-    assert [await desk.calls.take(Lane.NORMAL, 0.01) for _ in range(3)] == [True, True, False]
-
-
-async def test_once_calls_are_slow_none_is_made_ready_ahead() -> None:
-    desk = Desk(2)
-    for _ in range(100):
-        desk.learn(0.002, 0.0)
-    taken = [await desk.ready.take(Lane.NORMAL, 0.01) for _ in range(8)]
-
-    for _ in range(100):
-        desk.learn(5, 0.0)
-    for _ in taken[:7]:
-        desk.ready.give_back()
-
-    assert [await desk.ready.take(Lane.NORMAL, 0.01) for _ in range(2)] == [True, False]
-
-
-async def test_a_desk_says_for_how_long_nobody_has_come_through() -> None:
-    desk = Desk(1)
-    free = desk.stuck_seconds(100.0)
-    assert await desk.ready.take(Lane.NORMAL, 0.0)
-
-    full = desk.stuck_seconds(103.0)
-    desk.learn(0.1, 104.0)
-
-    assert (free, full, desk.stuck_seconds(104.5)) == (0.0, 3.0, 0.5)
+    assert (free, full, places.stuck_seconds(104.5)) == (0.0, 3.0, 0.5)

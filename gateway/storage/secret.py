@@ -1,7 +1,8 @@
-"""The secret that signs links when the settings name none: made once, and the same for every process of a store.
+"""The gateway's own secret: made once, and the same for every process of a store.
 
-On SQLite it lies in a file beside the database, readable by its owner alone; on PostgreSQL, where processes share
-nothing else, in a table.
+It names people and addresses that were erased, and signs links where the settings say nothing else. On SQLite it lies
+in a file beside the database, readable by its owner alone; on PostgreSQL, where processes share nothing else, in a
+table.
 """
 
 import contextlib
@@ -14,12 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.pseudonyms import Pseudonyms
 from gateway.errors import ConfigurationError
 from gateway.storage import tables
 from gateway.storage.engine import Database
 
 _BYTES: Final = 32
 _LINKS: Final = "links"
+_PSEUDONYMS: Final = "pseudonyms"
+"""Not a secret itself: what tells the one in use from another."""
 
 
 async def signing_secret(database: Database) -> bytes:
@@ -29,40 +33,70 @@ async def signing_secret(database: Database) -> bytes:
     """
     if database.path is not None:
         return _secret_in(_file_of(database.path))
+    async with database.reader.connect() as connection:
+        kept = await _select(connection, _LINKS)
+    if kept is not None:
+        return kept
     async with database.writer.transaction() as connection:
-        await _insert(connection, secrets.token_bytes(_BYTES))
-        return await _select(connection) or b""
+        return await _insert(connection, _LINKS, secrets.token_bytes(_BYTES))
+
+
+async def kept_pseudonyms(database: Database) -> Pseudonyms:
+    """The names that this store knows people and addresses by, whatever the settings say of links.
+
+    The store remembers which key they were made with. Raises ConfigurationError for another one: what is suppressed
+    under a name would be written to again.
+    """
+    pseudonyms = Pseudonyms(await signing_secret(database))
+    check = pseudonyms.check.encode()
+    async with database.reader.connect() as connection:
+        known = await _select(connection, _PSEUDONYMS)
+    if known is None:
+        async with database.writer.transaction() as connection:
+            known = await _insert(connection, _PSEUDONYMS, check)
+    if known != check:
+        where = "the table `secrets`" if database.path is None else str(_file_of(database.path))
+        raise ConfigurationError(
+            f"{where}: the secret is not the one that this store's suppressions are kept under, and addresses that"
+            " must not be written to would be: put the store's own secret back from a backup"
+        )
+    return pseudonyms
 
 
 async def read_secret(database: Database, connection: AsyncConnection) -> bytes | None:
     """The secret that was made for this store; None where none was. Raises ConfigurationError."""
     if database.path is None:
-        return await _select(connection)
+        return await _select(connection, _LINKS)
     file = _file_of(database.path)
     return _secret_in(file) if file.exists() else None
 
 
 async def keep_secret(database: Database, connection: AsyncConnection, secret: bytes | None) -> None:
-    """Give a store without links another one's secret, so that links which were sent stay good."""
+    """Give a store that is a copy the other one's secret: links that were sent stay good, and names mean the same."""
     if secret is None:
         return
+    await connection.execute(tables.secrets.delete())
+    await _insert(connection, _PSEUDONYMS, Pseudonyms(secret).check.encode())
     if database.path is None:
-        await _insert(connection, secret)
+        await _insert(connection, _LINKS, secret)
     else:
         file = _file_of(database.path)
         file.unlink(missing_ok=True)
         _write(file, secret)
 
 
-async def _insert(connection: AsyncConnection, secret: bytes) -> None:
-    row = postgresql.insert(tables.secrets).values(name=_LINKS, value=secret)
+async def _insert(connection: AsyncConnection, name: str, value: bytes) -> bytes:
+    """Keep it unless there is one; the one that is kept."""
+    # Both engines spell this alike.
+    row = postgresql.insert(tables.secrets).values(name=name, value=value)
     await connection.execute(row.on_conflict_do_nothing())
+    return await _select(connection, name) or b""
 
 
-async def _select(connection: AsyncConnection) -> bytes | None:
-    query = sa.select(tables.secrets.c.value).where(tables.secrets.c.name == _LINKS)
-    secret: bytes | None = await connection.scalar(query)
-    return secret
+async def _select(connection: AsyncConnection, name: str) -> bytes | None:
+    query = sa.select(tables.secrets.c.value).where(tables.secrets.c.name == name)
+    value: bytes | None = await connection.scalar(query)
+    return value
 
 
 def _file_of(database: Path) -> Path:
@@ -75,9 +109,9 @@ def _secret_in(path: Path) -> bytes:
             _write(path, secrets.token_bytes(_BYTES))
         secret = bytes.fromhex(path.read_text(encoding="ascii"))
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{path}: the signing secret cannot be read or made: {error}") from error
+        raise ConfigurationError(f"{path}: the store's secret cannot be read or made: {error}") from error
     if len(secret) < _BYTES:
-        raise ConfigurationError(f"{path}: the signing secret is too short; remove the file to have a new one made")
+        raise ConfigurationError(f"{path}: the store's secret is too short; put the whole file back from a backup")
     return secret
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from gateway.domain.pseudonyms import Pseudonyms
 from gateway.ports import Clock
 from gateway.storage.accept import Accepting
 from gateway.storage.commit import GroupCommit
@@ -19,6 +20,7 @@ from gateway.storage.mailbox import Mailbox
 from gateway.storage.readiness import WhenBehind, make_ready
 from gateway.storage.recipients import Recipients, make_people_batcher
 from gateway.storage.retention import Forgetting
+from gateway.storage.secret import kept_pseudonyms
 from gateway.storage.services import Services
 from gateway.storage.steering import Steering
 from gateway.storage.suppressions import Suppressions
@@ -33,6 +35,8 @@ class Store:
     """One open store; each part fulfils one protocol of `gateway.ports`."""
 
     database: Database
+    pseudonyms: Pseudonyms
+    """What this store calls people and addresses whom it must not name."""
     accepting: Accepting
     dispatch: Dispatch
     leases: Leases
@@ -62,13 +66,14 @@ async def open_store(
 
     `observe_commit` is told how many seconds each shared transaction took.
     Tables that this code cannot work with yet are brought up to date, or waited for. Raises ConfigurationError for
-    another URL, and for a store that newer code has left this one behind.
+    another URL, for a store that newer code has left this one behind, and for one whose secret is missing.
     """
     database = open_database(url)
     # Workers of a server may be on any machine; those of a file share its machine, and its locks.
     locks = None if database.path is None else WorkerLocks(database.path)
     try:
         await make_ready(database, clock.now(), when_behind)
+        pseudonyms = await kept_pseudonyms(database)
         async with (
             GroupCommit(database, clock, observe_commit) as commit,
             make_facts_batcher(database) as facts,
@@ -76,6 +81,7 @@ async def open_store(
         ):
             yield Store(
                 database=database,
+                pseudonyms=pseudonyms,
                 accepting=Accepting(database, commit, clock),
                 dispatch=Dispatch(database, commit, facts, clock),
                 leases=Leases(

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
-from gateway.domain.preferences import Category, Consent, Suppression
+from gateway.domain.preferences import Category, Consent, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, JsonValue, Recipient
-from gateway.domain.values import Value
+from gateway.domain.rules import NO_RULES, RuleSet
+from gateway.domain.values import Value, field
 
 
 class TraceStep(Value, frozen=True, kw_only=True):
@@ -68,3 +69,15 @@ class Facts(Value, frozen=True, kw_only=True):
     """Those of the recipient's addresses on this channel, expired ones included."""
     route: tuple[str, ...]
     """Providers that serve this channel and country, in order; empty when there is none."""
+    rules: RuleSet = NO_RULES
+    """Those in force that may speak of it, the recipient's own wishes among them."""
+    slots: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    """By the counter of a cap: when this person's slots were taken, newest first, `limit` of them at most."""
+    waiting: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    """By the counter of a cap: when deliveries of a higher priority that wait for this person may go."""
+    default_timezone: str = "UTC"
+    """Of a person of whom no zone can be told."""
+    consent_on_any_channel: bool = False
+    """Whether a grant for the topic on another channel is enough."""
+    overridden: frozenset[SuppressionReason] = frozenset()
+    """The suppressions that a `critical` message may pass; never a STOP."""

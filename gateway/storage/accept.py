@@ -25,7 +25,7 @@ IDEMPOTENCY_RETENTION: Final = timedelta(hours=72)
 """How long a key is kept at least; it outlives this while its message is not final."""
 
 _RETENTION_MICROS: Final = IDEMPOTENCY_RETENTION // timedelta(microseconds=1)
-insert_deliveries: Final = Insert(tables.deliveries)
+insert_deliveries: Final = Insert(tables.deliveries, skip=frozenset({"claims", "subject"}))
 insert_events: Final = Insert(tables.events, skip=frozenset({"seq"}))
 _messages: Final = Insert(tables.messages)
 _attachments: Final = Insert(tables.attachments)

@@ -18,7 +18,8 @@ from gateway.storage.person_rows import consent_of, consent_row
 from gateway.storage.statements import Insert
 from gateway.storage.tables import consents
 
-_insert: Final = Insert(consents, skip=frozenset({"seq"}))
+_CHAIN: Final = ("wording_version", "actor", "requested_at", "confirmed_at", "subject", "previous_hash", "hash")
+_insert: Final = Insert(consents, skip=frozenset({"seq", *_CHAIN}))
 
 
 class Consents:

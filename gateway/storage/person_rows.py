@@ -69,7 +69,7 @@ def consent_of(row: Row) -> Consent:
     """The line of the consent history of a row."""
     (
         _seq, consent_id, service_id, recipient_id, channel, topic, state, source, wording, locale, evidence, at,
-        recorded_at,
+        recorded_at, *_chain
     ) = row  # fmt: skip
     return Consent(
         id=ConsentId(consent_id),
@@ -103,7 +103,7 @@ def suppression_row(suppression: Suppression) -> Row:
 
 def suppression_of(row: Row) -> Suppression:
     """The suppression of a row."""
-    suppression_id, channel, address, reason, scope, evidence, created_at, expires_at = row
+    suppression_id, channel, address, reason, scope, evidence, created_at, expires_at, *_hash = row
     return Suppression(
         id=SuppressionId(suppression_id),
         channel=Channel(channel),

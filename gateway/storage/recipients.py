@@ -17,6 +17,7 @@ from gateway.storage.statements import Insert
 
 _upsert: Final = Insert(
     tables.recipients,
+    skip=frozenset({"preferences"}),
     suffix=" ON CONFLICT (service_id, id) DO UPDATE SET email=excluded.email, phone=excluded.phone,"
     " push=excluded.push, locale=excluded.locale, timezone=excluded.timezone, country=excluded.country,"
     " region=excluded.region, attributes=excluded.attributes, updated_at=excluded.updated_at",

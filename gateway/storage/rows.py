@@ -141,7 +141,7 @@ def delivery_of(row: Row) -> Delivery:
     """The delivery of a row."""
     (
         delivery_id, message_id, channel, status, reason, not_before, _lane, _due_at, _lease_owner, _fence, provider,
-        provider_message_id, attempts, _address, _sender, created_at, updated_at, _service_id,
+        provider_message_id, attempts, _address, _sender, created_at, updated_at, *_rest
     ) = row  # fmt: skip
     return Delivery(
         id=DeliveryId(delivery_id),

@@ -27,7 +27,7 @@ _SAME: Final = (
     " WHERE channel = ? AND address = ? AND reason = ? AND scope = ?"
 )
 _PROLONG: Final = "UPDATE suppressions SET expires_at = ? WHERE id = ?"
-_insert: Final = Insert(suppressions)
+_insert: Final = Insert(suppressions, skip=frozenset({"address_hash"}))
 
 
 class Suppressions:

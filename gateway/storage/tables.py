@@ -213,6 +213,10 @@ deliveries: Final = sa.Table(
     sa.Column("updated_at", Instant, nullable=False),
     # Whose share of the lane it takes.
     sa.Column("service_id", Text, nullable=False, server_default=""),
+    # How often it was claimed without coming to anything; one that kills its workers is set aside.
+    sa.Column("claims", sa.Integer, nullable=False, server_default="0"),
+    # Whom it is for, as a pseudonym, once it is held or queued: caps and whoever changes a fact find it by that.
+    sa.Column("subject", Text),
     sa.Index("ix_deliveries_message_id", "message_id"),
 )
 _CLAIMABLE = sa.and_(deliveries.c.lease_owner.is_(None), deliveries.c.due_at.is_not(None))
@@ -237,6 +241,8 @@ _LEASED = deliveries.c.lease_owner.is_not(None)
 sa.Index("ix_deliveries_lease_owner", deliveries.c.lease_owner, sqlite_where=_LEASED, postgresql_where=_LEASED)
 _ADDRESSED = deliveries.c.address.is_not(None)
 sa.Index("ix_deliveries_address", deliveries.c.address, sqlite_where=_ADDRESSED, postgresql_where=_ADDRESSED)
+_WAITS = sa.and_(deliveries.c.subject.is_not(None), deliveries.c.due_at.is_not(None))
+sa.Index("ix_deliveries_subject", deliveries.c.subject, sqlite_where=_WAITS, postgresql_where=_WAITS)
 
 contents: Final = sa.Table(
     "contents",
@@ -312,8 +318,18 @@ recipients: Final = sa.Table(
     sa.Column("attributes", Json, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
+    # Quiet hours and caps of the person's own choice, in the shape of a rule set.
+    sa.Column("preferences", Json),
     sa.PrimaryKeyConstraint("service_id", "id"),
+    sa.Index("ix_recipients_created_at", "service_id", "created_at", "id"),
 )
+for _address in (recipients.c.email, recipients.c.phone):
+    sa.Index(
+        f"ix_recipients_{_address.name}",
+        _address,
+        sqlite_where=_address.is_not(None),
+        postgresql_where=_address.is_not(None),
+    )
 
 consents: Final = sa.Table(
     "consents",
@@ -332,6 +348,16 @@ consents: Final = sa.Table(
     sa.Column("evidence", Json),
     sa.Column("at", Instant, nullable=False),
     sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("wording_version", Text),
+    sa.Column("actor", Text),
+    # The two instants of a double opt-in.
+    sa.Column("requested_at", Instant),
+    sa.Column("confirmed_at", Instant),
+    # Whose line it is once erasure has taken the name: a pseudonym of service and recipient.
+    sa.Column("subject", Text),
+    # The chain that shows a changed or missing line; null in lines of versions before it.
+    sa.Column("previous_hash", Text),
+    sa.Column("hash", Text),
     sa.Index("ix_consents_recipient_id", "service_id", "recipient_id", "topic", "seq"),
 )
 
@@ -340,14 +366,76 @@ suppressions: Final = sa.Table(
     metadata,
     sa.Column("id", Text, primary_key=True),
     sa.Column("channel", Text, nullable=False),
-    sa.Column("address", Text, nullable=False),
+    # What people read; gone once the person was erased.
+    sa.Column("address", Text),
     sa.Column("reason", Text, nullable=False),
     sa.Column("scope", Text, nullable=False),
     sa.Column("evidence", Json),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant),
+    # What is matched: a keyed hash, which outlives the readable form.
+    sa.Column("address_hash", Text),
     sa.UniqueConstraint("channel", "address", "reason", "scope"),
+    sa.Index("uq_suppressions_address_hash", "channel", "address_hash", "reason", "scope", unique=True),
     sa.Index("ix_suppressions_created_at", "created_at", "id"),
+)
+
+cap_counters: Final = sa.Table(
+    "cap_counters",
+    metadata,
+    # Whom the slots were spent on: a pseudonym of the recipient, or of the address where there is no id.
+    sa.Column("subject", Text, nullable=False),
+    sa.Column("cap", Text, nullable=False),
+    # Of each slot its instant and its delivery, newest first, never more than the cap's limit.
+    sa.Column("slots", Json, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.PrimaryKeyConstraint("subject", "cap"),
+    sa.Index("ix_cap_counters_updated_at", "updated_at"),
+    sqlite_with_rowid=False,
+)
+
+rules_in_force: Final = sa.Table(
+    "rules_in_force",
+    metadata,
+    # Of the rules that what is held was last decided with.
+    sa.Column("fingerprint", Text, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+)
+
+audit: Final = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    # `key:<id>`, `cli:<user>`, `recipient` or `system`.
+    sa.Column("actor", Text, nullable=False),
+    sa.Column("service_id", Text),
+    sa.Column("action", Text, nullable=False),
+    sa.Column("subject", Text, nullable=False),
+    sa.Column("reason", Text),
+    sa.Column("data", Json, nullable=False),
+    sa.Index("ix_audit_at", "at", "id"),
+    sa.Index("ix_audit_subject", "subject", "at", "id"),
+)
+
+inbound: Final = sa.Table(
+    "inbound",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("provider", Text, nullable=False),
+    # Of a text that is told twice the second is dropped.
+    sa.Column("provider_event_id", Text, nullable=False),
+    sa.Column("channel", Text, nullable=False),
+    sa.Column("sender", Text, nullable=False),
+    sa.Column("recipient", Text, nullable=False),
+    sa.Column("text", Text, nullable=False),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    # What followed from it; null while nothing did.
+    sa.Column("handled", Json),
+    sa.UniqueConstraint("provider", "provider_event_id"),
+    sa.Index("ix_inbound_at", "at", "id"),
+    sa.Index("ix_inbound_sender", "channel", "sender", "at"),
 )
 
 mailbox: Final = sa.Table(

@@ -15,6 +15,7 @@ import pytest
 EMBEDDED: Final = "embedded"
 SCALED: Final = "scaled"
 _FILE: Final = "mode.json"
+_TO_MAILBOX: Final = [{"channel": channel, "providers": ["mailbox"]} for channel in ("email", "sms", "push")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,19 @@ class Mode:
             yield folder
             return
         with self.make_store() as url:
-            sections = {"store": {"url": url}, "queue": {"url": self.make_queue()}}
+            sections = {"store": {"url": url}, "queue": {"url": self.make_queue()}, "routes": _TO_MAILBOX}
             (folder / _FILE).write_text(json.dumps(sections), encoding="utf-8")
             yield folder
 
 
-def sections_of(folder: Path) -> Mapping[str, Mapping[str, Any]]:
-    """The settings that say where the store and the queue of a folder are; a plain folder is embedded."""
+def sections_of(folder: Path) -> Mapping[str, Any]:
+    """The settings that say where the store and the queue of a folder are; a plain folder is embedded.
+
+    In scaled mode everything is routed to the mailbox, as it is in embedded mode without a route.
+    """
     file = folder / _FILE
     if file.exists():
-        sections: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+        sections: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return sections
     return {"store": {"url": f"sqlite:///{folder}/heliograph.db"}}
 

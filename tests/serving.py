@@ -78,6 +78,14 @@ def plain_environment(folder: Path, port: int) -> dict[str, str]:
     }
 
 
+def routed(folder: Path) -> dict[str, str]:
+    """What names a settings file in `folder` that routes every channel to the mailbox, as scaled mode wants it said."""
+    file = folder / "heliograph.toml"
+    routes = "".join(f'[[routes]]\nchannel = "{one}"\nproviders = ["mailbox"]\n' for one in ("email", "sms", "push"))
+    file.write_text(f'[providers.mailbox]\nkind = "mailbox"\n{routes}', encoding="utf-8")
+    return {"HELIOGRAPH_CONFIG": str(file)}
+
+
 def free_port() -> int:
     """A port of this machine that nobody listens on."""
     with socket.socket() as probe:

@@ -7,6 +7,7 @@ from typing import Final, assert_never
 import structlog
 
 from gateway.delivery.routing import Route, RoutingTable
+from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
 from gateway.ports import Clock, MailboxStore, Provider
 from gateway.settings import MailboxProviderSettings, Settings, SmtpProviderSettings
@@ -79,8 +80,27 @@ def _smtp_settings(one: SmtpProviderSettings) -> SmtpSettings:
     )
 
 
+def require_routes(settings: Settings) -> None:
+    """Outside the embedded mode nobody looks into a mailbox: each channel must be routed on purpose.
+
+    Raises ConfigurationError that names the channels without a route.
+    """
+    if not settings.queue.url:
+        return
+    routed = {route.channel for route in settings.routes}
+    unrouted = [channel.value for channel in Channel if channel not in routed]
+    if unrouted:
+        raise ConfigurationError(
+            f"routes: outside the embedded mode each channel needs one, and {', '.join(unrouted)} has none; write"
+            f' [[routes]] with channel = "{unrouted[0]}" and its providers; one of kind "mailbox" keeps what it is given'
+        )
+
+
 def make_routing(settings: Settings, providers: Mapping[str, Provider]) -> RoutingTable:
-    """The configured routes; a channel that they leave open somewhere goes to the mailbox, with a warning."""
+    """The configured routes; in embedded mode what they leave open goes to the mailbox, with a warning.
+
+    Outside of it policy refuses what goes to a country that the routes of its channel leave out.
+    """
     routes = [
         Route(channel=one.channel, countries=frozenset(one.countries), providers=one.providers)
         for one in settings.routes
@@ -91,6 +111,9 @@ def make_routing(settings: Settings, providers: Mapping[str, Provider]) -> Routi
                 raise ConfigurationError(f"routes: the provider {name!r} cannot send {route.channel}")
     mailbox = mailbox_name(settings)
     for channel in RoutingTable(routes=tuple(routes), mailbox=mailbox).missing():
-        _log.warning("route.missing", channel=channel.value, using=mailbox)
-        routes.append(Route(channel=channel, countries=frozenset(), providers=(mailbox,)))
+        if settings.queue.url:
+            _log.warning("route.partial", channel=channel.value)
+        else:
+            _log.warning("route.missing", channel=channel.value, using=mailbox)
+            routes.append(Route(channel=channel, countries=frozenset(), providers=(mailbox,)))
     return RoutingTable(routes=tuple(routes), mailbox=mailbox)

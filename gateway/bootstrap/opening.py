@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from gateway.bootstrap.bells import Bells, open_bells
-from gateway.bootstrap.connections import make_routing, open_providers
+from gateway.bootstrap.connections import make_routing, open_providers, require_routes
 from gateway.bootstrap.content import open_content
 from gateway.bootstrap.stores import Meanwhile, SystemClock, awaited_store, link_secret, make_first_key
 from gateway.delivery.accept import Acceptor
@@ -146,6 +146,7 @@ async def open_gateway(
     what `meanwhile` makes open. `further` providers serve beside the configured ones. Leaving the block finishes the
     calls under way. Raises ConfigurationError before anything is sent.
     """
+    require_routes(settings)
     if engine_of(settings.store.url) is Engine.SQLITE:
         warn_of_defects()
     async with AsyncExitStack() as stack:

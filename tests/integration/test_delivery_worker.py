@@ -19,7 +19,11 @@ from tests.waiting import eventually
 MODES = ("embedded", "scaled")
 
 S = DeliveryStatus
-SMS_FAST = [{"channel": "sms", "providers": ["fast"]}, {"channel": "email", "providers": ["slow"]}]
+SMS_FAST = [
+    {"channel": "sms", "providers": ["fast"]},
+    {"channel": "email", "providers": ["slow"]},
+    {"channel": "push", "providers": ["fast"]},
+]
 
 
 async def _count(provider: ScriptedProvider) -> int:

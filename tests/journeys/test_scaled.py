@@ -17,7 +17,7 @@ import pytest
 
 from tests.http import send_body
 from tests.servers import start_postgres, start_valkey
-from tests.serving import Served, free_port, plain_environment, ready, run_command, running, serving, working
+from tests.serving import Served, free_port, plain_environment, ready, routed, run_command, running, serving, working
 from tests.waiting import eventually
 
 ALL = ("send", "read", "ops")
@@ -62,7 +62,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """One `serve` with these words, some `worker`s of so many dispatchers each, and a key."""
     async with AsyncExitStack() as stack:
-        settings = {"HELIOGRAPH_QUEUE_URL": url, **changes}
+        settings = {"HELIOGRAPH_QUEUE_URL": url, **routed(folder), **changes}
         web = await stack.enter_async_context(serving(folder, *words, first=False, **settings))
         words = ("keys", "create", "--service", "shop", *(f"--scope={one}" for one in ALL), "--json")
         made = await run_command(*words, environment=web.environment)
@@ -213,7 +213,7 @@ async def test_processes_wait_for_their_store_and_its_tables_and_can_be_told_to_
         settings = {"HELIOGRAPH_STORE_URL": server.create_database(), "HELIOGRAPH_QUEUE_URL": NOWHERE}
         server.stop()
         port, log = free_port(), tmp_path / "waiting.log"
-        environment = {**plain_environment(tmp_path, port), **settings}
+        environment = {**plain_environment(tmp_path, port), **routed(tmp_path), **settings}
 
         async def waits() -> bool:
             return log.exists() and "store.awaited" in log.read_text()

@@ -1,0 +1,124 @@
+"""Which rules are in force for a recipient: the operator's and the country's together, less what was overridden."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from gateway.domain.preferences import Category
+from gateway.domain.recipients import Channel
+from gateway.domain.rules import NO_RULES, FrequencyCap, QuietHours, RuleSet
+from gateway.domain.values import Value
+from gateway.errors import ConfigurationError
+from gateway.policy.packs.reading import Pack, PackLine
+
+
+class Override(Value, frozen=True, kw_only=True):
+    """A line of a pack that the operator answers for not following."""
+
+    rule: str
+    reason: str
+
+
+def choose_packs(packs: Mapping[str, Pack], wanted: bool | Collection[str]) -> Mapping[str, Pack]:
+    """All packs, none, or those of some countries. Raises ConfigurationError for a country without one."""
+    if isinstance(wanted, bool):
+        return packs if wanted else {}
+    if unknown := sorted(set(wanted) - set(packs)):
+        raise ConfigurationError(
+            f"policy.packs: there is no pack for {', '.join(unknown)}; `heliograph config packs` lists them"
+        )
+    return {country: pack for country, pack in packs.items() if country in wanted}
+
+
+class _Country(Value, frozen=True, kw_only=True):
+    """What a country's pack adds for one channel and category."""
+
+    everywhere: RuleSet
+    regional: tuple[tuple[FrequencyCap, tuple[str, ...]], ...]
+    """Caps of some regions; hours know their regions themselves."""
+
+
+class RulesInForce:
+    """Finds the rules for a recipient: two look-ups in tables, and none where no rule speaks of such a message."""
+
+    def __init__(
+        self, own: RuleSet = NO_RULES, packs: Mapping[str, Pack] | None = None, overrides: Sequence[Override] = ()
+    ) -> None:
+        """Raises ConfigurationError for an override that names no line, or none that is in force."""
+        packs = packs or {}
+        lines = [line for pack in packs.values() for line in pack.lines]
+        self.overrides: Final[Mapping[str, str]] = _checked(overrides, {line.rule.name for line in lines}, own)
+        standing = [line for line in lines if line.rule.name not in self.overrides]
+        kinds = [(channel, category) for channel in Channel for category in Category]
+        self._own = {kind: _speaking(own, *kind) for kind in kinds}
+        self._countries = {kind: _by_country(standing, *kind) for kind in kinds}
+
+    def of(
+        self, channel: Channel, category: Category, countries: Collection[str], regions: Collection[str] = ()
+    ) -> RuleSet:
+        """Those that may speak of such a message to a person of whom these countries and regions are known.
+
+        Rules with topics of their own are among them, whatever the topic.
+        """
+        found = self._own[channel, category]
+        by_country = self._countries[channel, category]
+        if not by_country:
+            return found
+        for country in countries:
+            local = by_country.get(country)
+            if local is not None:
+                found = local.everywhere.joined(found) if found else local.everywhere
+                caps = tuple(cap for cap, places in local.regional if not set(places).isdisjoint(regions))
+                found = found.joined(RuleSet(frequency_caps=caps)) if caps else found
+        return found
+
+    def speaks_of(self, channel: Channel, category: Category) -> bool:
+        """Whether there is any rule for such a message, in any country: without one nothing need be looked up."""
+        return bool(self._own[channel, category]) or bool(self._countries[channel, category])
+
+
+def _speaking(rules: RuleSet, channel: Channel, category: Category) -> RuleSet:
+    """As `RuleSet.speaking_of`, for every topic."""
+    return RuleSet(
+        quiet_hours=tuple(rule for rule in rules.quiet_hours if _fits(rule, channel, category)),
+        frequency_caps=tuple(cap for cap in rules.frequency_caps if _fits(cap, channel, category)),
+    )
+
+
+def _fits(rule: QuietHours | FrequencyCap, channel: Channel, category: Category) -> bool:
+    return rule.speaks_of(channel, category, rule.topics[0] if rule.topics else None)
+
+
+def _by_country(lines: Iterable[PackLine], channel: Channel, category: Category) -> Mapping[str, _Country]:
+    found: dict[str, list[PackLine]] = {}
+    for line in lines:
+        if _fits(line.rule, channel, category):
+            found.setdefault(line.country, []).append(line)
+    return {country: _country(of_country) for country, of_country in found.items()}
+
+
+def _country(lines: Sequence[PackLine]) -> _Country:
+    caps = [(line.rule, line.regions) for line in lines if isinstance(line.rule, FrequencyCap)]
+    return _Country(
+        everywhere=RuleSet(
+            quiet_hours=tuple(line.rule for line in lines if isinstance(line.rule, QuietHours)),
+            frequency_caps=tuple(cap for cap, regions in caps if not regions),
+        ),
+        regional=tuple((cap, regions) for cap, regions in caps if regions),
+    )
+
+
+def _checked(overrides: Sequence[Override], lines: Collection[str], own: RuleSet) -> Mapping[str, str]:
+    for override in overrides:
+        if override.rule not in lines:
+            raise ConfigurationError(
+                f"policy.overrides: no pack in force has a rule {override.rule!r}; `heliograph config packs` lists them"
+            )
+        if not override.reason.strip():
+            raise ConfigurationError(f"policy.overrides: say the reason why {override.rule!r} does not hold")
+    names = {rule.name for rule in own.quiet_hours} | {cap.name for cap in own.frequency_caps}
+    if taken := names & set(lines):
+        raise ConfigurationError(
+            f"policy: {', '.join(sorted(taken))} is the name of a rule of a country pack: give yours another, or the "
+            "trace cannot say which one spoke"
+        )
+    return {override.rule: override.reason for override in overrides}

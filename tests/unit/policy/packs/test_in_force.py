@@ -1,0 +1,115 @@
+"""Packs and the operator's rules are in force together, and nothing is loosened without a reason."""
+
+from typing import Any
+
+import pytest
+
+from gateway.domain.preferences import Category
+from gateway.domain.recipients import Channel
+from gateway.domain.rule_tables import parse_rules
+from gateway.domain.rules import NO_RULES, RuleSet
+from gateway.errors import ConfigurationError
+from gateway.policy.packs.in_force import Override, RulesInForce, choose_packs
+from gateway.policy.packs.reading import load_packs
+
+PACKS = load_packs()
+
+
+def make_own(**changes: Any) -> RuleSet:
+    rule = {"name": "nights", "allow": [{"from": "10:00", "to": "18:00"}], **changes}
+    return parse_rules({"quiet_hours": [rule]}, "settings")
+
+
+def names(rules: RuleSet) -> set[str]:
+    return {rule.name for rule in rules.quiet_hours} | {cap.name for cap in rules.frequency_caps}
+
+
+def test_a_recipient_meets_the_rules_of_the_country_and_no_others() -> None:
+    rules = RulesInForce(NO_RULES, PACKS)
+
+    found = rules.of(Channel.SMS, Category.MARKETING, ["FR"])
+
+    assert names(found) == {"fr-sms"}
+
+
+def test_a_person_of_two_countries_meets_the_rules_of_both() -> None:
+    rules = RulesInForce(NO_RULES, PACKS)
+
+    found = rules.of(Channel.SMS, Category.MARKETING, ["FR", "KR"])
+
+    assert names(found) == {"fr-sms", "kr-night"}
+
+
+@pytest.mark.parametrize("category", [Category.TRANSACTIONAL, Category.CRITICAL])
+def test_what_is_no_marketing_meets_no_rule_of_a_pack(category: Category) -> None:
+    rules = RulesInForce(NO_RULES, PACKS)
+
+    assert not rules.of(Channel.SMS, category, ["US"])
+    assert not rules.speaks_of(Channel.SMS, category)
+
+
+def test_the_operator_may_only_add() -> None:
+    rules = RulesInForce(make_own(), PACKS)
+
+    assert names(rules.of(Channel.SMS, Category.MARKETING, ["FR"])) == {"nights", "fr-sms"}
+    assert names(rules.of(Channel.SMS, Category.MARKETING, ["ZZ"])) == {"nights"}
+
+
+def test_a_rule_of_the_operators_for_a_topic_is_there_for_every_topic_to_judge() -> None:
+    rules = RulesInForce(make_own(topics=["offers"], channels=["sms"]), {})
+
+    assert names(rules.of(Channel.SMS, Category.MARKETING, [])) == {"nights"}
+    assert not rules.of(Channel.EMAIL, Category.MARKETING, [])
+
+
+def test_a_cap_of_a_region_holds_there_alone() -> None:
+    rules = RulesInForce(NO_RULES, PACKS)
+
+    in_florida = rules.of(Channel.SMS, Category.MARKETING, ["US"], ["US-FL"])
+    in_texas = rules.of(Channel.SMS, Category.MARKETING, ["US"], ["US-TX"])
+
+    assert {cap.name for cap in in_florida.frequency_caps} == {"us-florida-3-a-day"}
+    assert in_texas.frequency_caps == ()
+
+
+def test_an_override_with_a_reason_takes_one_rule_out() -> None:
+    override = Override(rule="us-texas", reason="advice of counsel, 3 March 2026")
+
+    rules = RulesInForce(NO_RULES, PACKS, [override])
+
+    found = names(rules.of(Channel.SMS, Category.MARKETING, ["US"]))
+    assert "us-texas" not in found
+    assert {"us-federal", "us-florida"} <= found
+    assert rules.overrides == {"us-texas": "advice of counsel, 3 March 2026"}
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        (Override(rule="us-atlantis", reason="none"), "no pack in force has a rule 'us-atlantis'"),
+        (Override(rule="us-texas", reason=" "), "say the reason"),
+        (Override(rule="fr-sms", reason="not chosen"), "no pack in force has a rule 'fr-sms'"),
+    ],
+    ids=["unknown", "no reason", "not in force"],
+)
+def test_an_override_that_says_nothing_stops_the_start(override: Override, told: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        RulesInForce(NO_RULES, choose_packs(PACKS, ["US"]), [override])
+
+    assert told in refused.value.message
+
+
+def test_a_rule_of_the_operators_with_the_name_of_a_packs_stops_the_start() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        RulesInForce(make_own(name="fr-sms"), PACKS)
+
+    assert "fr-sms is the name of a rule of a country pack" in refused.value.message
+
+
+def test_packs_are_all_none_or_those_that_are_named() -> None:
+    assert choose_packs(PACKS, True) == PACKS
+    assert choose_packs(PACKS, False) == {}
+    assert set(choose_packs(PACKS, ("FR", "KR"))) == {"FR", "KR"}
+    with pytest.raises(ConfigurationError) as refused:
+        choose_packs(PACKS, ("FR", "ZZ"))
+    assert "there is no pack for ZZ" in refused.value.message

@@ -58,10 +58,17 @@ async def add(
 
 @app.command()
 @command
-async def remove(suppression_id: str, *, url: Url = DEFAULT_URL, key: Key = "") -> None:
+async def remove(
+    suppression_id: str,
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why; kept in the audit trail.", show_default=False)] = None,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+) -> None:
     """Lift a suppression: the address may be written to again."""
+    params = {} if reason is None else {"reason": reason}
     async with connect(url, key) as client:
-        await client.call("DELETE", f"/v1/suppressions/{in_path(suppression_id)}")
+        await client.call("DELETE", f"/v1/suppressions/{in_path(suppression_id)}", params=params)
     notes.print(f"{suppression_id} is lifted")
 
 

@@ -15,6 +15,7 @@ RecipientId = NewType("RecipientId", str)
 """The caller's own id for a person, unique within one service."""
 SuppressionId = NewType("SuppressionId", str)
 ConsentId = NewType("ConsentId", str)
+AuditId = NewType("AuditId", str)
 WorkerId = NewType("WorkerId", str)
 
 MESSAGE: Final = "msg"
@@ -25,6 +26,7 @@ SERVICE: Final = "svc"
 KEY: Final = "key"
 SUPPRESSION: Final = "sup"
 CONSENT: Final = "cns"
+AUDIT: Final = "aud"
 WORKER: Final = "wrk"
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -14,6 +14,7 @@ from gateway.ports.accepting import (
     Replayed,
     Stored,
 )
+from gateway.ports.audit import AuditQuery, AuditStore
 from gateway.ports.dispatching import Claim, DispatchStore, LeaseStore, Reservation, Step, StoredFacts
 from gateway.ports.mailbox import MailboxItem, MailboxStore
 from gateway.ports.people import ConsentStore, RecipientStore, SuppressionStore
@@ -37,6 +38,8 @@ __all__ = [
     "AcceptOutcome",
     "AcceptStore",
     "ApiKey",
+    "AuditQuery",
+    "AuditStore",
     "Capabilities",
     "Claim",
     "Clock",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import RecipientId, ServiceId, SuppressionId
 from gateway.domain.preferences import Consent, Suppression
 from gateway.domain.recipients import Channel, Recipient
@@ -41,8 +42,8 @@ class SuppressionStore(Protocol):
     async def add_suppression(self, suppression: Suppression) -> Suppression:
         """Add it; the one that stands already for (channel, address, reason, scope) is answered instead."""
 
-    async def remove_suppression(self, suppression_id: SuppressionId, event_by: str, now: datetime) -> None:
-        """Lift it. Raises NotFound."""
+    async def remove_suppression(self, suppression_id: SuppressionId, entry: AuditEntry) -> None:
+        """Lift it, and keep who did so and why. Raises NotFound."""
 
     async def list_suppressions(
         self, channel: Channel | None, address: str | None, limit: int, cursor: str | None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import DeliveryId, MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Content, Delivery, Event, Message, Versions
@@ -87,16 +88,30 @@ class LogStore(Protocol):
 
 
 class SteeringStore(Protocol):
-    """What people do to messages by hand; each with who and why in the timeline."""
+    """What people do to messages by hand; each with who and why in the timeline and in the audit trail."""
 
-    async def cancel(self, message_id: MessageId, service_id: ServiceId | None, event: Event) -> MessageRecord:
+    async def cancel(
+        self, message_id: MessageId, service_id: ServiceId | None, event: Event, entry: AuditEntry | None = None
+    ) -> MessageRecord:
         """Cancel every delivery of the message; each has a `delivery.cancelled` with the event's instant and data.
+
+        The entry is kept with it, unless there was nothing left to cancel.
 
         Raises NotFound, and Conflict `too_late` when a provider was or may be called.
         """
 
-    async def retry(self, message_id: MessageId, service_id: ServiceId | None, new: NewDelivery, event: Event) -> None:
-        """Add a delivery for another try. Raises Conflict unless the last one on that channel failed for good."""
+    async def retry(
+        self,
+        message_id: MessageId,
+        service_id: ServiceId | None,
+        new: NewDelivery,
+        event: Event,
+        entry: AuditEntry | None = None,
+    ) -> None:
+        """Add a delivery for another try, with its entry.
+
+        Raises Conflict unless the last one on that channel failed for good.
+        """
 
 
 class StoreCondition(Value, frozen=True, kw_only=True):

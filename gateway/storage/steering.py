@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import EVENT, EventId, MessageId, ServiceId, make_id
 from gateway.domain.lifecycle import DeliveryStatus, can_advance
 from gateway.domain.messages import Event
@@ -9,6 +10,7 @@ from gateway.domain.values import replace
 from gateway.errors import Conflict
 from gateway.ports import MessageRecord, NewDelivery
 from gateway.storage.accept import insert_deliveries, insert_events
+from gateway.storage.audit import write_audit
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.locks import locked
@@ -44,21 +46,35 @@ class Steering:
     def __init__(self, database: Database) -> None:
         self._writer = database.writer
 
-    async def cancel(self, message_id: MessageId, service_id: ServiceId | None, event: Event) -> MessageRecord:
+    async def cancel(
+        self, message_id: MessageId, service_id: ServiceId | None, event: Event, entry: AuditEntry | None = None
+    ) -> MessageRecord:
         """Cancel every delivery of the message; each has a `delivery.cancelled` with the event's instant and data.
 
-        A message all of whose deliveries ended without a provider's help is answered as it stands. Raises
-        NotFound, and Conflict `too_late` when a provider was or may be called.
+        A message all of whose deliveries ended without a provider's help is answered as it stands, and leaves no
+        entry. Raises NotFound, and Conflict `too_late` when a provider was or may be called.
         """
-        return await self._writer.run(lambda driver: _cancel(driver, message_id, service_id, event))
+        return await self._writer.run(lambda driver: _cancel(driver, message_id, service_id, event, entry))
 
-    async def retry(self, message_id: MessageId, service_id: ServiceId | None, new: NewDelivery, event: Event) -> None:
-        """Add a delivery for another try. Raises NotFound, and Conflict `not_failed` unless the last one on that
-        channel failed for good, `secrets_dropped` when the message cannot be rendered again."""
-        await self._writer.run(lambda driver: _retry(driver, message_id, service_id, new, event))
+    async def retry(
+        self,
+        message_id: MessageId,
+        service_id: ServiceId | None,
+        new: NewDelivery,
+        event: Event,
+        entry: AuditEntry | None = None,
+    ) -> None:
+        """Add a delivery for another try, with its entry.
+
+        Raises NotFound, and Conflict `not_failed` unless the last one on that channel failed for good,
+        `secrets_dropped` when the message cannot be rendered again.
+        """
+        await self._writer.run(lambda driver: _retry(driver, message_id, service_id, (new, event, entry)))
 
 
-async def _cancel(driver: Driver, message_id: MessageId, service_id: ServiceId | None, event: Event) -> MessageRecord:
+async def _cancel(
+    driver: Driver, message_id: MessageId, service_id: ServiceId | None, event: Event, entry: AuditEntry | None
+) -> MessageRecord:
     await _lock_deliveries(driver, message_id)
     record = own_record(await load_records(driver, [message_id]), service_id)
     deliveries = [held.delivery for held in record.deliveries]
@@ -72,6 +88,7 @@ async def _cancel(driver: Driver, message_id: MessageId, service_id: ServiceId |
         told = replace(event, id=event_id, delivery_id=delivery.id, type=_CANCELLED)
         await driver.insert(insert_events, [event_row(told)])
     if waiting:
+        await write_audit(driver, [entry] if entry else [])
         await driver.execute(_FORGET, (message_id,))
         await refresh_status(driver, [message_id])
     return own_record(await load_records(driver, [message_id]), service_id)
@@ -85,8 +102,12 @@ async def _lock_deliveries(driver: Driver, message_id: MessageId) -> None:
 
 
 async def _retry(
-    driver: Driver, message_id: MessageId, service_id: ServiceId | None, new: NewDelivery, event: Event
+    driver: Driver,
+    message_id: MessageId,
+    service_id: ServiceId | None,
+    another: tuple[NewDelivery, Event, AuditEntry | None],
 ) -> None:
+    new, event, entry = another
     await driver.fetch(_MESSAGE[driver.engine], (message_id,))
     record = own_record(await load_records(driver, [message_id]), service_id)
     before = [held.delivery for held in record.deliveries if held.delivery.channel is new.delivery.channel]
@@ -99,4 +120,5 @@ async def _retry(
         )
     await driver.insert(insert_deliveries, [delivery_row(new, record.message)])
     await driver.insert(insert_events, [event_row(event)])
+    await write_audit(driver, [entry] if entry else [])
     await refresh_status(driver, [message_id])

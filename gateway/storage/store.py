@@ -9,6 +9,7 @@ from typing import Final
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.ports import Clock
 from gateway.storage.accept import Accepting
+from gateway.storage.audit import Audit
 from gateway.storage.commit import GroupCommit
 from gateway.storage.condition import Condition
 from gateway.storage.consents import Consents
@@ -45,6 +46,7 @@ class Store:
     recipients: Recipients
     consents: Consents
     suppressions: Suppressions
+    audit: Audit
     services: Services
     mailbox: Mailbox
     condition: Condition
@@ -96,6 +98,7 @@ async def open_store(
                 recipients=Recipients(database, people),
                 consents=Consents(database),
                 suppressions=Suppressions(database),
+                audit=Audit(database),
                 services=Services(database),
                 mailbox=Mailbox(database, commit),
                 condition=Condition(database),

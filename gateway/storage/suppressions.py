@@ -1,17 +1,17 @@
 """Addresses never to be written to."""
 
-from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
-import structlog
 
+from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import SuppressionId
 from gateway.domain.preferences import Suppression
 from gateway.domain.recipients import Channel, comparable
 from gateway.domain.values import replace
 from gateway.errors import NotFound
 from gateway.ports import Page
+from gateway.storage.audit import write_audit
 from gateway.storage.columns import names, stored
 from gateway.storage.cursors import cursor_at, older_than
 from gateway.storage.driver import Driver
@@ -20,13 +20,13 @@ from gateway.storage.person_rows import suppression_of, suppression_row
 from gateway.storage.statements import Insert
 from gateway.storage.tables import suppressions
 
-log = structlog.get_logger()
-
 _SAME: Final = (
     f"SELECT {names(suppressions)} FROM suppressions"  # noqa: S608 - our own names
     " WHERE channel = ? AND address = ? AND reason = ? AND scope = ?"
 )
 _PROLONG: Final = "UPDATE suppressions SET expires_at = ? WHERE id = ?"
+_LIFTED: Final = "SELECT channel, reason, scope FROM suppressions WHERE id = ?"
+_LIFT: Final = "DELETE FROM suppressions WHERE id = ?"
 _insert: Final = Insert(suppressions, skip=frozenset({"address_hash"}))
 
 
@@ -45,13 +45,9 @@ class Suppressions:
         """
         return await self._writer.run(lambda driver: suppress(driver, suppression))
 
-    async def remove_suppression(self, suppression_id: SuppressionId, event_by: str, now: datetime) -> None:
-        """Lift it. Raises NotFound."""
-        async with self._writer.transaction() as connection:
-            gone = await connection.execute(suppressions.delete().where(suppressions.c.id == suppression_id))
-        if not gone.rowcount:
-            raise NotFound(f"There is no suppression {suppression_id}.")
-        log.info("suppression.removed", suppression=suppression_id, by=event_by, at=now.isoformat())
+    async def remove_suppression(self, suppression_id: SuppressionId, entry: AuditEntry) -> None:
+        """Lift it, and keep who did so and why. Raises NotFound."""
+        await self._writer.run(lambda driver: _lift(driver, suppression_id, entry))
 
     async def list_suppressions(
         self, channel: Channel | None, address: str | None, limit: int, cursor: str | None
@@ -75,6 +71,16 @@ class Suppressions:
         )
 
 
+async def _lift(driver: Driver, suppression_id: SuppressionId, entry: AuditEntry) -> None:
+    lifted = await driver.fetch(_LIFTED, (suppression_id,))
+    if not lifted:
+        raise NotFound(f"There is no suppression {suppression_id}.")
+    ((channel, reason, scope),) = lifted
+    told = {**entry.data, "channel": channel, "reason": reason, "scope": scope}
+    await write_audit(driver, [replace(entry, data=told)])
+    await driver.execute(_LIFT, (suppression_id,))
+
+
 def address_lock(channel: str, address: str) -> str:
     """The name of the lock between those who suppress an address and those who are about to write to it."""
     return f"{channel}:{address}"
@@ -93,7 +99,7 @@ async def suppress(driver: Driver, asked: Suppression) -> Suppression:
     if not _outlasts(suppression, standing):
         return standing
     if standing.expires_at is not None and standing.expires_at <= suppression.created_at:
-        await driver.execute("DELETE FROM suppressions WHERE id = ?", (standing.id,))
+        await driver.execute(_LIFT, (standing.id,))
         await driver.insert(_insert, [row])
         return suppression
     prolonged = replace(standing, expires_at=suppression.expires_at)

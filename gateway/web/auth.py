@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.domain.audit import By, of_key
 from gateway.domain.ids import KeyId, ServiceId
 from gateway.domain.keys import Scope, Token, is_usable, parse_token
 from gateway.errors import NotFound
@@ -40,6 +41,10 @@ class Caller:
         if scopes and self.scopes.isdisjoint(scopes):
             wanted = " or ".join(f"`{scope}`" for scope in scopes)
             raise MissingScope(f"This key lacks the scope {wanted}.")
+
+    def by(self, reason: str | None = None) -> By:
+        """Who acts with this key, and why."""
+        return By(actor=of_key(self.key_id), service_id=self.service_id, reason=reason)
 
     @property
     def visible_service(self) -> ServiceId | None:

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.delivery.accept import Accepted, AcceptedBatch, Asked
 from gateway.delivery.idempotency import IdempotencyKey
+from gateway.domain.audit import SYSTEM, By
 from gateway.domain.encoding import decode
 from gateway.domain.ids import RecipientId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
@@ -261,7 +262,7 @@ async def test_a_batch_of_which_nothing_was_accepted_keeps_no_key(tmp_path: Path
         waiting = await rig.send()
         clock.advance(120)
         refused = await acceptor.accept_batch(service_id, True, items, whole, _refusal)
-        await rig.gateway.steering.cancel(waiting.message_id, service_id, by="key_test")
+        await rig.gateway.steering.cancel(waiting.message_id, service_id, By(actor=SYSTEM))
         clock.advance(10)
 
         accepted = await acceptor.accept_batch(service_id, True, items, whole, _refusal)

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from gateway.domain.audit import AuditAction, By, of_key
 from gateway.domain.encoding import decode
+from gateway.domain.ids import KeyId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import EmailContent, Outcome, SendResult, SmsContent
 from gateway.domain.preferences import SuppressionReason
 from gateway.domain.recipients import Channel
 from gateway.errors import Conflict
+from gateway.ports import AuditQuery
 from tests.factories import make_consent, make_recipient
 from tests.fakes import ScriptedProvider
 from tests.rigs import open_rig, routes_to
@@ -20,6 +23,10 @@ S = DeliveryStatus
 LOST = SendResult(outcome=Outcome.UNKNOWN)
 SENT = SendResult(outcome=Outcome.SENT, provider_message_id="their-id")
 LATER = SendResult(outcome=Outcome.TRANSIENT, code="451")
+
+
+def _by(reason: str | None) -> By:
+    return By(actor=of_key(KeyId("key_ops")), reason=reason)
 
 
 async def test_an_email_ends_delivered_and_lies_in_the_mailbox(tmp_path: Path) -> None:
@@ -197,13 +204,16 @@ async def test_a_scheduled_message_can_be_cancelled_and_a_sent_one_cannot(tmp_pa
         later = await rig.send(send_at=now + timedelta(hours=1))
         sent = await rig.settled(await rig.send())
 
-        cancelled = await rig.gateway.steering.cancel(later.message_id, rig.service_id, by="key_1", reason="sold out")
+        cancelled = await rig.gateway.steering.cancel(later.message_id, rig.service_id, _by("sold out"))
         with pytest.raises(Conflict) as refused:
-            await rig.gateway.steering.cancel(sent.message.id, rig.service_id, by="key_1")
+            await rig.gateway.steering.cancel(sent.message.id, rig.service_id, _by(None))
 
         assert decode(later.answer)["status"] == "scheduled"
         assert cancelled.status is S.CANCELLED
         assert refused.value.conflict_code == "too_late"
+        (entry,) = (await rig.gateway.store.audit.list_audit(AuditQuery(), 10, None)).items
+        assert (entry.action, entry.subject) == (AuditAction.CANCEL, later.message_id)
+        assert (entry.actor, entry.reason) == ("key:key_ops", "sold out")
 
 
 async def test_a_message_goes_at_the_instant_that_the_caller_chose(tmp_path: Path) -> None:
@@ -221,14 +231,18 @@ async def test_a_failed_message_is_tried_again_by_hand_with_who_and_why(tmp_path
         accepted = await rig.send(channels=(Channel.EMAIL,))
         failed = await rig.settled(accepted)
 
-        await rig.gateway.steering.retry(failed.message.id, None, by="key_ops", reason="relay was wrong")
+        await rig.gateway.steering.retry(failed.message.id, None, _by("relay was wrong"))
         record = await rig.settled(accepted, S.SENT)
 
         assert failed.status is S.FAILED
         assert len(record.deliveries) == 2
         page = await rig.gateway.log.events(failed.message.id, None, 50, None)
-        told = next(event.data for event in page.items if event.data.get("by") == "key_ops")
+        told = next(event.data for event in page.items if event.data.get("by") == "key:key_ops")
         assert told["reason"] == "relay was wrong"
+        query = AuditQuery(subject=failed.message.id, actor=of_key(KeyId("key_ops")), action=AuditAction.RETRY)
+        (entry,) = (await rig.gateway.store.audit.list_audit(query, 10, None)).items
+        assert entry.reason == "relay was wrong"
+        assert entry.data == {"channel": "email"}
 
 
 async def test_a_message_that_expires_while_it_waits_is_never_sent(tmp_path: Path) -> None:

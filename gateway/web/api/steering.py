@@ -28,7 +28,7 @@ async def cancel_message(call: Call[CancelShape, Nothing]) -> web.StreamResponse
     """Take a message back, on every channel, unless a provider was or may have been called."""
     caller = call.caller
     record = await call.gateway.steering.cancel(
-        MessageId(call.path["message_id"]), caller.visible_service, by=caller.key_id, reason=call.body.reason
+        MessageId(call.path["message_id"]), caller.visible_service, caller.by(call.body.reason)
     )
     return json_response(message_json(record))
 
@@ -49,8 +49,7 @@ async def retry_message(call: Call[RetryShape, Nothing]) -> web.StreamResponse:
     record = await call.gateway.steering.retry(
         MessageId(call.path["message_id"]),
         caller.visible_service,
-        by=caller.key_id,
-        reason=body.reason,
+        caller.by(body.reason),
         channel=None if body.channel is None else Channel(body.channel),
     )
     return json_response(message_json(record), 202)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from gateway.delivery.addresses import BadAddress, parse_email, parse_phone
 from gateway.domain import ids
+from gateway.domain.audit import AuditAction, make_entry
 from gateway.domain.ids import SuppressionId, make_id
 from gateway.domain.instants import rfc3339, rfc3339_or_none
 from gateway.domain.keys import Scope
@@ -17,7 +18,7 @@ from gateway.errors import FieldProblem, InvalidRequest
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 from gateway.web.pagination import PageQuery, page_response
 from gateway.web.responses import json_response
-from gateway.web.schemas.common import ChannelName
+from gateway.web.schemas.common import ChannelName, ReasonQuery
 from gateway.web.schemas.preferences import SuppressionAnswer, SuppressionPage, SuppressionShape
 
 
@@ -88,12 +89,15 @@ async def add_suppression(call: Call[SuppressionShape, Nothing]) -> web.StreamRe
     summary="Lift a suppression",
     tag="Suppressions",
     scopes=(Scope.OPS,),
+    query=ReasonQuery,
     answers={204: Answer(description="Lifted.")},
 )
-async def remove_suppression(call: Call[Nothing, Nothing]) -> web.StreamResponse:
-    """Allow the address again; the gateway's log says which key lifted it."""
+async def remove_suppression(call: Call[Nothing, ReasonQuery]) -> web.StreamResponse:
+    """Allow the address again; the audit trail keeps which key lifted it, and why."""
     suppression_id = SuppressionId(call.path["suppression_id"])
-    await call.gateway.suppressions.remove_suppression(suppression_id, call.caller.key_id, call.gateway.clock.now())
+    by, now = call.caller.by(call.query.reason), call.gateway.clock.now()
+    entry = make_entry(AuditAction.LIFT, suppression_id, by, now)
+    await call.gateway.suppressions.remove_suppression(suppression_id, entry)
     return web.Response(status=204)
 
 

@@ -32,7 +32,15 @@ TopicName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9
 TemplateName = Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN_TEXT)]
 LocaleTag = Annotated[str, Field(min_length=1, max_length=35, pattern=PLAIN_TEXT)]
 ZoneName = Annotated[str, Field(min_length=1, max_length=64, pattern=PLAIN_TEXT)]
+ReasonText = Annotated[str, Field(min_length=1, max_length=500, pattern=PLAIN_TEXT)]
 RecipientKey = Annotated[str, Field(min_length=1, max_length=255, pattern=PLAIN_TEXT)]
+
+
+class ReasonQuery(Query):
+    """Why, for calls without a body."""
+
+    reason: ReasonText | None = Field(default=None, description="Kept in the audit trail.")
+
 
 _RFC3339: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _FIRST_YEAR: Final = 1970

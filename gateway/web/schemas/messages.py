@@ -17,6 +17,7 @@ from gateway.web.schemas.common import (
     ChannelName,
     Instant,
     JsonObject,
+    ReasonText,
     Shape,
     TemplateName,
     ZoneName,
@@ -155,17 +156,14 @@ class ExplainShape(SendShape):
     at: Instant | None = Field(default=None, description="Left out: now.")
 
 
-_Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=PLAIN_TEXT)]
-
-
 class CancelShape(Shape):
     """Why, if one likes to say."""
 
-    reason: _Reason | None = None
+    reason: ReasonText | None = None
 
 
 class RetryShape(Shape):
     """Why, and on which channel."""
 
-    reason: _Reason = Field(description="Kept in the timeline.")
+    reason: ReasonText = Field(description="Kept in the timeline.")
     channel: ChannelName | None = Field(default=None, description="Left out: the one on which it failed last.")

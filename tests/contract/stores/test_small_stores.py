@@ -7,16 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.audit import AuditAction, AuditEntry, By, make_entry, of_key
 from gateway.domain.ids import ConsentId, DeliveryId, KeyId, RecipientId, ServiceId, SuppressionId, WorkerId
 from gateway.domain.preferences import ConsentState, SuppressionReason
 from gateway.domain.recipients import Channel, EmailAddress, PushDevice, PushPlatform, Recipient
+from gateway.domain.values import replace
 from gateway.errors import Conflict, InvalidRequest, NotFound
-from gateway.ports import ApiKey, MailboxItem, NewDelivery, NewMessage, SenderIdentity, Service
+from gateway.ports import ApiKey, AuditQuery, MailboxItem, NewDelivery, NewMessage, SenderIdentity, Service
 from gateway.storage.cursors import make_cursor, read_cursor
 from gateway.storage.store import Store
 from tests.factories import NOW, SERVICE, make_consent, make_delivery, make_message, make_recipient, make_suppression
 
 AMINA = RecipientId("user-42")
+OPS = By(actor=of_key(KeyId("key_ops")), service_id=SERVICE, reason="The number is somebody else's now")
+
+
+def make_lifting(subject: str, **changes: object) -> AuditEntry:
+    return replace(make_entry(AuditAction.LIFT, subject, OPS, NOW), **changes)
 
 
 def make_service(name: str = "shop", service_id: str = SERVICE) -> Service:
@@ -72,7 +79,7 @@ async def test_what_is_not_there_is_not_found(store: Store) -> None:
         services.get_key(KeyId("key_1")),
         services.revoke_key(KeyId("key_1"), NOW),
         services.expire_key(KeyId("key_1"), NOW),
-        store.suppressions.remove_suppression(SuppressionId("sup_1"), "ops", NOW),
+        store.suppressions.remove_suppression(SuppressionId("sup_1"), make_lifting("sup_1")),
         store.mailbox.get_item(DeliveryId("dlv_1")),
     ):
         with pytest.raises(NotFound):
@@ -236,9 +243,11 @@ async def test_suppressions_are_found_by_channel_and_address_and_lifted_by_id(st
     assert (await suppressions.list_suppressions(Channel.SMS, None, 10, None)).items == (stop,)
     assert (await suppressions.list_suppressions(None, "amina@example.org", 10, None)).items == (bounce,)
 
-    await suppressions.remove_suppression(stop.id, "ops", NOW)
+    await suppressions.remove_suppression(stop.id, make_lifting(stop.id))
 
     assert (await suppressions.list_suppressions(None, None, 10, None)).items == (bounce,)
+    (kept,) = (await store.audit.list_audit(AuditQuery(), 10, None)).items
+    assert kept == make_lifting(stop.id, id=kept.id, data={"channel": "sms", "reason": "stop", "scope": "all"})
 
 
 def make_item(number: int, channel: Channel = Channel.SMS) -> MailboxItem:

@@ -59,6 +59,9 @@ class Metrics:
             ["kind"],
         )
         self.claims_released = count("heliograph_claims_released", "Claims taken back from workers that died.")
+        self.poison = count(
+            "heliograph_deliveries_poisoned", "Deliveries set aside since claims of them kept ending with their worker."
+        )
         self.claims_lost = count(
             "heliograph_claims_lost", "Steps that were not written since the claim had become another worker's."
         )

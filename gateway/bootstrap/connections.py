@@ -92,7 +92,7 @@ def require_routes(settings: Settings) -> None:
     if unrouted:
         raise ConfigurationError(
             f"routes: outside the embedded mode each channel needs one, and {', '.join(unrouted)} has none; write"
-            f' [[routes]] with channel = "{unrouted[0]}" and its providers; one of kind "mailbox" keeps what it is given'
+            f' [[routes]] with channel = "{unrouted[0]}" and its providers; one of kind "mailbox" keeps what it gets'
         )
 
 

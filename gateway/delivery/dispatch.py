@@ -1,6 +1,7 @@
 """The way of one claim: decide, render, reserve, call the provider, record what came of it."""
 
 import asyncio
+import contextlib
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from gateway.delivery.envelopes import Addressing, addresses_of
 from gateway.delivery.facts import read_facts
 from gateway.delivery.guard import Guard
 from gateway.delivery.places import Places
+from gateway.delivery.quarantine import Quarantine, is_poison
 from gateway.delivery.retry import RetryPolicy, Settled, Try
 from gateway.delivery.routing import Health, Providers, RoutingTable, choose, following
 from gateway.delivery.tally import Tally
 from gateway.domain import ids
 from gateway.domain.decisions import Decision, Facts, Send
 from gateway.domain.ids import AttemptId
-from gateway.domain.lifecycle import ANSWER_LOST, LOST_ANSWERS, DeliveryStatus
+from gateway.domain.lifecycle import ANSWER_LOST, LOST_ANSWERS, POISON, DeliveryStatus
 from gateway.domain.messages import Attempt, Envelope, Lane, Outcome, SendResult
 from gateway.domain.preferences import Category
 from gateway.domain.values import replace
@@ -100,6 +102,7 @@ class Dispatcher:
         self._wake = wake
         self._tally = Tally(metrics)
         self._guard = Guard()
+        self._quarantine = Quarantine(store)
         self._places = {name: Places(one.capabilities.concurrency) for name, one in providers.items()}
 
     async def dispatch(self, claim: Claim, stored: StoredFacts | None) -> None:
@@ -125,6 +128,8 @@ class Dispatcher:
         claim = job.claim
         if claim.delivery.status is DeliveryStatus.UNKNOWN:
             return await self._record(self._settle_unknown(claim))
+        if claim.failed_claims and (poison := await self._try_out(claim, stored)) is not None:
+            return await self._record(poison)
         for _ in range(_LOOKS):
             facts, now = self._facts(claim, stored), self._clock.now()
             decision = _decide(claim, facts, now)
@@ -142,6 +147,29 @@ class Dispatcher:
         # A claim that is still ours must not be forgotten; one that was lost is not written.
         now = self._clock.now()
         return await self._record(steps.wait(claim, "overtaken", now + _AFTER_BUSY * self._chance(), now))
+
+    async def _try_out(self, claim: Claim, stored: StoredFacts) -> Step | None:
+        """Go alone with a suspect as far as before its call; a step where it was suspected often enough."""
+        now = self._clock.now()
+        if is_poison(claim):
+            self._tally.poisoned()
+            _log.error("delivery.poison", delivery=claim.delivery.id, claims=claim.failed_claims)
+            return steps.finish(claim, DeliveryStatus.FAILED, POISON, now, {"claims": claim.failed_claims})
+        async with self._quarantine.alone(claim):
+            facts = self._facts(claim, stored)
+            decision = _decide(claim, facts, now)
+            if isinstance(decision, Send) and decision.route:
+                # What is refused here is refused again when it goes its way.
+                with contextlib.suppress(ContentError, NotFound):
+                    await self._rehearse(claim, facts, self._providers[decision.route[0]], now)
+        return None
+
+    async def _rehearse(self, claim: Claim, facts: Facts, provider: Provider, now: datetime) -> None:
+        composed = self._composer.compose(
+            claim.message, facts.recipient, claim.delivery.channel, delivery_id=claim.delivery.id, now=now
+        )
+        attempt = new_attempt(claim, provider.name, now)
+        await self._addressing.envelope(claim, facts, attempt, composed.content, provider=provider, now=now)
 
     async def _try_provider(self, job: _Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
         """Wait for a place, render, reserve and call; None when policy has to look again first."""

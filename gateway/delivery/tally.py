@@ -14,6 +14,7 @@ class Tally:
         self._count_attempt = cache(lambda provider, outcome: metrics.attempts.labels(provider, outcome).inc)
         self._time_attempt = cache(lambda provider, outcome: metrics.attempt_seconds.labels(provider, outcome).observe)
         self._count_status = cache(lambda channel, status: metrics.statuses.labels(channel, status).inc)
+        self._count_poison = metrics.poison.inc
         self._count_lost = metrics.claims_lost.inc
         self._time_dispatch = cache(lambda lane: metrics.dispatch_seconds.labels(lane.name.lower()).observe)
 
@@ -30,6 +31,10 @@ class Tally:
             due = max(message.send_at or message.created_at, message.created_at)
             waited = (step.attempt.started_at - due).total_seconds()
             self._time_dispatch(message.lane)(max(waited, 0.0))
+
+    def poisoned(self) -> None:
+        """A delivery was set aside, since claims of it had kept ending before their time."""
+        self._count_poison()
 
     def lost(self) -> None:
         """A step was not written: the claim had become another worker's."""

@@ -65,6 +65,8 @@ ANSWER_LOST: Final = "answer_lost"
 """The reason on a delivery whose provider was called and gave no answer that tells anything."""
 WORKER_LOST: Final = "worker_lost"
 """The reason on a delivery whose worker died, or lost sight of it, during the call."""
+POISON: Final = "poison"
+"""The reason on a delivery that failed since claims of it kept ending with their worker before any call."""
 LOST_ANSWERS: Final = frozenset({ANSWER_LOST, WORKER_LOST})
 """Reasons of a queued delivery that may have been taken: only who was asked, and repeats nothing, is asked again."""
 

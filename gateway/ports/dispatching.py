@@ -19,6 +19,8 @@ class Claim(Value, frozen=True, kw_only=True):
     delivery: Delivery
     message: Message
     fence: int
+    failed_claims: int = 0
+    """How many claims of it ended with their worker, or with their job, before a provider was called."""
 
 
 class StoredFacts(Value, frozen=True, kw_only=True):
@@ -83,6 +85,9 @@ class DispatchStore(Protocol):
 
     async def record(self, step: Step) -> bool:
         """Write a step and give the claim back; False when it is no longer ours (nothing was written)."""
+
+    async def note_failed_claims(self, claim: Claim, count: int) -> None:
+        """Write down how many claims of it count as failed; nothing happens where the claim is lost."""
 
     async def next_due(self) -> datetime | None:
         """When the next waiting delivery falls due; None when nothing waits."""

@@ -63,6 +63,7 @@ _CLAIMED: Final = (
 _HELD: Final = locked("SELECT id, fence, status FROM deliveries WHERE lease_owner IS NOT NULL AND id IN ({keys})")
 _ATTACHMENTS: Final = tables.messages.columns.keys().index("attachments")
 _FENCE: Final = tables.deliveries.columns.keys().index("fence")
+_CLAIMS: Final = tables.deliveries.columns.keys().index("claims")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,7 @@ def _claim_of(row: Row, files: Sequence[Attachment]) -> Claim:
         message=message_of(row[:MESSAGE_WIDTH], files),
         delivery=delivery_of(row[MESSAGE_WIDTH:]),
         fence=row[MESSAGE_WIDTH + _FENCE],
+        failed_claims=row[MESSAGE_WIDTH + _CLAIMS],
     )
 
 

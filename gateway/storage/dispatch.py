@@ -51,6 +51,11 @@ class Dispatch:
         """Write a step and give the claim back; False when it is no longer ours (nothing was written)."""
         return await self._commit.write(record_all, Stamped(step=step, now=to_micros(self._clock.now())))
 
+    async def note_failed_claims(self, claim: Claim, count: int) -> None:
+        """Write down how many claims of it count as failed; nothing happens where the claim is lost."""
+        row = (count, claim.delivery.id, claim.fence)
+        await self._database.writer.run(lambda driver: driver.execute(_NOTE_FAILED_CLAIMS, row))
+
     async def next_due(self) -> datetime | None:
         """When the next waiting delivery falls due; None when nothing waits."""
         return await self._database.lookups.run(first_due)
@@ -68,6 +73,7 @@ class Dispatch:
         return claims
 
 
+_NOTE_FAILED_CLAIMS: Final = "UPDATE deliveries SET claims = ? WHERE id = ? AND fence = ? AND lease_owner IS NOT NULL"
 _CATCH_UP: Final = "UPDATE deliveries SET due_at = ? WHERE status = ? AND due_at > ? AND lease_owner IS NULL"
 
 

@@ -33,7 +33,15 @@ _LOST_CLAIMS: Final = skipping_locked(
 """Without those that their late owner or another sweep has in hand: the next sweep finds them."""
 _CLAIMS_OF: Final = skipping_locked("SELECT id, message_id, status, provider FROM deliveries WHERE lease_owner = ?")
 _LEASED: Final = "SELECT id FROM deliveries WHERE lease_owner = ?"
-_RELEASE: Final = "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1 WHERE id = ?"
+_RELEASE_OF_DEAD: Final = (
+    "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1, claims = CASE claims WHEN 0 THEN 1 ELSE claims END"
+    " WHERE id = ?"
+)
+"""It may have killed its worker, as may any of its neighbours: how often it did is counted while it is tried alone."""
+_RELEASE_FORGOTTEN: Final = (
+    "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1, claims = claims + 1 WHERE id = ?"
+)
+"""Its own job ended before its time."""
 _SETTLE: Final = (
     "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1, status = ?, reason = ?, due_at = ?, not_before = ?,"
     " updated_at = ? WHERE id = ?"
@@ -105,7 +113,8 @@ class Leases:
 
         async def release(driver: Driver) -> int:
             claims = await driver.fetch(_CLAIMS_OF[driver.engine], (worker,))
-            return await self._release(driver, [row for row in claims if row[0] not in held], now)
+            forgotten = [row for row in claims if row[0] not in held]
+            return await self._release(driver, _RELEASE_FORGOTTEN, forgotten, now)
 
         if not await self._reader.run(are_there):
             return 0
@@ -132,14 +141,15 @@ class Leases:
             # One that beat since we looked is alive after all.
             if await driver.execute("DELETE FROM workers WHERE id = ? AND beat = ?", (other, beat))
         ]
-        return await self._release(driver, await driver.fetch(_LOST_CLAIMS[driver.engine]), now), struck
+        lost = await driver.fetch(_LOST_CLAIMS[driver.engine])
+        return await self._release(driver, _RELEASE_OF_DEAD, lost, now), struck
 
-    async def _release(self, driver: Driver, lost: Sequence[Row], now: datetime) -> int:
+    async def _release(self, driver: Driver, release: str, lost: Sequence[Row], now: datetime) -> int:
         for delivery_id, message_id, status, provider in lost:
             if status == DeliveryStatus.SENDING:
                 await self._settle(driver, delivery_id, message_id, provider, now)
             else:
-                await driver.execute(_RELEASE, (delivery_id,))
+                await driver.execute(release, (delivery_id,))
         await refresh_status(driver, [row[1] for row in lost])
         return len(lost)
 

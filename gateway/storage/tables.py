@@ -213,7 +213,7 @@ deliveries: Final = sa.Table(
     sa.Column("updated_at", Instant, nullable=False),
     # Whose share of the lane it takes.
     sa.Column("service_id", Text, nullable=False, server_default=""),
-    # How often it was claimed without coming to anything; one that kills its workers is set aside.
+    # How many claims of it ended with their worker before a provider was called, as far as it may be to blame.
     sa.Column("claims", sa.Integer, nullable=False, server_default="0"),
     # Whom it is for, as a pseudonym, once it is held or queued: caps and whoever changes a fact find it by that.
     sa.Column("subject", Text),

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from gateway.domain.ids import WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.values import replace
 from gateway.ports import Claim
@@ -116,3 +117,47 @@ async def test_a_worker_that_leaves_gives_back_what_it_does_not_send(store: Stor
     assert again.message.id == waiting.message.id
     assert await store.leases.release_dead(WORKER, NOW) == 1
     assert await status_of(store, "msg_000002") is S.UNKNOWN
+
+
+async def test_what_a_dead_worker_had_claimed_is_suspected_once_and_what_it_was_sending_is_not(
+    store: Store, clock: SetClock
+) -> None:
+    await store.accepting.accept(new_message())
+    for number in range(3):
+        dying = WorkerId(f"wrk_dying_{number}")
+        await store.leases.join(dying)
+        (claim,) = await store.dispatch.claim(dying, 1, NOW)
+        await die(store, dying, clock)
+
+    (suspect,) = await store.dispatch.claim(WORKER, 1, NOW)
+
+    assert (claim.failed_claims, suspect.failed_claims) == (1, 1), "its neighbours may be to blame"
+    assert await store.dispatch.reserve(reservation_for(suspect))
+
+
+async def test_a_suspect_that_is_tried_when_its_worker_dies_is_suspected_once_more(
+    store: Store, clock: SetClock
+) -> None:
+    await store.accepting.accept(new_message())
+    counted = []
+    for number in range(3):
+        dying = WorkerId(f"wrk_dying_{number}")
+        await store.leases.join(dying)
+        (claim,) = await store.dispatch.claim(dying, 1, NOW)
+        counted.append(claim.failed_claims)
+        if claim.failed_claims:
+            await store.dispatch.note_failed_claims(claim, claim.failed_claims + 1)
+        await die(store, dying, clock)
+        await store.dispatch.note_failed_claims(claim, 0)  # too late: the claim is no longer its own
+
+    (suspect,) = await store.dispatch.claim(WORKER, 1, NOW)
+
+    assert [*counted, suspect.failed_claims] == [0, 1, 2, 3]
+
+
+async def die(store: Store, worker: WorkerId, clock: SetClock) -> None:
+    """Let the others hold the worker for dead."""
+    await store.leases.release_dead(WORKER, NOW)
+    clock.advance(30)
+    assert await store.leases.release_dead(WORKER, NOW) == 1
+    assert not await store.leases.beat(worker)

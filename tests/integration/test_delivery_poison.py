@@ -1,0 +1,82 @@
+"""A delivery whose claims keep ending before their time, with the worker or with the job that held it."""
+
+from pathlib import Path
+
+from gateway.domain.lifecycle import DeliveryStatus as S
+from gateway.domain.recipients import Channel
+from gateway.ports import Capabilities
+from tests.fakes import ScriptedProvider
+from tests.rigs import Rig, open_rig, routes_to
+from tests.waiting import eventually
+
+MODES = ("embedded", "scaled")
+
+
+class Ended(BaseException):
+    """Nothing catches it: whoever meets it ends there."""
+
+
+class Deadly(ScriptedProvider):
+    """Ends whoever prepares an e-mail for it while it is armed."""
+
+    def __init__(self, name: str) -> None:
+        self.armed = False
+        self.ended = 0
+        super().__init__(name)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        if self.armed:
+            self.ended += 1
+            raise Ended
+        return self._capabilities
+
+    @capabilities.setter
+    def capabilities(self, capabilities: Capabilities) -> None:
+        self._capabilities = capabilities
+
+
+async def end_once(rig: Rig, deadly: Deadly) -> None:
+    """Wait until it has ended one more job, and let the sweep find what that left behind."""
+    before = deadly.ended
+    await eventually(lambda: count(deadly), lambda seen: seen > before)
+    assert rig.working.worker is not None
+    await rig.working.worker.sweep()
+
+
+async def count(deadly: Deadly) -> int:
+    return deadly.ended
+
+
+async def test_it_is_set_aside_after_three_claims_and_its_message_goes_on_by_another_channel(tmp_path: Path) -> None:
+    deadly = Deadly("deadly")
+    async with open_rig(tmp_path, further=[deadly], routes=routes_to("deadly")) as rig:
+        deadly.armed = True
+        accepted = await rig.send(channels=(Channel.EMAIL, Channel.SMS))
+        deadly.ended = 0
+        for _ in range(3):
+            await end_once(rig, deadly)
+        deadly.armed = False
+
+        record = await rig.settled(accepted, S.SENT)
+
+        outcomes = [(one.delivery.channel, one.delivery.status, one.delivery.reason) for one in record.deliveries]
+        assert outcomes == [(Channel.EMAIL, S.FAILED, "poison"), (Channel.SMS, S.SENT, None)]
+        events = (await rig.gateway.log.events(accepted.message_id, None, 100, None)).items
+        (failed,) = [event for event in events if event.type == "delivery.failed"]
+        assert (failed.data["reason"], failed.data["claims"]) == ("poison", 3)
+        assert rig.working.metrics.registry.get_sample_value("heliograph_deliveries_poisoned_total") == 1
+
+
+async def test_one_that_is_only_suspected_is_delivered(tmp_path: Path) -> None:
+    deadly = Deadly("deadly")
+    async with open_rig(tmp_path, further=[deadly], routes=routes_to("deadly")) as rig:
+        deadly.armed = True
+        accepted = await rig.send(channels=(Channel.EMAIL,))
+        for _ in range(2):
+            await end_once(rig, deadly)
+        deadly.armed = False
+
+        record = await rig.settled(accepted, S.SENT)
+
+        assert len(record.deliveries[0].attempts) == 1

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
-from gateway.domain.recipients import Channel, JsonValue
+from gateway.domain.recipients import Channel, JsonValue, comparable
 from gateway.domain.values import Value
 
 
@@ -69,19 +69,36 @@ class SuppressionReason(StrEnum):
     STOP = "stop"
     MANUAL = "manual"
 
+    @property
+    def may_end(self) -> bool:
+        """Whether time alone may lift it; what a person said stands until the person says otherwise."""
+        return self in _PASSING
+
+
+_PASSING: Final = frozenset({SuppressionReason.BOUNCE, SuppressionReason.MANUAL})
+
 
 class Suppression(Value, frozen=True, kw_only=True):
     """An address that must not be written to on a channel, gateway-wide."""
 
     id: SuppressionId
     channel: Channel
-    address: str
+    address: str | None
+    """Its readable form; None once the person was erased: then only a keyed hash still says which address it is."""
     reason: SuppressionReason
     scope: str = "all"
     """`all`, a category (`marketing`) or `topic:<name>`: which messages it forbids."""
     evidence: Mapping[str, JsonValue] | None = None
     created_at: datetime
     expires_at: datetime | None = None
+
+    def is_of(self, channel: Channel, address: str) -> bool:
+        """Whether it speaks of this address; one that cannot be read speaks of none until the store has matched it."""
+        return (
+            self.channel is channel
+            and self.address is not None
+            and comparable(channel, self.address) == comparable(channel, address)
+        )
 
     def forbids(self, category: Category, topic: str | None, now: datetime) -> bool:
         """Whether this suppression speaks against such a message at that instant."""

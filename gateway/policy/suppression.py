@@ -5,7 +5,7 @@ from datetime import datetime
 from gateway.domain.decisions import Facts
 from gateway.domain.instants import rfc3339
 from gateway.domain.preferences import Suppression
-from gateway.domain.recipients import JsonValue, comparable, masked
+from gateway.domain.recipients import JsonValue, masked
 from gateway.policy.rulings import Ruling, passes, suppresses
 
 RULE = "suppression"
@@ -46,17 +46,13 @@ def check_suppression(facts: Facts, now: datetime) -> Ruling:
 
 
 def _forbids(suppression: Suppression, address: str, facts: Facts, now: datetime) -> bool:
-    return (
-        suppression.channel is facts.channel
-        and comparable(facts.channel, suppression.address) == comparable(facts.channel, address)
-        and suppression.forbids(facts.category, facts.topic, now)
-    )
+    return suppression.is_of(facts.channel, address) and suppression.forbids(facts.category, facts.topic, now)
 
 
 def _shown(suppression: Suppression) -> dict[str, JsonValue]:
     return {
         "id": suppression.id,
-        "address": masked(suppression.address),
+        "address": masked(suppression.address or ""),
         "reason": suppression.reason.value,
         "scope": suppression.scope,
         "created_at": rfc3339(suppression.created_at),

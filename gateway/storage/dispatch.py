@@ -7,6 +7,7 @@ from typing import Final
 from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane
+from gateway.domain.pseudonyms import Pseudonyms
 from gateway.ports import Claim, Clock, Reservation, Step, StoredFacts
 from gateway.storage.accept import first_due
 from gateway.storage.batcher import Batcher
@@ -23,10 +24,13 @@ from gateway.storage.tables import to_micros
 class Dispatch:
     """`gateway.ports.DispatchStore`."""
 
-    def __init__(self, database: Database, commit: GroupCommit, facts: "FactsBatcher", clock: Clock) -> None:
+    def __init__(
+        self, database: Database, commit: GroupCommit, facts: "FactsBatcher", pseudonyms: Pseudonyms, clock: Clock
+    ) -> None:
         self._database = database
         self._commit = commit
         self._facts = facts
+        self._pseudonyms = pseudonyms
         self._clock = clock
         self._places = 0
 
@@ -45,11 +49,11 @@ class Dispatch:
 
     async def reserve(self, reservation: Reservation) -> bool:
         """Mark `sending` and write the attempt; False when the claim is lost or a suppression came between."""
-        return await self._commit.write(reserve_all, reservation)
+        return await self._commit.write(self._reserve_all, reservation)
 
     async def record(self, step: Step) -> bool:
         """Write a step and give the claim back; False when it is no longer ours (nothing was written)."""
-        return await self._commit.write(record_all, Stamped(step=step, now=to_micros(self._clock.now())))
+        return await self._commit.write(self._record_all, Stamped(step=step, now=to_micros(self._clock.now())))
 
     async def note_failed_claims(self, claim: Claim, count: int) -> None:
         """Write down how many claims of it count as failed; nothing happens where the claim is lost."""
@@ -63,6 +67,12 @@ class Dispatch:
     async def catch_up(self, now: datetime, latest: datetime) -> int:
         """After the wall clock was set back: what waits for nothing is due now, no retry later than `latest`."""
         return await self._database.writer.run(lambda driver: _catch_up(driver, to_micros(now), to_micros(latest)))
+
+    async def _reserve_all(self, driver: Driver, reservations: Sequence[Reservation]) -> Sequence[bool]:
+        return await reserve_all(driver, reservations, self._pseudonyms)
+
+    async def _record_all(self, driver: Driver, stamped: Sequence[Stamped]) -> Sequence[bool]:
+        return await record_all(driver, stamped, self._pseudonyms)
 
     async def _claim_all(self, driver: Driver, demands: Sequence[Demand]) -> Sequence[Sequence[Claim]]:
         claims = []
@@ -86,12 +96,12 @@ async def _catch_up(driver: Driver, now: int, latest: int) -> int:
 FactsBatcher = Batcher[Sequence[Claim], Mapping[DeliveryId, StoredFacts]]
 
 
-def make_facts_batcher(database: Database) -> FactsBatcher:
+def make_facts_batcher(database: Database, pseudonyms: Pseudonyms) -> FactsBatcher:
     """Callers who ask for facts at the same time share the queries."""
 
     async def flush(asked: Sequence[Sequence[Claim]]) -> Sequence[Mapping[DeliveryId, StoredFacts]]:
         claims = [claim for group in asked for claim in group]
-        found = await database.lookups.run(lambda driver: read_facts(driver, claims))
+        found = await database.lookups.run(lambda driver: read_facts(driver, claims, pseudonyms))
         return [{claim.delivery.id: found[claim.delivery.id] for claim in group} for group in asked]
 
     return Batcher(flush)

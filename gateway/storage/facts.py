@@ -5,7 +5,9 @@ from typing import Final
 
 from gateway.domain.ids import DeliveryId, RecipientId, ServiceId
 from gateway.domain.preferences import Consent, Suppression
+from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Recipient, comparable
+from gateway.domain.values import replace
 from gateway.ports import Claim, StoredFacts
 from gateway.storage import tables
 from gateway.storage.columns import names
@@ -21,21 +23,32 @@ _CONSENTS: Final = (
     f"WITH k AS ({{keys}}) SELECT {names(tables.consents, 't.')} FROM k CROSS JOIN consents t"  # noqa: S608
     " WHERE t.service_id = k.column1 AND t.recipient_id = k.column2 AND t.topic = k.column3"
 )
-SUPPRESSIONS: Final = (
-    f"WITH k AS ({{keys}}) SELECT {names(tables.suppressions, 't.')} FROM k CROSS JOIN suppressions t"  # noqa: S608
-    " WHERE t.channel = k.column1 AND t.address = k.column2"
+# What a version before this one adds has no hash yet, and is found by what can be read.
+_SUPPRESSIONS: Final = (
+    f"WITH k AS ({{keys}}) SELECT {names(tables.suppressions, 't.')}, k.column2 AS matched"  # noqa: S608
+    " FROM k CROSS JOIN suppressions t WHERE t.channel = k.column1 AND t.address_hash = k.column3"
+    f" UNION ALL SELECT {names(tables.suppressions, 't.')}, k.column2 AS matched"
+    " FROM k CROSS JOIN suppressions t"
+    " WHERE t.channel = k.column1 AND t.address = k.column2 AND t.address_hash IS NULL"
 )
 
 Person = tuple[ServiceId, RecipientId]
 """An id means something within one service only."""
 
 
-async def read_facts(driver: Driver, claims: Sequence[Claim]) -> Mapping[DeliveryId, StoredFacts]:
+Address = tuple[str, str]
+"""A channel and an address on it in its comparable spelling."""
+
+
+async def read_facts(
+    driver: Driver, claims: Sequence[Claim], pseudonyms: Pseudonyms
+) -> Mapping[DeliveryId, StoredFacts]:
     """The stored recipient, the consents for the topic and the suppressions of the addresses, for each claim."""
     people = await _recipients(driver, claims)
     consents = await _consents(driver, claims)
     addresses = {claim.delivery.id: _addresses(claim, people) for claim in claims}
-    suppressions = await _suppressions(driver, claims, addresses)
+    sought = {(claim.delivery.channel.value, one) for claim in claims for one in addresses[claim.delivery.id]}
+    suppressions = await find_suppressions(driver, sought, pseudonyms)
     return {
         claim.delivery.id: StoredFacts(
             recipient=people.get(person) if (person := _person(claim)) else None,
@@ -43,7 +56,7 @@ async def read_facts(driver: Driver, claims: Sequence[Claim]) -> Mapping[Deliver
             suppressions=tuple(
                 suppression
                 for address in addresses[claim.delivery.id]
-                for suppression in suppressions.get((claim.delivery.channel, address), ())
+                for suppression in suppressions.get((claim.delivery.channel.value, address), ())
             ),
         )
         for claim in claims
@@ -85,12 +98,13 @@ async def _consents(driver: Driver, claims: Sequence[Claim]) -> Mapping[tuple[st
     return history
 
 
-async def _suppressions(
-    driver: Driver, claims: Sequence[Claim], addresses: Mapping[DeliveryId, tuple[str, ...]]
-) -> Mapping[tuple[str, str], list[Suppression]]:
-    keys = {(claim.delivery.channel.value, address) for claim in claims for address in addresses[claim.delivery.id]}
-    found: dict[tuple[str, str], list[Suppression]] = {}
-    for row in await driver.select_in(SUPPRESSIONS, list(keys)):
-        suppression = suppression_of(row)
-        found.setdefault((suppression.channel, suppression.address), []).append(suppression)
+async def find_suppressions(
+    driver: Driver, addresses: Collection[Address], pseudonyms: Pseudonyms
+) -> Mapping[Address, list[Suppression]]:
+    """The suppressions of each address, ended ones included; each reads as the address that it was found by."""
+    keys = [(channel, address, pseudonyms.of_address(channel, address)) for channel, address in addresses]
+    found: dict[Address, list[Suppression]] = {}
+    for *row, matched in await driver.select_in(_SUPPRESSIONS, keys):
+        suppression = replace(suppression_of(row), address=matched)
+        found.setdefault((suppression.channel.value, matched), []).append(suppression)
     return found

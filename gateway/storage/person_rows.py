@@ -4,6 +4,7 @@ from datetime import datetime
 
 from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
 from gateway.domain.preferences import Consent, ConsentState, Suppression, SuppressionReason
+from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel, Recipient, comparable
 from gateway.storage.columns import instant_or_none, micros_or_none
 from gateway.storage.documents import dump, load, recipient_of
@@ -87,17 +88,19 @@ def consent_of(row: Row) -> Consent:
     )
 
 
-def suppression_row(suppression: Suppression) -> Row:
-    """The row of a suppression."""
+def suppression_row(suppression: Suppression, pseudonyms: Pseudonyms) -> Row:
+    """The row of a suppression whose address can be read; it is kept in its comparable spelling."""
+    address = comparable(suppression.channel, suppression.address or "")
     return (
         suppression.id,
         suppression.channel.value,
-        comparable(suppression.channel, suppression.address),
+        address,
         suppression.reason.value,
         suppression.scope,
         None if suppression.evidence is None else dump(suppression.evidence),
         to_micros(suppression.created_at),
         micros_or_none(suppression.expires_at),
+        pseudonyms.of_address(suppression.channel.value, address),
     )
 
 

@@ -6,6 +6,8 @@ from typing import Final
 from gateway.domain.ids import DeliveryId
 from gateway.domain.lifecycle import DeliveryStatus, can_advance
 from gateway.domain.messages import Content, EmailContent, PushContent, SmsContent
+from gateway.domain.preferences import Suppression
+from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel, comparable
 from gateway.ports import Reservation
 from gateway.storage import tables
@@ -13,8 +15,7 @@ from gateway.storage.accept import insert_events
 from gateway.storage.claims import still_held
 from gateway.storage.documents import dump
 from gateway.storage.driver import Driver, Engine
-from gateway.storage.facts import SUPPRESSIONS
-from gateway.storage.person_rows import suppression_of
+from gateway.storage.facts import find_suppressions
 from gateway.storage.rows import attempt_row, event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.statements import Insert, Row
@@ -37,10 +38,10 @@ _insert_contents: Final = Insert(
 _insert_attempts: Final = Insert(tables.attempts)
 
 
-async def reserve_all(driver: Driver, reservations: Sequence[Reservation]) -> Sequence[bool]:
+async def reserve_all(driver: Driver, reservations: Sequence[Reservation], pseudonyms: Pseudonyms) -> Sequence[bool]:
     """Commit to each call that may still be made: its attempt, its content and the status `sending`."""
     held = await still_held(driver, [reservation.claim for reservation in reservations])
-    suppressed = await _newly_suppressed(driver, reservations)
+    suppressed = await _newly_suppressed(driver, reservations, pseudonyms)
     granted = [
         status is not None
         and can_advance(status, DeliveryStatus.SENDING)
@@ -60,22 +61,22 @@ async def reserve_all(driver: Driver, reservations: Sequence[Reservation]) -> Se
     return granted
 
 
-async def _newly_suppressed(driver: Driver, reservations: Sequence[Reservation]) -> set[DeliveryId]:
+async def _newly_suppressed(
+    driver: Driver, reservations: Sequence[Reservation], pseudonyms: Pseudonyms
+) -> set[DeliveryId]:
     """Deliveries that a suppression forbids which their decision did not know."""
     keys = {key for reservation in reservations for key in _keys(reservation)}
     # Whoever suppresses one of them meanwhile waits for us: what is told to be suppressed goes to no provider after.
     await driver.lock([address_lock(*key) for key in keys], shared=True)
-    by_address: dict[tuple[str, str], list[Row]] = {}
-    for row in await driver.select_in(SUPPRESSIONS, list(keys)):
-        by_address.setdefault((row[1], row[2]), []).append(row)
+    by_address = await find_suppressions(driver, keys, pseudonyms)
     if not by_address:
         return set()
     return {
         reservation.claim.delivery.id
         for reservation in reservations
         for key in _keys(reservation)
-        for row in by_address.get(key, ())
-        if _forbids(row, reservation)
+        for suppression in by_address.get(key, ())
+        if _forbids(suppression, reservation)
     }
 
 
@@ -84,8 +85,8 @@ def _keys(reservation: Reservation) -> list[tuple[str, str]]:
     return [(channel.value, comparable(channel, address)) for address in reservation.addresses]
 
 
-def _forbids(row: Row, reservation: Reservation) -> bool:
-    suppression, message = suppression_of(row), reservation.claim.message
+def _forbids(suppression: Suppression, reservation: Reservation) -> bool:
+    message = reservation.claim.message
     return suppression.id not in reservation.suppressions_seen and suppression.forbids(
         message.category, message.topic, reservation.attempt.started_at
     )

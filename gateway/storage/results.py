@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.domain.lifecycle import WAITING, DeliveryStatus, advance
+from gateway.domain.pseudonyms import Pseudonyms
 from gateway.ports import Claim, Step
 from gateway.storage.accept import insert_deliveries, insert_events
 from gateway.storage.claims import still_held
 from gateway.storage.documents import dump
 from gateway.storage.driver import Driver
-from gateway.storage.person_rows import suppression_row
 from gateway.storage.rows import delivery_row, event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.statements import Row
-from gateway.storage.suppressions import address_lock, suppress
+from gateway.storage.suppressions import address_lock_of, suppress
 from gateway.storage.tables import to_micros
 
 _RECORD: Final = (
@@ -39,7 +39,7 @@ class Stamped:
     now: int
 
 
-async def record_all(driver: Driver, stamped: Sequence[Stamped]) -> Sequence[bool]:
+async def record_all(driver: Driver, stamped: Sequence[Stamped], pseudonyms: Pseudonyms) -> Sequence[bool]:
     """Write what each claim came to and give it back, unless it is another's by now."""
     held = await still_held(driver, [item.step.claim for item in stamped])
     kept = [(item, status) for item, status in zip(stamped, held, strict=True) if status is not None]
@@ -56,9 +56,9 @@ async def record_all(driver: Driver, stamped: Sequence[Stamped]) -> Sequence[boo
     )
     condemned = [step.suppression for step in steps if step.suppression is not None]
     # All at once, as reservations do: who takes them one by one may meet one of those crosswise.
-    await driver.lock([address_lock(*suppression_row(suppression)[1:3]) for suppression in condemned])
+    await driver.lock([address_lock_of(suppression) for suppression in condemned])
     for suppression in condemned:
-        await suppress(driver, suppression)
+        await suppress(driver, suppression, pseudonyms)
     # Locks the messages, in the order of their ids.
     await refresh_status(driver, [step.claim.message.id for step in steps])
     await driver.execute_many(_DROP_SECRETS, [(step.claim.message.id,) for step in steps if step.drop_secrets])

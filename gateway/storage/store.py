@@ -24,7 +24,7 @@ from gateway.storage.retention import Forgetting
 from gateway.storage.secret import kept_pseudonyms
 from gateway.storage.services import Services
 from gateway.storage.steering import Steering
-from gateway.storage.suppressions import Suppressions
+from gateway.storage.suppressions import Suppressions, name_addresses
 from gateway.storage.watching import Watching
 from gateway.storage.worker_locks import WorkerLocks
 
@@ -76,16 +76,17 @@ async def open_store(
     try:
         await make_ready(database, clock.now(), when_behind)
         pseudonyms = await kept_pseudonyms(database)
+        await name_addresses(database, pseudonyms)
         async with (
             GroupCommit(database, clock, observe_commit) as commit,
-            make_facts_batcher(database) as facts,
+            make_facts_batcher(database, pseudonyms) as facts,
             make_people_batcher(database) as people,
         ):
             yield Store(
                 database=database,
                 pseudonyms=pseudonyms,
                 accepting=Accepting(database, commit, clock),
-                dispatch=Dispatch(database, commit, facts, clock),
+                dispatch=Dispatch(database, commit, facts, pseudonyms, clock),
                 leases=Leases(
                     database,
                     locks,
@@ -97,7 +98,7 @@ async def open_store(
                 steering=Steering(database),
                 recipients=Recipients(database, people),
                 consents=Consents(database),
-                suppressions=Suppressions(database),
+                suppressions=Suppressions(database, pseudonyms),
                 audit=Audit(database),
                 services=Services(database),
                 mailbox=Mailbox(database, commit),

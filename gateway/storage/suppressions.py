@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import SuppressionId
 from gateway.domain.preferences import Suppression
+from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel, comparable
 from gateway.domain.values import replace
 from gateway.errors import NotFound
@@ -22,20 +23,29 @@ from gateway.storage.tables import suppressions
 
 _SAME: Final = (
     f"SELECT {names(suppressions)} FROM suppressions"  # noqa: S608 - our own names
-    " WHERE channel = ? AND address = ? AND reason = ? AND scope = ?"
+    " WHERE channel = ? AND (address_hash = ? OR address_hash IS NULL AND address = ?) AND reason = ? AND scope = ?"
 )
 _PROLONG: Final = "UPDATE suppressions SET expires_at = ? WHERE id = ?"
 _LIFTED: Final = "SELECT channel, reason, scope FROM suppressions WHERE id = ?"
 _LIFT: Final = "DELETE FROM suppressions WHERE id = ?"
-_insert: Final = Insert(suppressions, skip=frozenset({"address_hash"}))
+_UNNAMED: Final = "SELECT id, channel, address FROM suppressions WHERE address_hash IS NULL ORDER BY id LIMIT ?"
+_DROP_TWIN: Final = (
+    "DELETE FROM suppressions WHERE id = ? AND EXISTS (SELECT 1 FROM suppressions t"
+    " WHERE t.channel = suppressions.channel AND t.address_hash = ?"
+    " AND t.reason = suppressions.reason AND t.scope = suppressions.scope)"
+)
+_NAME: Final = "UPDATE suppressions SET address_hash = ? WHERE id = ?"
+_NAMED_AT_ONCE: Final = 1_000
+_insert: Final = Insert(suppressions)
 
 
 class Suppressions:
     """Implements ports.SuppressionStore."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, pseudonyms: Pseudonyms) -> None:
         self._reader = database.reader
         self._writer = database.writer
+        self._pseudonyms = pseudonyms
 
     async def add_suppression(self, suppression: Suppression) -> Suppression:
         """Add it; the one that stands already for (channel, address, reason, scope) is answered instead.
@@ -43,7 +53,7 @@ class Suppressions:
         It is kept in its comparable spelling. One that has ended makes room, and one that would end sooner is
         prolonged: of two the longer holds.
         """
-        return await self._writer.run(lambda driver: suppress(driver, suppression))
+        return await self._writer.run(lambda driver: suppress(driver, suppression, self._pseudonyms))
 
     async def remove_suppression(self, suppression_id: SuppressionId, entry: AuditEntry) -> None:
         """Lift it, and keep who did so and why. Raises NotFound."""
@@ -57,8 +67,12 @@ class Suppressions:
         if channel is not None:
             query = query.where(suppressions.c.channel == channel.value)
         if address is not None:
-            spellings = {comparable(each, address) for each in ([channel] if channel else Channel)}
-            query = query.where(suppressions.c.address.in_(spellings))
+            spellings = [(each.value, comparable(each, address)) for each in ([channel] if channel else Channel)]
+            hashes = [self._pseudonyms.of_address(*spelling) for spelling in spellings]
+            unnamed = sa.and_(
+                suppressions.c.address_hash.is_(None), suppressions.c.address.in_([text for _, text in spellings])
+            )
+            query = query.where(sa.or_(suppressions.c.address_hash.in_(hashes), unnamed))
         if cursor is not None:
             query = query.where(older_than(cursor, suppressions.c.created_at, suppressions.c.id))
         async with self._reader.connect() as connection:
@@ -86,12 +100,37 @@ def address_lock(channel: str, address: str) -> str:
     return f"{channel}:{address}"
 
 
-async def suppress(driver: Driver, asked: Suppression) -> Suppression:
+def address_lock_of(suppression: Suppression) -> str:
+    """The same of what is to be suppressed."""
+    return address_lock(suppression.channel.value, comparable(suppression.channel, suppression.address or ""))
+
+
+async def name_addresses(database: Database, pseudonyms: Pseudonyms) -> None:
+    """Give every suppression that an older version wrote its keyed hash; one that has none is matched as it reads.
+
+    In portions, each a transaction: whoever is stopped in between goes on at the next start.
+    """
+
+    async def name_some(driver: Driver) -> int:
+        await driver.lock(["suppressions without a name"])
+        rows = await driver.fetch(_UNNAMED, (_NAMED_AT_ONCE,))
+        named = [(row[0], pseudonyms.of_address(row[1], row[2])) for row in rows]
+        await driver.execute_many(_DROP_TWIN, named)
+        await driver.execute_many(_NAME, [(name, row_id) for row_id, name in named])
+        return len(rows)
+
+    if await database.lookups.run(lambda driver: driver.fetch(_UNNAMED, (1,))):
+        while await database.writer.run(name_some) == _NAMED_AT_ONCE:
+            pass
+
+
+async def suppress(driver: Driver, asked: Suppression, pseudonyms: Pseudonyms) -> Suppression:
     """`add_suppression`, within whatever transaction it is."""
-    row = suppression_row(asked)
+    row = suppression_row(asked, pseudonyms)
     suppression = suppression_of(row)
-    await driver.lock([address_lock(row[1], row[2])])
-    found = await driver.fetch(_SAME, row[1:5])
+    channel, address, reason, scope = row[1:5]
+    await driver.lock([address_lock(channel, address)])
+    found = await driver.fetch(_SAME, (channel, row[-1], address, reason, scope))
     if not found:
         await driver.insert(_insert, [row])
         return suppression
@@ -103,7 +142,7 @@ async def suppress(driver: Driver, asked: Suppression) -> Suppression:
         await driver.insert(_insert, [row])
         return suppression
     prolonged = replace(standing, expires_at=suppression.expires_at)
-    await driver.execute(_PROLONG, (row[-1], standing.id))
+    await driver.execute(_PROLONG, (row[-2], standing.id))
     return prolonged
 
 

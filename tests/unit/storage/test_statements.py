@@ -45,7 +45,7 @@ HOT = {
     "held": (claims._HELD, 1),
     "recipients": (facts._RECIPIENTS, 2),
     "consents": (facts._CONSENTS, 3),
-    "suppressions": (facts.SUPPRESSIONS, 2),
+    "suppressions": (facts._SUPPRESSIONS, 3),
     "keys": (accept._SELECT_KEYS, 2),
     "oldest due": (accept._OLDEST_DUE, 0),
     "statuses": (standing._STATUSES, 1),

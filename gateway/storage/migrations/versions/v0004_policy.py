@@ -28,6 +28,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.batch_alter_table("suppressions") as suppressions:
+        suppressions.drop_index("ix_suppressions_unnamed")
         suppressions.drop_index("uq_suppressions_address_hash")
         suppressions.drop_column("address_hash")
     with op.batch_alter_table("consents") as consents:
@@ -133,3 +134,5 @@ def _extend_suppressions() -> None:
     op.create_index(
         "uq_suppressions_address_hash", "suppressions", ["channel", "address_hash", "reason", "scope"], unique=True
     )
+    unnamed = sa.text("address_hash IS NULL")
+    op.create_index("ix_suppressions_unnamed", "suppressions", ["id"], sqlite_where=unnamed, postgresql_where=unnamed)

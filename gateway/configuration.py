@@ -152,7 +152,7 @@ def _section_keys(prefix: str, model: type[Section]) -> Iterator[str]:
         annotation: object = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, Section):
             yield from _section_keys(f"{prefix}{name}.", annotation)
-        elif name not in ("providers", "routes"):
+        elif name not in ("providers", "routes", "overrides"):
             yield f"{prefix}{field.alias or name}"
 
 

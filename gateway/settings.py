@@ -125,11 +125,29 @@ class LocalesSettings(Section):
     """The language of the msgids, always offered."""
 
 
+def _as_packs(value: object) -> object:
+    """A variable holds a text: `true`, `false`, or countries with commas between."""
+    if not isinstance(value, str) or value.lower() in ("true", "false"):
+        return value
+    return [country.strip() for country in value.split(",") if country.strip()]
+
+
+class OverrideSettings(Section):
+    """A rule of a country pack that is not followed, and why."""
+
+    rule: Annotated[str, Field(min_length=1)]
+    reason: Annotated[str, Field(min_length=1)]
+    """Whose advice it is; logged at each start, and in the trace of every decision that it concerns."""
+
+
 class PolicySettings(Section):
     """What policy falls back to."""
 
     default_timezone: Zone = "UTC"
     """For a recipient of whom no zone is known."""
+    packs: Annotated[bool | tuple[str, ...], BeforeValidator(_as_packs)] = True
+    """Whether the rules that ship for the recipient's country hold: all, none, or those of these countries."""
+    overrides: tuple[OverrideSettings, ...] = ()
 
 
 class MailboxProviderSettings(Section):

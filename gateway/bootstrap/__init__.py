@@ -1,11 +1,12 @@
 """The composition root: the only package that names concrete stores, wakers, clocks and providers.
 
-`opening` puts the gateway together; `stores`, `content` and `connections` open its parts. `databases` looks after the
-tables of a store.
+`opening` puts the gateway together; `stores`, `content`, `rules` and `connections` open its parts. `databases` looks
+after the tables of a store.
 """
 
 from gateway.bootstrap.databases import copy_store, read_revisions, upgrade_store
 from gateway.bootstrap.opening import Gateway, open_gateway
+from gateway.bootstrap.rules import standing_of
 from gateway.bootstrap.stores import Meanwhile, SystemClock, open_services
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "open_gateway",
     "open_services",
     "read_revisions",
+    "standing_of",
     "upgrade_store",
 ]

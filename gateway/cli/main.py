@@ -38,7 +38,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "services": Entry("services", "app", "Keep the services that may call, and their sender identities."),
     "keys": Entry("keys", "app", "Make, list, rotate and revoke API keys."),
     "db": Entry("db", "app", "Look at the store's tables, bring them up to date, copy them."),
-    "config": Entry("config", "app", "Look at the settings."),
+    "config": Entry("config", "app", "Look at the settings and the country packs."),
 }
 
 

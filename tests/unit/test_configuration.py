@@ -113,6 +113,31 @@ def test_a_wrong_setting_stops_the_start_with_key_place_and_fix(
         assert part in raised.value.message
 
 
+@pytest.mark.parametrize(
+    ("text", "environ", "packs"),
+    [
+        ("", {}, True),
+        ("[policy]\npacks = false\n", {}, False),
+        ("[policy]\npacks = ['FR', 'US']\n", {}, ("FR", "US")),
+        ("", {"HELIOGRAPH_POLICY_PACKS": "false"}, False),
+        ("", {"HELIOGRAPH_POLICY_PACKS": "FR, US"}, ("FR", "US")),
+    ],
+)
+def test_country_packs_are_all_none_or_listed(
+    tmp_path: Path, text: str, environ: dict[str, str], packs: bool | tuple[str, ...]
+) -> None:
+    write(tmp_path, text)
+
+    assert load_settings(environ, tmp_path).settings.policy.packs == packs
+
+
+def test_a_rule_of_a_pack_is_not_overridden_without_a_reason(tmp_path: Path) -> None:
+    write(tmp_path, "[[policy.overrides]]\nrule = 'us-texas'\n")
+
+    with pytest.raises(ConfigurationError, match=r"policy\.overrides\.reason: this is required"):
+        load_settings({}, tmp_path)
+
+
 def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load_settings({"HELIOGRAPH_CONFIG": str(tmp_path / "none.toml")}, tmp_path)

@@ -9,8 +9,17 @@ from pydantic import BaseModel
 
 from gateway import errors
 from gateway.cli.main import ENTRIES, load_command
+from gateway.cli.packs import line_cells
 from gateway.domain.lifecycle import DeliveryStatus
-from gateway.settings import MailboxProviderSettings, RouteSettings, Section, Settings, SmtpProviderSettings
+from gateway.policy.packs.reading import load_packs
+from gateway.settings import (
+    MailboxProviderSettings,
+    OverrideSettings,
+    RouteSettings,
+    Section,
+    Settings,
+    SmtpProviderSettings,
+)
 from gateway.web.problems import STATUSES
 
 ROOT = Path(__file__).parents[2]
@@ -72,9 +81,21 @@ def test_every_setting_is_explained() -> None:
     }
     expected = {f"[{name}].{key}" for name, section in sections.items() for key in keys(section)}
     expected |= {f"[[routes]].{key}" for key in keys(RouteSettings)}
+    expected |= {f"[[policy.overrides]].{key}" for key in keys(OverrideSettings)}
     expected |= {f"[providers.<name>].{key}" for key in {*keys(SmtpProviderSettings), *keys(MailboxProviderSettings)}}
 
     assert listed_settings() == expected - {"[providers.<name>].kind"}
+
+
+def test_every_rule_of_a_country_pack_is_listed_as_it_is() -> None:
+    rows = [
+        "| `{}` | {} | {} | {} | {} |".format(*line_cells(line))
+        for pack in load_packs().values()
+        for line in pack.lines
+    ]
+
+    assert [row for row in rows if row not in page_text("packs.md")] == []
+    assert len(listed("packs.md")) == len(rows)
 
 
 def test_every_check_of_catalogs_is_explained() -> None:

@@ -1,0 +1,44 @@
+"""The rules in force: the settings' own and those of the country packs that they choose."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from gateway.domain.rules import NO_RULES
+from gateway.policy.packs.in_force import Override, RulesInForce, choose_packs
+from gateway.policy.packs.reading import Pack, load_packs
+from gateway.settings import Settings
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+def read_rules(settings: Settings, shipped: Mapping[str, Pack] | None = None) -> RulesInForce:
+    """Put them together. Raises ConfigurationError for a pack or an override that names nothing that ships."""
+    policy = settings.policy
+    return RulesInForce(
+        NO_RULES,
+        choose_packs(load_packs() if shipped is None else shipped, policy.packs),
+        [Override(rule=one.rule, reason=one.reason) for one in policy.overrides],
+    )
+
+
+def tell_overrides(rules: RulesInForce) -> None:
+    """Say at the start which rules of packs are not followed, and why."""
+    for rule, reason in rules.overrides.items():
+        _log.warning("policy.overridden", rule=rule, reason=reason)
+
+
+def standing_of(settings: Settings, shipped: Mapping[str, Pack]) -> Mapping[str, str]:
+    """By name of each rule that ships: `in force`, `off`, or `overridden: ` and the reason."""
+    rules, chosen = read_rules(settings, shipped), choose_packs(shipped, settings.policy.packs)
+    return {
+        line.rule.name: _standing(rules.overrides.get(line.rule.name), line.country in chosen)
+        for pack in shipped.values()
+        for line in pack.lines
+    }
+
+
+def _standing(override: str | None, is_chosen: bool) -> str:
+    if override is not None:
+        return f"overridden: {override}"
+    return "in force" if is_chosen else "off"

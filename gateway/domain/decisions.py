@@ -40,6 +40,8 @@ class Suppress(Value, frozen=True, kw_only=True):
     reason: str
     rule: str
     trace: tuple[TraceStep, ...]
+    falls_through: bool = True
+    """False where the message is dropped: no other channel is tried."""
 
 
 class Expire(Value, frozen=True, kw_only=True):

@@ -15,6 +15,8 @@ class Ruling(Value, frozen=True, kw_only=True):
     reason: str = ""
     not_before: datetime | None = None
     """With the verdict `hold`: the earliest instant at which this rule passes."""
+    falls_through: bool = True
+    """With the verdict `suppress`: whether the next channel is tried."""
 
 
 def passes(rule: str, saw: Mapping[str, JsonValue]) -> Ruling:

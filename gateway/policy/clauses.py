@@ -1,0 +1,144 @@
+"""What may put a delivery off: the caller's instant, a cap, a rule on quiet hours.
+
+Each is a clause that can say, of any instant, which is the earliest from there on that pleases it alone. Instants
+are microseconds since 1970.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from gateway.domain.decisions import Facts
+from gateway.domain.durations import format_duration
+from gateway.domain.instants import rfc3339
+from gateway.domain.recipients import JsonValue
+from gateway.domain.rules import Calendar, FrequencyCap, Over, QuietHours
+from gateway.policy.frequency import in_use, next_slot
+from gateway.policy.quiet_hours import closure_at, next_opening
+from gateway.policy.wall_clocks import WallClock, to_instant, to_micros, wall_clock
+from gateway.policy.zones import Whereabouts
+
+
+class Clause(Protocol):
+    """One thing that may put a delivery off."""
+
+    @property
+    def name(self) -> str:
+        """What the trace calls it."""
+
+    @property
+    def reason(self) -> str:
+        """What programs are told where it puts a delivery off."""
+
+    @property
+    def ends(self) -> bool:
+        """Whether it ends by itself, however long it takes: a chosen instant and a cap do, quiet hours may not."""
+
+    def earliest(self, instant: int, limit: int) -> int | None:
+        """The earliest instant from there on that pleases it; None where none is before the limit."""
+
+    def saw(self, instant: int) -> dict[str, JsonValue]:
+        """What it looks at there, for the trace."""
+
+
+class Schedule:
+    """The instant that the caller chose."""
+
+    name, reason, ends = "schedule", "scheduled", True
+
+    def __init__(self, send_at: datetime | None) -> None:
+        self._send_at = send_at
+
+    def earliest(self, instant: int, _limit: int) -> int:
+        """Then, or at once where that is over."""
+        return instant if self._send_at is None else max(instant, to_micros(self._send_at))
+
+    def saw(self, instant: int) -> dict[str, JsonValue]:
+        """Both instants."""
+        if self._send_at is None:
+            return {"send_at": None}
+        return {"now": rfc3339(to_instant(instant)), "send_at": rfc3339(self._send_at)}
+
+
+class Cap:
+    """A limit per period."""
+
+    reason, ends = "frequency_cap", True
+
+    def __init__(self, cap: FrequencyCap, facts: Facts, place: Whereabouts, now: int) -> None:
+        self.name = cap.name
+        self.defers = cap.over is Over.DEFER
+        self.falls_through = cap.over is Over.NEXT_CHANNEL
+        """Whether the next channel is tried where it does not defer."""
+        self._cap = cap
+        self._place = place
+        self._clocks = clocks_of(place)
+        self._used = [to_micros(slot) for slot in facts.slots.get(cap.counter, ())]
+        # Who is due already goes as soon as it can.
+        self._kept = [max(to_micros(at), now) for at in facts.waiting.get(cap.counter, ())]
+
+    def earliest(self, instant: int, _limit: int) -> int:
+        """When a slot is free."""
+        return next_slot(self._cap, self._used + self._kept, self._clocks, instant)
+
+    def saw(self, instant: int) -> dict[str, JsonValue]:
+        """The limit, and how many slots are used or kept for what goes first."""
+        cap = self._cap
+        saw: dict[str, JsonValue] = {
+            "origin": cap.origin,
+            "at": rfc3339(to_instant(instant)),
+            "limit": cap.limit,
+            "per": cap.per.value if isinstance(cap.per, Calendar) else format_duration(cap.per),
+            "used": in_use(cap, self._used, self._clocks, instant),
+            "kept": in_use(cap, self._kept, self._clocks, instant),
+            "over": cap.over.value,
+        }
+        return {**saw, **_shown(self._place)} if isinstance(cap.per, Calendar) else saw
+
+
+class Hours:
+    """A rule on quiet hours, on all the clocks that the recipient may live by."""
+
+    reason, ends = "quiet_hours", False
+
+    def __init__(self, rule: QuietHours, place: Whereabouts) -> None:
+        self.name = rule.name
+        self._rule = rule
+        self._place = place
+        self._clocks = clocks_of(place)
+
+    def earliest(self, instant: int, limit: int) -> int | None:
+        """When it is open on all the clocks."""
+        agreed, asked = 0, 0
+        while agreed < len(self._clocks):
+            opening = self._opening(self._clocks[asked % len(self._clocks)], instant, limit)
+            if opening is None:
+                return None
+            agreed = agreed + 1 if opening == instant else 1
+            instant = opening
+            asked += 1
+        return instant
+
+    def saw(self, instant: int) -> dict[str, JsonValue]:
+        """What the clocks show, the one that speaks against it where there is one, and why the day is closed."""
+        shut = [clock for clock in self._clocks if self._opening(clock, instant, instant + 1) is None]
+        clock = (shut or self._clocks)[0]
+        closed = closure_at(self._rule, self._place, clock, instant)
+        saw: dict[str, JsonValue] = {
+            "origin": self._rule.origin,
+            "local": clock.shown(instant),
+            **_shown(self._place),
+        }
+        return saw if closed is None else {**saw, "closed": closed}
+
+    def _opening(self, clock: WallClock, instant: int, limit: int) -> int | None:
+        return next_opening(self._rule, self._place, clock, instant, limit)
+
+
+def clocks_of(place: Whereabouts) -> Sequence[WallClock]:
+    """The clocks of the candidate zones."""
+    return [wall_clock(zone) for zone in place.zones]
+
+
+def _shown(place: Whereabouts) -> dict[str, JsonValue]:
+    return {"zones": list(place.zones), "zone_evidence": place.evidence}

@@ -1,0 +1,94 @@
+"""When a cap lets one more delivery go: arithmetic over the instants at which slots were taken.
+
+A counter holds at most `limit` of them, newest first; deliveries of a higher priority that wait hold theirs too.
+Instants are microseconds since 1970.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Final
+
+from gateway.domain.rules import Calendar, FrequencyCap
+from gateway.policy.wall_clocks import DAY, EPOCH_ORDINAL, WallClock, ordinal_of
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def next_slot(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock], instant: int) -> int:
+    """The earliest instant, from the given one on, at which the cap has a slot free.
+
+    `taken` are the slots in use and those that are kept, in any order. A calendar's period must have one free on
+    each of the clocks.
+    """
+    if isinstance(cap.per, Calendar):
+        return _next_in_calendar(cap.limit, cap.per, taken, clocks, instant)
+    return _next_in_window(cap.limit, cap.per // _MICROSECOND, sorted(taken), instant)
+
+
+def in_use(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock], instant: int) -> int:
+    """How many slots speak against one more at the instant; on several clocks the most."""
+    if isinstance(cap.per, Calendar):
+        return max(_in_period(cap.per, taken, clock, instant) for clock in clocks)
+    window = cap.per // _MICROSECOND
+    return sum(instant - window < slot < instant + window for slot in taken)
+
+
+def _next_in_window(limit: int, window: int, taken: Sequence[int], instant: int) -> int:
+    """No more than `limit` may lie within less than a window of each other, whichever of them comes last."""
+    if len(taken) < limit:
+        return instant
+    if taken[-1] <= instant:
+        return max(instant, taken[-limit] + window)
+    # Where a slot is freed, or a kept one is passed, more may be allowed than just before.
+    freed = sorted({instant, *(at for slot in taken for at in (slot, slot + window) if at > instant)})
+    return next(at for at in freed if _has_room(limit, window, taken, at))
+
+
+def _has_room(limit: int, window: int, taken: Sequence[int], at: int) -> bool:
+    near = [slot for slot in taken if at - window < slot < at + window]
+    if len(near) < limit:
+        return True
+    with_this = sorted([*near, at])
+    return all(last - first >= window for first, last in zip(with_this, with_this[limit:], strict=False))
+
+
+def _next_in_calendar(
+    limit: int, period: Calendar, taken: Sequence[int], clocks: Sequence[WallClock], instant: int
+) -> int:
+    # Each round goes to the end of a period that is full, and only a period with slots in it can be.
+    while True:
+        full = [clock for clock in clocks if _in_period(period, taken, clock, instant) >= limit]
+        if not full:
+            return instant
+        instant = max(clock.first_at(_period_end(period, clock, instant), instant) for clock in full)
+
+
+def _in_period(period: Calendar, taken: Sequence[int], clock: WallClock, instant: int) -> int:
+    now = _period_of(period, clock, instant)
+    return sum(_period_of(period, clock, slot) == now for slot in taken)
+
+
+def _period_of(period: Calendar, clock: WallClock, instant: int) -> int:
+    """A number that all instants of one local day, week or month have in common: its first date's ordinal."""
+    ordinal = ordinal_of(clock.wall(instant))
+    match period:
+        case Calendar.DAY:
+            return ordinal
+        case Calendar.WEEK:
+            return ordinal - (ordinal + 6) % 7
+        case Calendar.MONTH:
+            return date.fromordinal(ordinal).replace(day=1).toordinal()
+
+
+def _period_end(period: Calendar, clock: WallClock, instant: int) -> int:
+    """The wall time of the midnight that ends the period."""
+    first = _period_of(period, clock, instant)
+    match period:
+        case Calendar.DAY:
+            after = first + 1
+        case Calendar.WEEK:
+            after = first + 7
+        case Calendar.MONTH:
+            day = date.fromordinal(first)
+            after = date(day.year + day.month // 12, day.month % 12 + 1, 1).toordinal()
+    return (after - EPOCH_ORDINAL) * DAY

@@ -1,0 +1,104 @@
+"""When it may go: the caller's instant, caps and quiet hours solved together for the earliest that pleases all."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Literal
+
+from gateway.domain.decisions import Facts, TraceStep
+from gateway.domain.values import Value, replace
+from gateway.policy.clauses import Cap, Clause, Hours, Schedule
+from gateway.policy.quiet_hours import fits_place
+from gateway.policy.rulings import Ruling, expires, holds, passes, suppresses
+from gateway.policy.wall_clocks import DAY, to_instant, to_micros
+from gateway.policy.zones import locate
+
+HORIZON: Final = 14 * DAY
+"""A message that no opening awaits within so long is refused, not held for ever."""
+
+
+class Timing(Value, frozen=True, kw_only=True):
+    """What came of it: a line for each clause consulted and, unless it may go now, the ruling that stops it."""
+
+    steps: tuple[TraceStep, ...]
+    stopped: Ruling | None
+
+
+def check_timing(facts: Facts, now: datetime) -> Timing:
+    """Find the earliest instant that pleases the caller, the caps that defer and the quiet hours at once.
+
+    A cap that drops is asked at that instant, for by then its slots may be free.
+    """
+    start, end = to_micros(now), to_micros(facts.expires_at)
+    rules = facts.rules.speaking_of(facts.channel, facts.category, facts.topic)
+    clauses: list[Clause] = [Schedule(facts.send_at)]
+    dropping: list[Cap] = []
+    if rules:
+        place = locate(facts.recipient, facts.default_timezone)
+        caps = [Cap(cap, facts, place, start) for cap in rules.frequency_caps]
+        clauses += [cap for cap in caps if cap.defers]
+        clauses += [Hours(rule, place) for rule in rules.quiet_hours if fits_place(rule, place)]
+        dropping = [cap for cap in caps if not cap.defers]
+    search = _search(clauses, start, end)
+    rulings = {clause: _ruling(clause, search) for clause in clauses}
+    stopped = rulings[search.last] if search.last is not None else None
+    if search.verdict == "hold":
+        rulings |= {cap: _at_the_end(cap, search) for cap in dropping}
+        stopped = next((rulings[cap] for cap in dropping if rulings[cap].step.verdict == "suppress"), stopped)
+    return Timing(steps=tuple([ruling.step for ruling in rulings.values()]), stopped=stopped)
+
+
+class _Search:
+    """Where the search for an instant ended."""
+
+    def __init__(self, start: int) -> None:
+        self.at = start
+        self.verdict: Literal["hold", "suppress", "expire"] = "hold"
+        """`hold` until `at`, which may be now; `suppress` where no opening comes, `expire` where none comes in time."""
+        self.last: Clause | None = None
+        """The clause that moved it last, or stopped it; None where none did."""
+        self.refused: dict[Clause, int] = {}
+        """Where each first refused."""
+
+
+def _search(clauses: Sequence[Clause], start: int, end: int) -> _Search:
+    """Ask round until nobody moves the instant any more, or none is left before the expiry."""
+    search, anew = _Search(start), start
+    agreed, asked = 0, 0
+    while agreed < len(clauses):
+        clause = clauses[asked % len(clauses)]
+        limit = min(anew + HORIZON, end)
+        earliest = clause.earliest(search.at, limit)
+        asked += 1
+        if earliest == search.at:
+            agreed += 1
+            continue
+        search.refused.setdefault(clause, search.at)
+        search.last = clause
+        if earliest is None or earliest >= end:
+            search.verdict = "suppress" if earliest is None and limit < end else "expire"
+            return search
+        search.at, agreed = earliest, 1
+        if clause.ends:
+            anew = earliest
+    return search
+
+
+def _ruling(clause: Clause, search: _Search) -> Ruling:
+    """What a clause said: where it first refused, else at the end of the search."""
+    refused = search.refused.get(clause)
+    if refused is None:
+        return passes(clause.name, clause.saw(search.at))
+    saw = clause.saw(refused)
+    if clause is not search.last or search.verdict == "hold":
+        return holds(clause.name, clause.reason, to_instant(search.at), saw)
+    if search.verdict == "expire":
+        return expires(clause.name, clause.reason, saw)
+    return suppresses(clause.name, "no_opening", saw)
+
+
+def _at_the_end(cap: Cap, search: _Search) -> Ruling:
+    """What a cap that does not wait says of the instant at which the delivery would go."""
+    saw = cap.saw(search.at)
+    if cap.earliest(search.at, search.at) == search.at:
+        return passes(cap.name, saw)
+    return replace(suppresses(cap.name, cap.reason, saw), falls_through=cap.falls_through)

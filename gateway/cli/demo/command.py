@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import aiohttp
 import typer
 
+from gateway.cli.demo.hours import ask_hours
 from gateway.cli.demo.house import House, running
 from gateway.cli.demo.people import Cast, make_cast
 from gateway.cli.demo.plan import Plan, make_plan
@@ -72,7 +73,10 @@ async def _send_everything(shop: Shop, cast: Cast, size: int) -> _Run:
     templates = await shop.templates()
     marketing = [one for one in templates if one["category"] == "marketing"]
     await shop.keep(cast, [(channel, one["topic"]) for one in marketing for channel in one["channels"]])
-    plan = make_plan(templates, cast, size, datetime.now(UTC))
+    now = datetime.now(UTC)
+    # The one with the most channels tells of all of them: hours do not depend on the topic.
+    hours = await ask_hours(shop.explain, max(marketing, key=lambda one: len(one["channels"])), cast.fans, now)
+    plan = make_plan(templates, cast, size, now, hours)
     with showing_steps() as steps:
         return await _post(shop, plan, steps)
 

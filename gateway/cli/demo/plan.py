@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count, cycle
+from types import MappingProxyType
 from typing import Any, Final
 
+from gateway.cli.demo.hours import ALWAYS, HoursOf
 from gateway.cli.demo.people import Cast, Person
 from gateway.domain.instants import rfc3339
 from gateway.domain.lifecycle import DeliveryStatus, Strategy, message_status
@@ -32,8 +34,8 @@ class Planned:
     body: Mapping[str, Any]
     deliveries: Mapping[str, DeliveryStatus] = field(default_factory=dict)
     """Channel → where its delivery must end; empty when the message must be refused."""
-    reason: str | None = None
-    """Why its deliveries that did not go did not."""
+    held_by: Mapping[str, str] = field(default_factory=dict)
+    """Channel → the rule on hours that may hold it there; where its end is another than `held`, either is right."""
     refused: str | None = None
     """The JSON pointer that a refusal must name."""
     cancel: bool = False
@@ -42,15 +44,23 @@ class Planned:
     @property
     def status(self) -> DeliveryStatus | None:
         """Where the message must end; None when it must be refused."""
-        if self.refused is not None:
-            return None
-        strategy = Strategy(self.body.get("strategy", "first"))
-        return message_status(strategy, list(self.deliveries.values()))
+        return None if self.refused is not None else self.status_of(self.deliveries)
+
+    def status_of(self, ends: Mapping[str, DeliveryStatus]) -> DeliveryStatus:
+        """Where the message stands when its deliveries stand there."""
+        return message_status(Strategy(self.body.get("strategy", "first")), list(ends.values()))
 
     @property
     def is_sent(self) -> bool:
         """Whether someone must have got it."""
-        return any(status in _SENDS for status in self.deliveries.values())
+        return any(status in _SENDS and channel not in self.held_by for channel, status in self.deliveries.items())
+
+    def wanted(self, ends: Mapping[str, str]) -> Mapping[str, DeliveryStatus]:
+        """Where its deliveries must end, given where they did: of two right ends the one that came about."""
+        return {
+            channel: DeliveryStatus.HELD if channel in self.held_by and ends.get(channel) == "held" else status
+            for channel, status in self.deliveries.items()
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +79,15 @@ class Plan:
         return len(self.messages) + len(self.leaving) + len(self.after_leaving)
 
 
-def make_plan(templates: Sequence[Mapping[str, Any]], cast: Cast, size: int, now: datetime) -> Plan:
-    """A plan of about `size` messages; every template, locale and channel is in it whatever the size."""
+def make_plan(
+    templates: Sequence[Mapping[str, Any]], cast: Cast, size: int, now: datetime, hours: HoursOf = MappingProxyType({})
+) -> Plan:
+    """A plan of about `size` messages; every template, locale and channel is in it whatever the size.
+
+    Marketing to people whose hours are closed must be held.
+    """
     fans, strangers = cast.fans, cast.strangers
-    covering = list(_covering(templates, fans))
+    covering = [_in_hours(planned, person, hours) for planned, person in _covering(templates, fans)]
     odd = [
         *_scheduled(templates, fans, now),
         *_cancelled(templates, fans, now),
@@ -121,22 +136,41 @@ def _to_one(template: Mapping[str, Any], person: Person, channel: str, turn: int
     )
 
 
-def _covering(templates: Sequence[Mapping[str, Any]], people: Sequence[Person]) -> Iterator[Planned]:
-    """Each template in each locale on all its channels at once."""
+def _covering(
+    templates: Sequence[Mapping[str, Any]], people: Sequence[Person]
+) -> Iterator[tuple[Planned, Person | None]]:
+    """Each template in each locale on all its channels at once; with the person where it is marketing."""
     for turn, template in enumerate(templates):
         for place, person in enumerate(people):
             body = {**_body(template, person, template["channels"], turn + place), "strategy": "all"}
-            yield Planned(
-                kind="all channels", body=body, deliveries={name: ENDS[name] for name in template["channels"]}
-            )
+            ends = {name: ENDS[name] for name in template["channels"]}
+            planned = Planned(kind="all channels", body=body, deliveries=ends)
+            yield planned, person if template["category"] == "marketing" else None
+
+
+def _in_hours(planned: Planned, person: Person | None, hours: HoursOf) -> Planned:
+    """What becomes of marketing to that person; of what is no marketing hours say nothing."""
+    if person is None:
+        return planned
+    closing = {name: hours.get((person.id, name), ALWAYS) for name in planned.deliveries}
+    shut = {name: DeliveryStatus.HELD for name, one in closing.items() if not one.is_open and not one.changes}
+    return replace(
+        planned,
+        deliveries={**planned.deliveries, **shut},
+        held_by={name: one.rule for name, one in closing.items() if one.rule},
+    )
 
 
 def _singles(templates: Sequence[Mapping[str, Any]], people: Sequence[Person]) -> Iterator[Planned]:
-    """One channel each, round and round through templates, people and samples."""
+    """One channel each, round and round through templates, people and samples.
+
+    Marketing goes by e-mail alone, whose hours are open: a large plan would soon meet the caps of some countries.
+    """
     readers = cycle(people)
     for turn in count():
         for template in templates:
-            channel = template["channels"][turn % len(template["channels"])]
+            is_marketing = template["category"] == "marketing"
+            channel = "email" if is_marketing else template["channels"][turn % len(template["channels"])]
             yield _to_one(template, next(readers), channel, turn, kind="one channel")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,6 @@ _PAGE: Final = "200"
 _UNDER_WAY: Final = (
     DeliveryStatus.ACCEPTED,
     DeliveryStatus.SCHEDULED,
-    DeliveryStatus.HELD,
     DeliveryStatus.QUEUED,
     DeliveryStatus.SENDING,
 )
@@ -63,6 +62,11 @@ class Shop:
         """Everything that can be sent, with variables and samples."""
         listed = (await self.expect("GET", "/v1/templates"))["items"]
         return list(await asyncio.gather(*(self.expect("GET", f"/v1/templates/{one['name']}") for one in listed)))
+
+    async def explain(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What would become of such a message."""
+        answer: Mapping[str, Any] = await self.expect("POST", "/v1/explain", json=body)
+        return answer
 
     async def keep(self, cast: Cast, topics: Iterable[tuple[str, str]]) -> None:
         """Keep everyone; take down the fans' grants for these (channel, topic), and suppress the lost phones."""
@@ -111,10 +115,14 @@ class Shop:
         return Posted(planned=planned, status=status, answer=answer)
 
     async def wait_for_ends(self, seconds: float, on_done: Callable[[int], None], of: int) -> int:
-        """Wait until no message is under way, at most so long; answers how many of them still are."""
+        """Wait until no message is under way, at most so long; answers how many of them still are.
+
+        What is held until its reader's hours open is not: it may take days.
+        """
         deadline = time.monotonic() + seconds
         while True:
             left = sum(await asyncio.gather(*(self._count(status) for status in _UNDER_WAY)))
+            left = left or await self._count_half_held()
             on_done(max(0, of - left))
             if left == 0 or time.monotonic() > deadline:
                 return left
@@ -124,15 +132,23 @@ class Shop:
         page = await self.expect("GET", "/v1/messages", params={"tag": TAG, "status": status, "limit": _PAGE})
         return len(page["items"])
 
+    async def _count_half_held(self) -> int:
+        """Messages of which one delivery is held and another is still under way."""
+        found = [message async for message in self._pages({"status": DeliveryStatus.HELD.value})]
+        return sum(any(one["status"] in _UNDER_WAY for one in message["deliveries"]) for message in found)
+
     async def read_all(self) -> dict[str, Mapping[str, Any]]:
         """Every message of the run, by id."""
-        found: dict[str, Mapping[str, Any]] = {}
+        return {message["id"]: message async for message in self._pages({})}
+
+    async def _pages(self, which: Mapping[str, str]) -> AsyncIterator[Mapping[str, Any]]:
         cursor: dict[str, str] = {}
         while True:
-            page = await self.expect("GET", "/v1/messages", params={"tag": TAG, "limit": _PAGE, **cursor})
-            found |= {message["id"]: message for message in page["items"]}
+            page = await self.expect("GET", "/v1/messages", params={"tag": TAG, "limit": _PAGE, **which, **cursor})
+            for message in page["items"]:
+                yield message
             if not page["next_cursor"]:
-                return found
+                return
             cursor = {"cursor": page["next_cursor"]}
 
     async def leave(self, message_id: str) -> None:

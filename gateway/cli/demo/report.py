@@ -26,11 +26,25 @@ def print_outcomes(posted: Sequence[Posted], messages: Mapping[str, Mapping[str,
     refused = Counter(one.planned.refused for one in posted if one.planned.refused and one.message_id is None)
     for title, table in (("template", by_template), ("channel", by_channel), ("locale", by_locale)):
         _print(title, table)
+    _print_held(posted, messages)
     print_table(
         "Refused at once (422), nothing stored",
         ("wrong field", "messages"),
         sorted((pointer or "", number) for pointer, number in refused.items()),
     )
+
+
+def _print_held(posted: Sequence[Posted], messages: Mapping[str, Mapping[str, Any]]) -> None:
+    """Which rules on hours hold how many deliveries, and until when; the rule's source is told by `config packs`."""
+    held: Counter[tuple[str, str]] = Counter()
+    for one in posted:
+        for delivery in messages.get(one.message_id or "", {}).get("deliveries", ()):
+            if delivery["status"] == DeliveryStatus.HELD:
+                rule = one.planned.held_by.get(delivery["channel"], delivery["reason"] or "")
+                held[rule, delivery["not_before"] or ""] += 1
+    rows = [(rule, number, until) for (rule, until), number in sorted(held.items())]
+    if rows:
+        print_table("Held until their readers' hours open", ("rule", "deliveries", "until"), rows)
 
 
 def _print(title: str, outcomes: Mapping[str, Counter[str]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from gateway.cli.demo.posting import Posted
 from gateway.domain.lifecycle import DeliveryStatus
 
+_HOURS: Final = "quiet_hours"
 _ARRIVED: Final = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED)
 
 
@@ -37,14 +38,22 @@ def _end_faults(one: Posted, messages: Mapping[str, Mapping[str, Any]]) -> Itera
         yield "was accepted, and is not in the log"
         return
     ends = {delivery["channel"]: delivery["status"] for delivery in message["deliveries"]}
-    wanted = {channel: status.value for channel, status in one.planned.deliveries.items()}
+    right = one.planned.wanted(ends)
+    wanted = {channel: status.value for channel, status in right.items()}
     if ends != wanted:
         reasons = [delivery["reason"] for delivery in message["deliveries"] if delivery["reason"]]
         yield f"{one.planned.kind}: should be {_listed(wanted)}, is {_listed(ends)} {' '.join(reasons)}".rstrip()
-    elif message["status"] != one.planned.status:
-        yield f"{one.planned.kind}: should be {one.planned.status}, is {message['status']}"
+    elif message["status"] != one.planned.status_of(right):
+        yield f"{one.planned.kind}: should be {one.planned.status_of(right)}, is {message['status']}"
+    yield from _hold_faults(message)
     if one.planned.is_sent:
         yield from _content_faults(one, message)
+
+
+def _hold_faults(message: Mapping[str, Any]) -> Iterator[str]:
+    for delivery in message["deliveries"]:
+        if delivery["status"] == DeliveryStatus.HELD and (delivery["reason"] != _HOURS or not delivery["not_before"]):
+            yield f"{delivery['channel']}: is held for {delivery['reason']} until {delivery['not_before']}"
 
 
 def _content_faults(one: Posted, message: Mapping[str, Any]) -> Iterator[str]:

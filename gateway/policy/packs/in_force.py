@@ -52,24 +52,18 @@ class RulesInForce:
         self._own = {kind: _speaking(own, *kind) for kind in kinds}
         self._countries = {kind: _by_country(standing, *kind) for kind in kinds}
 
-    def of(
-        self, channel: Channel, category: Category, countries: Collection[str], regions: Collection[str] = ()
-    ) -> RuleSet:
-        """Those that may speak of such a message to a person of whom these countries and regions are known.
+    def of(self, channel: Channel, category: Category, country: str | None, region: str | None = None) -> RuleSet:
+        """Those that may speak of such a message to a person who is there.
 
         Rules with topics of their own are among them, whatever the topic.
         """
-        found = self._own[channel, category]
-        by_country = self._countries[channel, category]
-        if not by_country:
-            return found
-        for country in countries:
-            local = by_country.get(country)
-            if local is not None:
-                found = local.everywhere.joined(found) if found else local.everywhere
-                caps = tuple(cap for cap, places in local.regional if not set(places).isdisjoint(regions))
-                found = found.joined(RuleSet(frequency_caps=caps)) if caps else found
-        return found
+        own = self._own[channel, category]
+        local = self._countries[channel, category].get(country or "")
+        if local is None:
+            return own
+        rules = local.everywhere.joined(own)
+        caps = tuple([cap for cap, regions in local.regional if region in regions])
+        return rules.joined(RuleSet(frequency_caps=caps)) if caps else rules
 
     def speaks_of(self, channel: Channel, category: Category) -> bool:
         """Whether there is any rule for such a message, in any country: without one nothing need be looked up."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.demo.hours import ask_hours
 from gateway.cli.demo.people import LOCALES, make_cast
 from gateway.cli.demo.plan import Plan, Planned, make_plan
 from gateway.cli.demo.posting import Posted
@@ -163,3 +164,78 @@ def test_a_refusal_that_was_not_planned_and_an_acceptance_that_was_not_are_fault
     faults = find_faults([refused, accepted, lost], {})
 
     assert [name for name, _ in faults] == ["one channel", "msg_1", "msg_2"]
+
+
+async def explained(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Push to the French is closed now and opens soon after; everybody else's is open, and e-mail always."""
+    is_shut = body["to"]["id"] == "fr-1" and body["at"] == "2026-11-22T12:00:00Z"
+    push = {"decision": "hold", "rule": "fr-push"} if is_shut else {"decision": "send"}
+    sms = {"decision": "hold", "rule": "jp-sms"} if body["to"]["id"] == "ja-1" else {"decision": "send"}
+    return {
+        "deliveries": [
+            {"channel": "email", "decision": "send"},
+            {"channel": "push", **push},
+            {"channel": "sms", **sms},
+        ]
+    }
+
+
+@pytest.fixture
+async def night_plan() -> Plan:
+    offer = make_template("win-back-offer", "marketing", ("email", "push", "sms"))
+    cast = make_cast()
+    hours = await ask_hours(explained, offer, cast.fans, NOW)
+    return make_plan((*TEMPLATES[:2], offer), cast, 300, NOW, hours)
+
+
+def offer_to(plan: Plan, person: str) -> Planned:
+    return next(
+        planned
+        for planned in plan.messages
+        if planned.kind == "all channels"
+        and planned.body["template"] == "win-back-offer"
+        and planned.body["to"]["id"] == person
+    )
+
+
+def test_marketing_to_those_whose_hours_are_closed_must_be_held(night_plan: Plan) -> None:
+    planned = offer_to(night_plan, "ja-1")
+
+    assert planned.deliveries == {"email": "sent", "push": "delivered", "sms": "held"}
+    assert planned.held_by == {"sms": "jp-sms"}
+    assert planned.is_sent
+
+
+def test_where_hours_change_during_the_run_either_end_is_right(night_plan: Plan) -> None:
+    planned = offer_to(night_plan, "fr-1")
+
+    assert planned.wanted({"push": "held"})["push"] == "held"
+    assert planned.wanted({"push": "delivered"})["push"] == "delivered"
+
+
+def test_hours_say_nothing_of_what_is_no_marketing(night_plan: Plan) -> None:
+    held = [planned for planned in night_plan.messages if planned.held_by]
+
+    assert {planned.body["template"] for planned in held} == {"win-back-offer"}
+
+
+def test_what_is_held_without_a_reason_or_an_instant_is_a_fault(night_plan: Plan) -> None:
+    posted, message = end_well(offer_to(night_plan, "ja-1"), 1)
+    (held,) = [one for one in message["deliveries"] if one["status"] == "held"]
+    held |= {"reason": "quiet_hours", "not_before": "2026-11-23T23:00:00Z"}
+    assert find_faults([posted], {"msg_1": message}) == []
+    held |= {"not_before": None}
+
+    faults = find_faults([posted], {"msg_1": message})
+
+    assert faults == [("msg_1", "sms: is held for quiet_hours until None")]
+
+
+def test_what_went_out_in_closed_hours_is_a_fault(night_plan: Plan) -> None:
+    posted, message = end_well(offer_to(night_plan, "ja-1"), 1)
+    for one in message["deliveries"]:
+        one["status"] = {"sms": "delivered"}.get(one["channel"], one["status"])
+
+    faults = find_faults([posted], {"msg_1": message})
+
+    assert any("sms held, is" in fault or "sms held" in fault for _, fault in faults)

@@ -20,9 +20,11 @@ from typing import Final, Protocol, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.ids import WorkerId
 from gateway.errors import ConfigurationError
 from gateway.storage import sqlite
 from gateway.storage.driver import Engine, Work
+from gateway.storage.worker_locks import WorkerLocks
 
 T = TypeVar("T")
 
@@ -49,6 +51,22 @@ class Writer(Protocol):
         """Run `work` inside one write transaction; durable when it returns."""
 
 
+class SignsOfLife(Protocol):
+    """Of workers, each of which ends with its process, however that ends."""
+
+    async def show(self, worker: WorkerId) -> None:
+        """Show that a worker of this process lives, for as long as it does."""
+
+    async def hide(self, worker: WorkerId) -> None:
+        """Show it no longer, and take away what another one that ended has left."""
+
+    async def missing(self) -> frozenset[WorkerId]:
+        """Workers whose process has surely ended; of others nothing is said. Raises Unavailable."""
+
+    async def aclose(self) -> None:
+        """Show nothing any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
     """One open database."""
@@ -64,6 +82,7 @@ class Database:
     """A write transaction that may take as long as it needs."""
     path: Path | None
     """The file, on SQLite."""
+    signs: SignsOfLife
     aclose: Callable[[], Awaitable[None]]
     """Close every connection."""
 
@@ -88,10 +107,11 @@ def open_database(url: str) -> Database:
             writer=files.writer,
             migration=files.writer.transaction,
             path=path,
+            signs=WorkerLocks(path),
             aclose=files.aclose,
         )
     # The server's driver takes a while to import, and is of no use to a store in a file.
-    from gateway.storage import postgresql  # noqa: PLC0415
+    from gateway.storage import postgresql, worker_sessions  # noqa: PLC0415
 
     server = postgresql.PostgresConnections(url)
     return Database(
@@ -101,5 +121,6 @@ def open_database(url: str) -> Database:
         writer=server.writer,
         migration=server.migration,
         path=None,
+        signs=worker_sessions.WorkerSessions(server.session, server.lookups, server.writer),
         aclose=server.aclose,
     )

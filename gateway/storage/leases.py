@@ -17,7 +17,6 @@ from gateway.storage.rows import event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.statements import Row
 from gateway.storage.tables import to_micros
-from gateway.storage.worker_locks import WorkerLocks
 
 SILENCE_SECONDS: Final = 30.0
 """How long the sweeper's own clock lets a worker be silent."""
@@ -64,7 +63,6 @@ class Leases:
     def __init__(
         self,
         database: Database,
-        locks: WorkerLocks | None,
         clock: Clock,
         *,
         idempotent_providers: Collection[str],
@@ -72,7 +70,7 @@ class Leases:
     ) -> None:
         self._writer = database.writer
         self._reader = database.lookups
-        self._locks = locks
+        self._signs = database.signs
         self._clock = clock
         self._idempotent = frozenset(idempotent_providers)
         self._unknown_after = unknown_after
@@ -80,10 +78,9 @@ class Leases:
 
     async def join(self, worker: WorkerId) -> None:
         """Enter the book of workers."""
-        if self._locks is not None:
-            self._locks.hold(worker)
         row = (worker, 0, to_micros(self._clock.now()))
         await self._writer.run(lambda driver: driver.execute(_JOIN, row))
+        await self._signs.show(worker)
 
     async def beat(self, worker: WorkerId) -> bool:
         """Say that it lives; False when it was struck off meanwhile and must stop and join anew."""
@@ -93,16 +90,21 @@ class Leases:
     async def leave(self, worker: WorkerId) -> None:
         """Give back every claim that is not `sending` and strike it off."""
         await self._writer.run(lambda driver: _leave(driver, worker))
-        self._forget(worker)
+        await self._signs.hide(worker)
 
     async def release_dead(self, worker: WorkerId, now: datetime) -> int:
         """Strike off workers that died, as `worker` sees them; how many claims were released."""
         book = await self._reader.run(lambda driver: driver.fetch("SELECT id, beat FROM workers"))
-        dead = [(other, beat) for other, beat in book if other != worker and self._is_dead(WorkerId(other), beat)]
+        missing = await self._signs.missing()
+        dead = [
+            (other, beat)
+            for other, beat in book
+            if other != worker and (self._is_silent(WorkerId(other), beat) or other in missing)
+        ]
         self._seen = {other: seen for other, seen in self._seen.items() if any(other == row[0] for row in book)}
         released, struck = await self._writer.run(lambda driver: self._strike(driver, dead, now))
         for other in struck:
-            self._forget(other)
+            await self._signs.hide(other)
         return released
 
     async def release_forgotten(self, worker: WorkerId, held: Collection[DeliveryId], now: datetime) -> int:
@@ -120,17 +122,12 @@ class Leases:
             return 0
         return await self._writer.run(release)
 
-    def _is_dead(self, other: WorkerId, beat: int) -> bool:
+    def _is_silent(self, other: WorkerId, beat: int) -> bool:
         monotonic = self._clock.monotonic()
         seen = self._seen.get(other)
         if seen is None or seen.beat != beat:
             seen = self._seen[other] = _Seen(beat, monotonic)
-        is_free = self._locks is not None and self._locks.is_free(other)
-        return is_free or monotonic - seen.at >= SILENCE_SECONDS
-
-    def _forget(self, worker: WorkerId) -> None:
-        if self._locks is not None:
-            self._locks.remove(worker)
+        return monotonic - seen.at >= SILENCE_SECONDS
 
     async def _strike(
         self, driver: Driver, dead: Sequence[tuple[WorkerId, int]], now: datetime

@@ -5,7 +5,7 @@ out of room or shutting down. Connections that broke are thrown away, so that wo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, TypeAlias, TypeVar
 
@@ -30,6 +30,7 @@ _HOT: Final = 8
 _READERS: Final = 4
 _WRITERS: Final = 2
 _STATEMENTS: Final = 512
+_WATCHED: Final = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE: Final = "BEGIN"
@@ -120,8 +121,13 @@ class _Pool:
             await self._idle.pop().close(timeout=_CONNECT_SECONDS)
 
 
-async def connect(dsn: str, *, patience_seconds: float | None = PATIENCE_SECONDS) -> Connection:
-    """A connection that waits for nothing longer than that, neither here nor on the server; None for no limit."""
+async def connect(
+    dsn: str, *, patience_seconds: float | None = PATIENCE_SECONDS, further: Mapping[str, str] | None = None
+) -> Connection:
+    """A connection that waits for nothing longer than that, neither here nor on the server; None for no limit.
+
+    `further` are settings of the session.
+    """
     limits = {} if patience_seconds is None else {
         "statement_timeout": str(int(patience_seconds * 1000)),
         "lock_timeout": str(int(patience_seconds * 1000)),
@@ -133,7 +139,7 @@ async def connect(dsn: str, *, patience_seconds: float | None = PATIENCE_SECONDS
         command_timeout=patience_seconds,
         statement_cache_size=_STATEMENTS,
         # Compiling costs more than any statement here takes.
-        server_settings={"application_name": "heliograph", "jit": "off", **limits},
+        server_settings={"application_name": "heliograph", "jit": "off", **limits, **(further or {})},
     )
     return connection
 
@@ -232,6 +238,10 @@ class PostgresConnections:
             json_serializer=dump,
             json_deserializer=load,
         )
+
+    async def session(self) -> Connection:
+        """A connection that stands for this process: the server soon notices when its machine has gone."""
+        return await connect(self._dsn, further=_WATCHED)
 
     @asynccontextmanager
     async def migration(self) -> AsyncIterator[AsyncConnection]:

@@ -26,7 +26,6 @@ from gateway.storage.services import Services
 from gateway.storage.steering import Steering
 from gateway.storage.suppressions import Suppressions, name_addresses
 from gateway.storage.watching import Watching
-from gateway.storage.worker_locks import WorkerLocks
 
 UNKNOWN_AFTER: Final = timedelta(minutes=15)
 
@@ -71,8 +70,6 @@ async def open_store(
     another URL, for a store that newer code has left this one behind, and for one whose secret is missing.
     """
     database = open_database(url)
-    # Workers of a server may be on any machine; those of a file share its machine, and its locks.
-    locks = None if database.path is None else WorkerLocks(database.path)
     try:
         await make_ready(database, clock.now(), when_behind)
         pseudonyms = await kept_pseudonyms(database)
@@ -89,7 +86,6 @@ async def open_store(
                 dispatch=Dispatch(database, commit, facts, pseudonyms, clock),
                 leases=Leases(
                     database,
-                    locks,
                     clock,
                     idempotent_providers=idempotent_providers,
                     unknown_after=unknown_after,
@@ -107,6 +103,5 @@ async def open_store(
                 watching=Watching(database),
             )
     finally:
-        if locks is not None:
-            locks.close()
+        await database.signs.aclose()
         await database.aclose()

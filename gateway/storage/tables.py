@@ -461,6 +461,8 @@ workers: Final = sa.Table(
     # Grows while it lives; others watch it by their own monotonic clocks.
     sa.Column("beat", sa.BigInteger, nullable=False),
     sa.Column("joined_at", Instant, nullable=False),
+    # Of the advisory lock that its session holds for as long as its process lives; null where it has none.
+    sa.Column("lock_key", sa.BigInteger),
 )
 
 secrets: Final = sa.Table(

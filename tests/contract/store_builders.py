@@ -32,11 +32,6 @@ class Place:
 
     url: str
 
-    @property
-    def is_shared_by_machines(self) -> bool:
-        """Whether a worker's machine may be another than one's own."""
-        return self.url.startswith("postgresql")
-
     def open(self, clock: SetClock, **options: Any) -> AbstractAsyncContextManager[Store]:
         """Open it."""
         return open_store(self.url, clock, **options)

@@ -74,10 +74,6 @@ async def test_the_claims_of_a_process_that_ended_are_free(place: Place, clock: 
 
     async with place.open(clock) as store:
         await store.leases.join(WORKER)
-        if place.is_shared_by_machines:
-            # Nothing but its silence tells that it ended.
-            assert await store.leases.release_dead(WORKER, NOW) == 0
-            clock.advance(30)
 
         assert await store.leases.release_dead(WORKER, NOW) == 1
         assert len(await store.dispatch.claim(WORKER, 1, NOW)) == 1

@@ -20,6 +20,7 @@ def upgrade() -> None:
     _create_cap_counters()
     _create_audit()
     _create_inbound()
+    op.add_column("workers", sa.Column("lock_key", sa.BigInteger()))
     _extend_deliveries()
     _extend_recipients()
     _extend_consents()
@@ -40,6 +41,7 @@ def downgrade() -> None:
     op.drop_index("ix_deliveries_subject", "deliveries")
     op.drop_column("deliveries", "subject")
     op.drop_column("deliveries", "claims")
+    op.drop_column("workers", "lock_key")
     for table in ("inbound", "audit", "rules_in_force", "cap_counters"):
         op.drop_table(table)
 

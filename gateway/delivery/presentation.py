@@ -233,6 +233,12 @@ def recipient_json(recipient: Recipient) -> JsonObject:
     }
 
 
+def kept_recipient_json(recipient: Recipient) -> JsonObject:
+    """A person as kept, with what the person chose beside what the service said."""
+    own = recipient.preferences
+    return {**recipient_json(recipient), "preferences": None if own is None else dict(own)}
+
+
 def _device_json(device: PushDevice) -> JsonObject:
     if device.subscription is not None:
         return {"platform": device.platform.value, "subscription": dict(device.subscription)}

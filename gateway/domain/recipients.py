@@ -64,6 +64,8 @@ class Recipient(Value, frozen=True, kw_only=True, omit_defaults=True):
     region: str | None = None
     """ISO 3166-2, such as `US-TX`."""
     attributes: Mapping[str, JsonValue] = field(default_factory=dict)
+    preferences: Mapping[str, JsonValue] | None = None
+    """Quiet hours and caps that the person chose, in the shape of `domain.rule_tables`; never said by a caller."""
 
     def addresses(self, channel: Channel) -> tuple[str, ...]:
         """All addresses on a channel; empty when the person cannot be reached there."""
@@ -95,6 +97,7 @@ class Recipient(Value, frozen=True, kw_only=True, omit_defaults=True):
             country=inline.country or self.country,
             region=inline.region or self.region,
             attributes={**self.attributes, **inline.attributes},
+            preferences=self.preferences,
         )
 
 

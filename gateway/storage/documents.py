@@ -58,4 +58,5 @@ def recipient_of(document: Mapping[str, Any]) -> Recipient:
         country=document.get("country"),
         region=document.get("region"),
         attributes=document.get("attributes", {}),
+        preferences=document.get("preferences"),
     )

@@ -32,7 +32,20 @@ def recipient_row(service_id: ServiceId, recipient: Recipient, now: datetime) ->
 
 def stored_recipient_of(row: Row) -> Recipient:
     """The person of a row of `recipients`."""
-    _service_id, recipient_id, email, phone, push, locale, timezone, country, region, attributes, *_times = row
+    (
+        _service_id,
+        recipient_id,
+        email,
+        phone,
+        push,
+        locale,
+        timezone,
+        country,
+        region,
+        attributes,
+        *_times,
+        preferences,
+    ) = row
     return recipient_of(
         {
             "id": recipient_id,
@@ -44,6 +57,7 @@ def stored_recipient_of(row: Row) -> Recipient:
             "country": country,
             "region": region,
             "attributes": load(attributes),
+            "preferences": None if preferences is None else load(preferences),
         }
     )
 

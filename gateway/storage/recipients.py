@@ -1,19 +1,26 @@
 """People as the services know them; an id means something within one service only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+import sqlalchemy as sa
+
 from gateway.domain.ids import RecipientId, ServiceId
-from gateway.domain.recipients import Recipient
+from gateway.domain.recipients import Channel, JsonValue, Recipient
 from gateway.errors import InvalidRequest, NotFound
+from gateway.ports import Page
 from gateway.storage import tables
 from gateway.storage.batcher import Batcher
+from gateway.storage.columns import stored
+from gateway.storage.cursors import cursor_at, older_than
+from gateway.storage.documents import dump
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.facts import Person, find_people
-from gateway.storage.person_rows import recipient_row
+from gateway.storage.person_rows import recipient_row, stored_recipient_of
 from gateway.storage.statements import Insert
+from gateway.storage.tables import from_micros
 
 _upsert: Final = Insert(
     tables.recipients,
@@ -22,6 +29,13 @@ _upsert: Final = Insert(
     " push=excluded.push, locale=excluded.locale, timezone=excluded.timezone, country=excluded.country,"
     " region=excluded.region, attributes=excluded.attributes, updated_at=excluded.updated_at",
 )
+_insert_new: Final = Insert(
+    tables.recipients, skip=frozenset({"preferences"}), suffix=" ON CONFLICT (service_id, id) DO NOTHING"
+)
+_CHOOSE: Final = "UPDATE recipients SET preferences = ?, updated_at = ? WHERE service_id = ? AND id = ?"
+_KNOWN: Final = (
+    "WITH k AS ({keys}) SELECT t.id FROM k CROSS JOIN recipients t WHERE t.service_id = k.column1 AND t.id = k.column2"
+)
 
 
 class Recipients:
@@ -29,11 +43,55 @@ class Recipients:
 
     def __init__(self, database: Database, people: "PeopleBatcher") -> None:
         self._people = people
+        self._reader = database.reader
         self._writer = database.writer
 
     async def put_recipient(self, service_id: ServiceId, recipient: Recipient, now: datetime) -> bool:
         """Keep the whole record in place of what was there; True when it is new."""
         return await self._writer.run(lambda driver: _put(driver, service_id, recipient, now))
+
+    async def put_recipients(
+        self, service_id: ServiceId, recipients: Sequence[Recipient], now: datetime
+    ) -> Sequence[bool]:
+        """`put_recipient` for each, all in one transaction; of two with one id the later is kept."""
+        return await self._writer.run(lambda driver: _put_all(driver, service_id, recipients, now))
+
+    async def set_preferences(
+        self,
+        service_id: ServiceId,
+        recipient_id: RecipientId,
+        preferences: Mapping[str, JsonValue] | None,
+        now: datetime,
+    ) -> None:
+        """Keep what the person chose, also of one of whom nothing else is kept; None forgets it."""
+        chosen = None if preferences is None else dump(preferences)
+
+        async def keep(driver: Driver) -> None:
+            row = recipient_row(service_id, Recipient(id=recipient_id), now)
+            await driver.insert(_insert_new, [row])
+            await driver.execute(_CHOOSE, (chosen, row[-1], service_id, recipient_id))
+
+        await self._writer.run(keep)
+
+    async def list_recipients(
+        self, service_id: ServiceId, address: tuple[Channel, str] | None, limit: int, cursor: str | None
+    ) -> Page[Recipient]:
+        """The service's people, newest first; those with one e-mail address or one number, if it is given."""
+        columns = tables.recipients.c
+        query = sa.select(*stored(tables.recipients)).where(columns.service_id == service_id)
+        if address is not None:
+            channel, text = address
+            query = query.where((columns.email if channel is Channel.EMAIL else columns.phone) == text)
+        if cursor is not None:
+            query = query.where(older_than(cursor, columns.created_at, columns.id))
+        query = query.order_by(columns.created_at.desc(), columns.id.desc()).limit(limit + 1)
+        async with self._reader.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        last = rows[limit - 1] if len(rows) > limit else None
+        return Page(
+            items=tuple([stored_recipient_of(row) for row in rows[:limit]]),
+            next_cursor=None if last is None else cursor_at(from_micros(last.created_at), last.id),
+        )
 
     async def get_recipient(self, service_id: ServiceId, recipient_id: RecipientId) -> Recipient:
         """Read it. Raises NotFound."""
@@ -64,8 +122,22 @@ async def remember(driver: Driver, service_id: ServiceId, inline: Recipient, now
 
 
 async def _put(driver: Driver, service_id: ServiceId, recipient: Recipient, now: datetime) -> bool:
-    is_new = await _find(driver, service_id, recipient) is None
-    await driver.insert(_upsert, [recipient_row(service_id, recipient, now)])
+    (is_new,) = await _put_all(driver, service_id, (recipient,), now)
+    return is_new
+
+
+async def _put_all(
+    driver: Driver, service_id: ServiceId, recipients: Sequence[Recipient], now: datetime
+) -> Sequence[bool]:
+    # One row for each id, in a fixed order: two imports of the same people must not wait for each other crosswise.
+    rows = {row[1]: row for row in (recipient_row(service_id, recipient, now) for recipient in recipients)}
+    known = await driver.select_in(_KNOWN, [(service_id, key) for key in rows])
+    seen: set[RecipientId | None] = {row[0] for row in known}
+    is_new = []
+    for recipient in recipients:
+        is_new.append(recipient.id not in seen)
+        seen.add(recipient.id)
+    await driver.insert(_upsert, [rows[key] for key in sorted(rows)])
     return is_new
 
 

@@ -1,5 +1,7 @@
 """Addresses never to be written to."""
 
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
@@ -17,6 +19,7 @@ from gateway.storage.columns import names, stored
 from gateway.storage.cursors import cursor_at, older_than
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
+from gateway.storage.facts import find_suppressions
 from gateway.storage.person_rows import suppression_of, suppression_row
 from gateway.storage.statements import Insert
 from gateway.storage.tables import suppressions
@@ -54,6 +57,30 @@ class Suppressions:
         prolonged: of two the longer holds.
         """
         return await self._writer.run(lambda driver: suppress(driver, suppression, self._pseudonyms))
+
+    async def add_suppressions(self, suppressions: Sequence[Suppression]) -> Sequence[Suppression]:
+        """`add_suppression` for each, all in one transaction."""
+
+        async def add_all(driver: Driver) -> Sequence[Suppression]:
+            # All at once, as reservations do: who takes them one by one may meet one of those crosswise.
+            await driver.lock([address_lock_of(one) for one in suppressions])
+            return [await suppress(driver, one, self._pseudonyms) for one in suppressions]
+
+        return await self._writer.run(add_all)
+
+    async def find_suppressed(
+        self, addresses: Collection[tuple[Channel, str]], now: datetime
+    ) -> Collection[tuple[Channel, str]]:
+        """Those of the addresses that any suppression speaks of at that instant, whatever its scope."""
+        spelled = {(channel, address): (channel.value, comparable(channel, address)) for channel, address in addresses}
+        found = await self._reader.run(
+            lambda driver: find_suppressions(driver, set(spelled.values()), self._pseudonyms)
+        )
+        return {
+            given
+            for given, spelling in spelled.items()
+            if any(one.expires_at is None or one.expires_at > now for one in found.get(spelling, ()))
+        }
 
     async def remove_suppression(self, suppression_id: SuppressionId, entry: AuditEntry) -> None:
         """Lift it, and keep who did so and why. Raises NotFound."""

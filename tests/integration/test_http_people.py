@@ -66,6 +66,77 @@ async def test_erasure_and_export_are_not_there_yet(ops: Caller) -> None:
     assert (await ops.get("/v1/recipients/user-42/export")).status == 404
 
 
+async def test_recipients_are_listed_newest_first_and_found_by_an_address(ops: Caller) -> None:
+    for number in range(3):
+        await ops.put(
+            f"/v1/recipients/user-{number}", {"email": f"u{number}@example.org", "phone": f"+336123456{number}0"}
+        )
+
+    first = await ops.get("/v1/recipients", limit="2")
+    rest = await ops.get("/v1/recipients", limit="2", cursor=first.body["next_cursor"])
+    by_email = await ops.get("/v1/recipients", email="u1@EXAMPLE.org")
+    by_phone = await ops.get("/v1/recipients", phone="+33 6 12 34 56 20")
+    refused = await ops.get("/v1/recipients", phone="0612")
+
+    assert [item["id"] for item in first.body["items"] + rest.body["items"]] == ["user-2", "user-1", "user-0"]
+    assert (len(first.body["items"]), rest.body["next_cursor"]) == (2, None)
+    assert [item["id"] for item in by_email.body["items"]] == ["user-1"]
+    assert [item["id"] for item in by_phone.body["items"]] == ["user-2"]
+    assert (refused.status, refused.body["errors"][0]["pointer"]) == (422, "?phone")
+
+
+async def test_nobody_lists_another_services_recipients(site: Site, ops: Caller) -> None:
+    other = await site.caller("another-service-with-people", ALL_SCOPES)
+    await other.put("/v1/recipients/theirs", AMINA)
+
+    listed = await ops.get("/v1/recipients")
+
+    assert listed.body["items"] == []
+
+
+async def test_many_recipients_are_kept_each_on_its_own(ops: Caller) -> None:
+    await ops.put("/v1/recipients/known", {"email": "known@example.org"})
+    await ops.post("/v1/suppressions", {"channel": "email", "address": "left@example.org", "reason": "complaint"})
+    people = [
+        {"id": "known", "phone": "+33612345678"},
+        {"id": "new", **AMINA},
+        {"id": "wrong", "email": "x", "timezone": "Nowhere"},
+        {"id": "left", "email": "Left@example.org"},
+        {"id": "new", "email": "again@example.org"},
+        {"email": "nobody@example.org"},
+    ]
+
+    answer = await ops.post("/v1/recipients/batch", {"recipients": people})
+
+    assert answer.status == 200
+    results = answer.body["items"]
+    assert [item["status"] for item in results] == ["replaced", "created", "refused", "created", "replaced", "refused"]
+    assert [error["pointer"] for error in results[2]["errors"]] == ["/email", "/timezone"]
+    assert [error["pointer"] for error in results[5]["errors"]] == ["/id"]
+    assert [results[1]["suppressed"], results[3]["suppressed"]] == [[], ["email"]]
+    assert (await ops.get("/v1/recipients/known")).body["email"] is None
+    assert (await ops.get("/v1/recipients/new")).body["email"] == "again@example.org"
+
+
+async def test_a_person_may_be_called_batch(ops: Caller) -> None:
+    kept = await ops.put("/v1/recipients/batch", AMINA)
+    read = await ops.get("/v1/recipients/batch")
+
+    assert (kept.status, read.body["id"]) == (201, "batch")
+
+
+async def test_many_suppressions_stand_each_on_its_own(ops: Caller) -> None:
+    one = {"channel": "sms", "address": "+33 6 11 22 33 44", "reason": "stop"}
+    given = [one, {**one, "address": "12"}, {**one, "expires_at": "2100-01-01T00:00:00Z"}, one]
+
+    answer = await ops.post("/v1/suppressions/batch", {"suppressions": given})
+
+    results = answer.body["items"]
+    assert [item["status"] for item in results] == ["added", "refused", "refused", "stood"]
+    assert results[3]["id"] == results[0]["id"]
+    assert [results[n]["errors"][0]["code"] for n in (1, 2)] == ["bad_phone", "never_ends"]
+
+
 async def test_the_latest_word_holds_and_the_history_keeps_all(ops: Caller) -> None:
     await ops.put("/v1/recipients/user-1/consents", consent(at="2026-01-01T00:00:00Z", wording="Yes, news please"))
     denied = await ops.put("/v1/recipients/user-1/consents", consent(state="denied"))
@@ -122,6 +193,8 @@ async def test_a_suppression_stands_once_and_can_be_lifted(ops: Caller) -> None:
         ({"expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
         ({"scope": "topic:"}, "/scope"),
         ({"reason": "because"}, "/reason"),
+        ({"reason": "stop", "expires_at": "2100-01-01T00:00:00Z"}, "/expires_at"),
+        ({"reason": "complaint", "expires_at": "2100-01-01T00:00:00Z"}, "/expires_at"),
     ],
 )
 async def test_a_wrong_suppression_is_named(ops: Caller, change: dict[str, Any], pointer: str) -> None:

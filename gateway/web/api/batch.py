@@ -9,10 +9,10 @@ from gateway.delivery.accept import Asked
 from gateway.delivery.idempotency import IdempotencyKey
 from gateway.domain.keys import Scope
 from gateway.domain.recipients import JsonValue
-from gateway.errors import GatewayError, InvalidRequest
+from gateway.errors import InvalidRequest
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 from gateway.web.idempotency import idempotency_key
-from gateway.web.problems import problem_of
+from gateway.web.items import MAX_NODES, refusal_json
 from gateway.web.refusals import looking_on
 from gateway.web.requests import trace_context
 from gateway.web.responses import JsonResponse
@@ -21,8 +21,6 @@ from gateway.web.schemas.batch import BatchItemShape, BatchRecipientShape, Batch
 from gateway.web.serialization import canonical, fingerprint
 from gateway.web.validation import validate
 
-_MAX_NODES: Final = 200_000
-"""A thousand messages of two hundred values each."""
 _look_on: Final = looking_on(BatchItemShape)
 
 
@@ -42,7 +40,7 @@ _look_on: Final = looking_on(BatchItemShape)
     },
     problems={409: ("in_flight",), 422: ("idempotency_mismatch",)},
     headers=("Idempotency-Key", "traceparent"),
-    max_nodes=_MAX_NODES,
+    max_nodes=MAX_NODES,
     is_batch=True,
 )
 async def send_batch(call: Call[BatchShape, Nothing]) -> web.StreamResponse:
@@ -57,11 +55,6 @@ async def send_batch(call: Call[BatchShape, Nothing]) -> web.StreamResponse:
         caller.service_id, caller.live, items, idempotency_key(call), refusal_json
     )
     return JsonResponse(accepted.answer, 202, {"Idempotent-Replayed": "true"} if accepted.replayed else None)
-
-
-def refusal_json(error: GatewayError) -> dict[str, JsonValue]:
-    """A refused item: its problem, with `status` saying that it was refused."""
-    return {**problem_of(error).members(), "status": "refused"}
 
 
 async def _asked_items(call: Call[BatchShape, Nothing]) -> AsyncIterator[Asked | InvalidRequest]:

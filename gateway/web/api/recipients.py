@@ -1,21 +1,83 @@
-"""`/v1/recipients/{recipient_id}`: people as a service knows them."""
+"""`/v1/recipients`: people as a service knows them."""
 
-from typing import Final
+from collections.abc import Collection
+from typing import Annotated, Final
 
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from gateway.delivery.presentation import recipient_json
+from gateway.delivery.addresses import BadAddress, parse_email, parse_phone
+from gateway.delivery.presentation import kept_recipient_json
 from gateway.delivery.recipients import check_recipient
 from gateway.domain.ids import RecipientId
 from gateway.domain.keys import Scope
-from gateway.domain.values import replace
+from gateway.domain.recipients import Channel, JsonValue, Recipient
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
+from gateway.web.items import MAX_NODES, check_items, refusal_json
+from gateway.web.pagination import PageQuery, page_response
 from gateway.web.responses import json_response
-from gateway.web.schemas.recipients import RecipientAnswer, RecipientShape
+from gateway.web.schemas.imports import KeptRecipientShape, RecipientBatchAnswer, RecipientBatchShape
+from gateway.web.schemas.recipients import RecipientAnswer, RecipientPage, RecipientShape
+from gateway.web.validation import validate
 
 _MAX_ID: Final = 255
+
+
+class RecipientQuery(PageQuery):
+    """Which people."""
+
+    email: Annotated[str, Field(min_length=1, max_length=320)] | None = Field(default=None, description="One address.")
+    phone: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(default=None, description="One number.")
+
+
+@endpoint(
+    "GET",
+    "/v1/recipients",
+    summary="List recipients",
+    tag="Recipients",
+    scopes=(Scope.RECIPIENTS,),
+    query=RecipientQuery,
+    answers={200: Answer(description="Newest first.", model=RecipientPage, headers=("Link",))},
+)
+async def list_recipients(call: Call[Nothing, RecipientQuery]) -> web.StreamResponse:
+    """List the people whom your service keeps, or those with one address."""
+    query = call.query
+    page = await call.gateway.recipients.list_recipients(
+        call.caller.service_id, _address_of(query), query.limit, query.cursor
+    )
+    return page_response(call.request, page, kept_recipient_json)
+
+
+@endpoint(
+    "POST",
+    "/v1/recipients/batch",
+    summary="Keep many recipients",
+    tag="Recipients",
+    scopes=(Scope.RECIPIENTS,),
+    body=RecipientBatchShape,
+    answers={200: Answer(description="One result for each; who was kept is on disk.", model=RecipientBatchAnswer)},
+    max_nodes=MAX_NODES,
+    is_batch=True,
+)
+async def put_recipients(call: Call[RecipientBatchShape, Nothing]) -> web.StreamResponse:
+    """Keep up to 1,000 people, each as `PUT` would; pointers of a refused one's problem start at the item.
+
+    Each answer names the channels on which the person's addresses are suppressed.
+    """
+    checked = await check_items(call.body.recipients, _checked_item)
+    call.charge(len(checked) - 1)
+    kept = [one for one in checked if isinstance(one, Recipient)]
+    now = call.gateway.clock.now()
+    are_new = await call.gateway.recipients.put_recipients(call.caller.service_id, kept, now) if kept else ()
+    addresses = {(channel, address) for one in kept for channel in Channel for address in one.addresses(channel)}
+    suppressed = await call.gateway.suppressions.find_suppressed(addresses, now)
+    told = iter(are_new)
+    items: list[JsonValue] = [
+        refusal_json(one) if isinstance(one, InvalidRequest) else _kept_json(one, next(told), suppressed)
+        for one in checked
+    ]
+    return json_response({"items": items})
 
 
 @endpoint(
@@ -33,12 +95,10 @@ _MAX_ID: Final = 255
 async def put_recipient(call: Call[RecipientShape, Nothing]) -> web.StreamResponse:
     """Keep this in place of whatever was known of the person; values left out are forgotten."""
     recipient_id = recipient_id_of(call)
-    recipient, problems = check_recipient(call.body.to_domain(recipient_id))
-    if problems:
-        raise InvalidRequest("The recipient has wrong values.", problems)
-    recipient = replace(recipient, id=recipient_id)
+    recipient = _checked(call.body.to_domain(recipient_id))
     is_new = await call.gateway.recipients.put_recipient(call.caller.service_id, recipient, call.gateway.clock.now())
-    return json_response(recipient_json(recipient), 201 if is_new else 200)
+    kept = await call.gateway.recipients.get_recipient(call.caller.service_id, recipient_id)
+    return json_response(kept_recipient_json(kept), 201 if is_new else 200)
 
 
 @endpoint(
@@ -52,7 +112,44 @@ async def put_recipient(call: Call[RecipientShape, Nothing]) -> web.StreamRespon
 async def get_recipient(call: Call[Nothing, Nothing]) -> web.StreamResponse:
     """Read what is kept of a person."""
     recipient = await call.gateway.recipients.get_recipient(call.caller.service_id, recipient_id_of(call))
-    return json_response(recipient_json(recipient))
+    return json_response(kept_recipient_json(recipient))
+
+
+def _checked(given: Recipient) -> Recipient:
+    recipient, problems = check_recipient(given)
+    if problems:
+        raise InvalidRequest("The recipient has wrong values.", problems)
+    return recipient
+
+
+def _checked_item(item: JsonValue) -> Recipient:
+    shape = validate(KeptRecipientShape, item)
+    return _checked(shape.to_domain(shape.id))
+
+
+def _kept_json(recipient: Recipient, is_new: bool, suppressed: Collection[tuple[Channel, str]]) -> dict[str, JsonValue]:
+    told: list[JsonValue] = [
+        channel.value
+        for channel in Channel
+        if any((channel, address) in suppressed for address in recipient.addresses(channel))
+    ]
+    return {"status": "created" if is_new else "replaced", "id": recipient.id, "suppressed": told}
+
+
+def _address_of(query: RecipientQuery) -> tuple[Channel, str] | None:
+    """The address that is asked for, in its normal form. Raises InvalidRequest for what is none, or for two."""
+    if query.email is not None and query.phone is not None:
+        problem = FieldProblem(pointer="?phone", code="repeated", message="Give an address or a number, not both.")
+        raise InvalidRequest("The query has wrong parameters.", (problem,))
+    try:
+        if query.email is not None:
+            return Channel.EMAIL, parse_email(query.email)
+        return None if query.phone is None else (Channel.SMS, parse_phone(query.phone))
+    except BadAddress as error:
+        pointer = "?phone" if query.email is None else "?email"
+        raise InvalidRequest(
+            "The query has wrong parameters.", (FieldProblem(pointer=pointer, code=error.code, message=str(error)),)
+        ) from error
 
 
 def recipient_id_of(call: Call[BaseModel, BaseModel]) -> RecipientId:
@@ -64,4 +161,4 @@ def recipient_id_of(call: Call[BaseModel, BaseModel]) -> RecipientId:
     return RecipientId(given)
 
 
-ENDPOINTS: Final = (put_recipient, get_recipient)
+ENDPOINTS: Final = (list_recipients, put_recipients, put_recipient, get_recipient)

@@ -1,6 +1,7 @@
 """`/v1/suppressions`: addresses never to be written to, whoever asks."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Final
 
 from aiohttp import web
@@ -16,10 +17,13 @@ from gateway.domain.preferences import Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
+from gateway.web.items import MAX_NODES, check_items, refusal_json
 from gateway.web.pagination import PageQuery, page_response
 from gateway.web.responses import json_response
 from gateway.web.schemas.common import ChannelName, ReasonQuery
+from gateway.web.schemas.imports import SuppressionBatchAnswer, SuppressionBatchShape
 from gateway.web.schemas.preferences import SuppressionAnswer, SuppressionPage, SuppressionShape
+from gateway.web.validation import validate
 
 
 class SuppressionQuery(PageQuery):
@@ -65,22 +69,37 @@ async def list_suppressions(call: Call[Nothing, SuppressionQuery]) -> web.Stream
 )
 async def add_suppression(call: Call[SuppressionShape, Nothing]) -> web.StreamResponse:
     """Never write to this address on this channel again, held and scheduled messages included."""
-    body, now = call.body, call.gateway.clock.now()
-    if body.expires_at is not None and body.expires_at <= now:
-        problem = FieldProblem(pointer="/expires_at", code="in_the_past", message="Give a later instant or none.")
-        raise InvalidRequest("The suppression would have ended already.", (problem,))
-    asked = Suppression(
-        id=SuppressionId(make_id(ids.SUPPRESSION, now)),
-        channel=Channel(body.channel),
-        address=_normal_address(Channel(body.channel), body.address, "/address"),
-        reason=SuppressionReason(body.reason),
-        scope=body.scope,
-        evidence=body.evidence,
-        created_at=now,
-        expires_at=body.expires_at,
-    )
+    asked = _asked(call.body, call.gateway.clock.now())
     stands = await call.gateway.suppressions.add_suppression(asked)
     return json_response(_suppression_json(stands), 201 if stands.id == asked.id else 200)
+
+
+@endpoint(
+    "POST",
+    "/v1/suppressions/batch",
+    summary="Suppress many addresses",
+    tag="Suppressions",
+    scopes=(Scope.OPS,),
+    body=SuppressionBatchShape,
+    answers={200: Answer(description="One result for each; they stand from now on.", model=SuppressionBatchAnswer)},
+    max_nodes=MAX_NODES,
+    is_batch=True,
+)
+async def add_suppressions(call: Call[SuppressionBatchShape, Nothing]) -> web.StreamResponse:
+    """Suppress up to 1,000 addresses; pointers of a refused one's problem start at the item."""
+    now = call.gateway.clock.now()
+    checked = await check_items(call.body.suppressions, lambda item: _asked(validate(SuppressionShape, item), now))
+    call.charge(len(checked) - 1)
+    asked = [one for one in checked if isinstance(one, Suppression)]
+    standing = await call.gateway.suppressions.add_suppressions(asked) if asked else ()
+    told = {one.id: stands for one, stands in zip(asked, standing, strict=True)}
+    items: list[JsonValue] = [
+        refusal_json(one)
+        if isinstance(one, InvalidRequest)
+        else {"status": "added" if told[one.id].id == one.id else "stood", "id": told[one.id].id}
+        for one in checked
+    ]
+    return json_response({"items": items})
 
 
 @endpoint(
@@ -99,6 +118,36 @@ async def remove_suppression(call: Call[Nothing, ReasonQuery]) -> web.StreamResp
     entry = make_entry(AuditAction.LIFT, suppression_id, by, now)
     await call.gateway.suppressions.remove_suppression(suppression_id, entry)
     return web.Response(status=204)
+
+
+def _asked(shape: SuppressionShape, now: datetime) -> Suppression:
+    """The suppression that a request wants. Raises InvalidRequest that names every wrong field."""
+    channel, reason = Channel(shape.channel), SuppressionReason(shape.reason)
+    problems: list[FieldProblem] = []
+    address = shape.address
+    try:
+        address = _PARSERS[channel](address)
+    except BadAddress as error:
+        problems.append(FieldProblem(pointer="/address", code=error.code, message=str(error)))
+    if shape.expires_at is not None and not reason.may_end:
+        message = f"A {reason} stands until the person says otherwise; leave `expires_at` out."
+        problems.append(FieldProblem(pointer="/expires_at", code="never_ends", message=message))
+    elif shape.expires_at is not None and shape.expires_at <= now:
+        problems.append(
+            FieldProblem(pointer="/expires_at", code="in_the_past", message="Give a later instant or none.")
+        )
+    if problems:
+        raise InvalidRequest("The suppression has wrong values.", problems)
+    return Suppression(
+        id=SuppressionId(make_id(ids.SUPPRESSION, now)),
+        channel=channel,
+        address=address,
+        reason=reason,
+        scope=shape.scope,
+        evidence=shape.evidence,
+        created_at=now,
+        expires_at=shape.expires_at,
+    )
 
 
 def _parse_token(text: str) -> str:
@@ -135,4 +184,4 @@ def _suppression_json(suppression: Suppression) -> dict[str, JsonValue]:
     }
 
 
-ENDPOINTS: Final = (list_suppressions, add_suppression, remove_suppression)
+ENDPOINTS: Final = (list_suppressions, add_suppression, add_suppressions, remove_suppression)

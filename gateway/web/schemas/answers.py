@@ -196,17 +196,22 @@ class EventPage(BaseModel):
     next_cursor: str | None
 
 
-class BatchResult(BaseModel):
-    """What became of one item: accepted with its message, or refused with its problem."""
+class RefusedItem(BaseModel):
+    """The members of an item of many that was refused: those of a problem."""
 
-    status: Literal["accepted", "refused"]
-    message: MessageAnswer | None = None
-    replayed: bool = Field(default=False, description="Answered before for the same `idempotency_key` and body.")
     type: str | None = None
     title: str | None = None
     code: str | None = None
     detail: str | None = None
     errors: list[FieldProblemAnswer] = Field(default=[], description="Pointers start at the item.")
+
+
+class BatchResult(RefusedItem):
+    """What became of one item: accepted with its message, or refused with its problem."""
+
+    status: Literal["accepted", "refused"]
+    message: MessageAnswer | None = None
+    replayed: bool = Field(default=False, description="Answered before for the same `idempotency_key` and body.")
 
 
 class BatchAnswer(BaseModel):

@@ -73,7 +73,9 @@ class SuppressionShape(Shape):
     reason: ReasonName
     scope: ScopeText = Field(default="all", description="`all`, a category, or `topic:<name>`.")
     evidence: Annotated[JsonObject, Field(max_length=50)] | None = None
-    expires_at: Instant | None = None
+    expires_at: Instant | None = Field(
+        default=None, description="Only of a `bounce` or a `manual` one: what a person said does not end by itself."
+    )
 
 
 class SuppressionAnswer(BaseModel):
@@ -81,7 +83,7 @@ class SuppressionAnswer(BaseModel):
 
     id: str
     channel: ChannelName
-    address: str
+    address: str | None = Field(description="Null once the person was erased: the suppression still holds.")
     reason: ReasonName
     scope: str
     evidence: JsonObject | None

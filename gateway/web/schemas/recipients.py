@@ -96,3 +96,13 @@ class RecipientAnswer(BaseModel):
     country: str | None
     region: str | None
     attributes: JsonObject
+    preferences: JsonObject | None = Field(
+        default=None, description="Quiet hours and caps that the person chose, shaped as rules are."
+    )
+
+
+class RecipientPage(BaseModel):
+    """People, newest first."""
+
+    items: list[RecipientAnswer]
+    next_cursor: str | None

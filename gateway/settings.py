@@ -12,6 +12,7 @@ import pytz
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from gateway.domain.durations import parse_duration
+from gateway.domain.inbound import StopCovers
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 
@@ -145,6 +146,8 @@ class PolicySettings(Section):
 
     default_timezone: Zone = "UTC"
     """For a recipient of whom no zone is known."""
+    stop_covers: StopCovers = StopCovers.EVERYTHING
+    """What a text that says STOP ends for its number."""
     packs: Annotated[bool | tuple[str, ...], BeforeValidator(_as_packs)] = True
     """Whether the rules that ship for the recipient's country hold: all, none, or those of these countries."""
     overrides: tuple[OverrideSettings, ...] = ()
@@ -157,6 +160,8 @@ class MailboxProviderSettings(Section):
     host: str = "127.0.0.1"
     port: Port = 0
     """Its own SMTP listener; 0 takes a free port."""
+    webhook_secret: Annotated[SecretStr, AfterValidator(_long_enough)] | None = None
+    """Signs inbound texts at `POST /webhooks/<name>`; left out, one is derived from what signs links."""
 
 
 class SmtpProviderSettings(Section):

@@ -2,13 +2,15 @@
 
 An adapter has a `name` and `capabilities`, and two verbs. `send` makes one call and classifies the answer as a
 `SendResult`: it raises for nothing that a provider or a network does, never retries and never logs. `aclose` closes
-what it opened and may be called twice.
+what it opened and may be called twice. One whose provider calls us is a `WebhookReceiver` too: `verify` the raw
+bytes, then `parse` them.
 """
 
 import re
 from typing import Final
 
 from gateway.domain.ids import AttemptId, DeliveryId
+from gateway.domain.inbound import Inbound
 from gateway.domain.messages import (
     Content,
     DeviceResult,
@@ -20,7 +22,7 @@ from gateway.domain.messages import (
     SmsContent,
 )
 from gateway.domain.recipients import Channel, PushDevice, masked
-from gateway.ports import Capabilities, Clock, Provider
+from gateway.ports import Capabilities, Clock, Provider, WebhookReceiver, WebhookRequest
 
 __all__ = [
     "AttemptId",
@@ -32,12 +34,15 @@ __all__ = [
     "DeviceResult",
     "EmailContent",
     "Envelope",
+    "Inbound",
     "Outcome",
     "Provider",
     "PushContent",
     "PushDevice",
     "SendResult",
     "SmsContent",
+    "WebhookReceiver",
+    "WebhookRequest",
     "masked",
     "redacted",
     "wrong_channel",

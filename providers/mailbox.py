@@ -1,10 +1,11 @@
 """The local mailbox: for every channel, keeps what it was given for people to look at, and sends nothing out.
 
 E-mail takes the whole way: a real SMTP conversation with the mailbox's own listener, in the code of the `smtp`
-provider. What comes twice for one delivery is kept once, so a second call is always safe.
+provider. What comes twice for one delivery is kept once, so a second call is always safe. It also takes texts as if
+someone had sent them (`mailbox_webhook`), for trying things out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
 from gateway.domain.recipients import JsonValue
@@ -16,14 +17,17 @@ from providers.base import (
     Clock,
     DeviceResult,
     Envelope,
+    Inbound,
     Outcome,
     PushContent,
     SendResult,
     SmsContent,
+    WebhookRequest,
     wrong_channel,
 )
 from providers.mailbox_content import push_json, sms_json
 from providers.mailbox_listener import MailboxListener
+from providers.mailbox_webhook import is_signed, read_text
 from providers.smtp import SmtpProvider, SmtpSettings
 
 _CONNECTIONS: Final = 8
@@ -32,12 +36,15 @@ _CONNECTIONS: Final = 8
 class MailboxProvider:
     """Keeps everything; its answer is `delivered`, for what lies in the mailbox has arrived."""
 
-    def __init__(self, name: str, store: MailboxStore, clock: Clock, listener: MailboxListener) -> None:
+    def __init__(
+        self, name: str, store: MailboxStore, clock: Clock, listener: MailboxListener, webhook_secret: str | None
+    ) -> None:
         """Takes over a listener that was started; `open` is the usual way."""
         self._name = name
         self._store = store
         self._clock = clock
         self._listener = listener
+        self._webhook_secret = webhook_secret
         host, port = listener.address
         self._smtp = SmtpProvider(
             name, SmtpSettings(host=host, port=port, connections=_CONNECTIONS, hello="heliograph.localhost")
@@ -53,14 +60,16 @@ class MailboxProvider:
         host: str = "127.0.0.1",
         port: int = 0,
         shared: bool = False,
+        webhook_secret: str | None = None,
     ) -> "MailboxProvider":
         """A mailbox whose SMTP listener is open; port 0 takes a free one. Raises OSError for a taken port.
 
         Processes over one store may have a `shared` port: mail comes to any of them, and into the one mailbox.
+        Inbound texts are signed with the `webhook_secret`; without one none is believed.
         """
         listener = MailboxListener(store, clock, host=host, port=port, shared=shared)
         await listener.start()
-        return cls(name, store, clock, listener)
+        return cls(name, store, clock, listener, webhook_secret)
 
     @property
     def name(self) -> str:
@@ -93,6 +102,14 @@ class MailboxProvider:
                 return await self._keep(envelope, to, push_json(envelope.content, envelope.devices))
             case never:
                 assert_never(never)
+
+    def verify(self, request: WebhookRequest) -> bool:
+        """Whether an inbound text is signed with the mailbox's secret, within the last five minutes."""
+        return self._webhook_secret is not None and is_signed(self._webhook_secret, request)
+
+    def parse(self, request: WebhookRequest) -> Sequence[Inbound]:
+        """The one text of the call. Raises InvalidRequest."""
+        return (read_text(request.body),)
 
     async def aclose(self) -> None:
         """Close the listener and our own connections to it."""

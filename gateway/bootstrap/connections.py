@@ -37,8 +37,12 @@ async def open_providers(
     further: Collection[Provider],
     *,
     together: bool,
+    webhook_secret: str,
 ) -> Mapping[str, Provider]:
-    """All providers, closed with the stack; `together` with other processes a mailbox shares its port."""
+    """All providers, closed with the stack; `together` with other processes a mailbox shares its port.
+
+    Texts to a mailbox that names no secret of its own are signed with `webhook_secret`.
+    """
     configured = dict(settings.providers)
     configured.setdefault(mailbox_name(settings), MailboxProviderSettings(kind="mailbox"))
     providers: dict[str, Provider] = {provider.name: provider for provider in further}
@@ -47,7 +51,8 @@ async def open_providers(
     for name, one in configured.items():
         match one:
             case MailboxProviderSettings():
-                opened: Provider = await _open_mailbox(name, one, mailbox, clock, shared=together and one.port != 0)
+                shared = together and one.port != 0
+                opened: Provider = await _open_mailbox(name, one, mailbox, clock, webhook_secret, shared=shared)
             case SmtpProviderSettings():
                 opened = SmtpProvider(name, _smtp_settings(one))
             case never:
@@ -58,10 +63,19 @@ async def open_providers(
 
 
 async def _open_mailbox(
-    name: str, one: MailboxProviderSettings, mailbox: MailboxStore, clock: Clock, *, shared: bool
+    name: str,
+    one: MailboxProviderSettings,
+    mailbox: MailboxStore,
+    clock: Clock,
+    webhook_secret: str,
+    *,
+    shared: bool,
 ) -> Provider:
+    secret = webhook_secret if one.webhook_secret is None else one.webhook_secret.get_secret_value()
     try:
-        return await MailboxProvider.open(name, mailbox, clock, host=one.host, port=one.port, shared=shared)
+        return await MailboxProvider.open(
+            name, mailbox, clock, host=one.host, port=one.port, shared=shared, webhook_secret=secret
+        )
     except OSError as error:
         raise ConfigurationError(f"providers.{name}: cannot listen on {one.host}:{one.port}: {error}") from error
 

@@ -10,7 +10,14 @@ from typing import Final
 from gateway.bootstrap.bells import Bells, open_bells
 from gateway.bootstrap.connections import make_routing, open_providers, require_routes
 from gateway.bootstrap.content import open_content
-from gateway.bootstrap.stores import Meanwhile, SystemClock, awaited_store, link_secret, make_first_key
+from gateway.bootstrap.stores import (
+    Meanwhile,
+    SystemClock,
+    awaited_store,
+    derived_webhook_secret,
+    link_secret,
+    make_first_key,
+)
 from gateway.delivery.accept import Acceptor
 from gateway.delivery.admission import Admission
 from gateway.delivery.attachments import AttachmentLimits
@@ -20,6 +27,7 @@ from gateway.delivery.drafting import Drafter
 from gateway.delivery.envelopes import Addressing
 from gateway.delivery.explain import Explainer
 from gateway.delivery.fallbacks import FallbackReport
+from gateway.delivery.inbound import InboundDesk
 from gateway.delivery.links import UnsubscribeLinks
 from gateway.delivery.preview import Previewer
 from gateway.delivery.readiness import ReadinessCheck
@@ -33,9 +41,11 @@ from gateway.delivery.unsubscribe import Unsubscriber
 from gateway.domain.preferences import Category
 from gateway.localization.catalogs import CatalogLibrary
 from gateway.metrics import Metrics
+from gateway.policy.stopwords.lexicon import load_lexicon
 from gateway.ports import (
     Clock,
     ConsentStore,
+    InboundStore,
     LogStore,
     MailboxStore,
     Provider,
@@ -43,6 +53,7 @@ from gateway.ports import (
     Retention,
     ServiceStore,
     SuppressionStore,
+    WebhookReceiver,
 )
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
@@ -79,11 +90,22 @@ class Gateway:
     previewer: Previewer
     steering: Steering
     unsubscriber: Unsubscriber
+    inbound: InboundDesk
     readiness: ReadinessCheck
     worker: Worker | None
     """None where nothing is claimed."""
     first_key: str | None = field(repr=False)
     """The key that the first start made, to be printed once; None at every later start."""
+
+    @property
+    def receivers(self) -> Mapping[str, WebhookReceiver]:
+        """The providers that call us, by their configured names."""
+        return {name: one for name, one in self.providers.items() if isinstance(one, WebhookReceiver)}
+
+    @property
+    def texts(self) -> InboundStore:
+        """The texts that came in."""
+        return self.store.inbound
 
     @property
     def log(self) -> LogStore:
@@ -202,9 +224,18 @@ async def _open_parts(
     opening = awaited_store(settings, clock, further, metrics.commit_seconds.observe, meanwhile)
     store = await stack.enter_async_context(opening)
     templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
-    providers = await open_providers(settings, store.mailbox, clock, stack, further, together=together)
+    secret = await link_secret(settings, store.database)
+    providers = await open_providers(
+        settings,
+        store.mailbox,
+        clock,
+        stack,
+        further,
+        together=together,
+        webhook_secret=derived_webhook_secret(secret),
+    )
     renderer = Renderer(templates, catalogs, FallbackReport(metrics))
-    links = UnsubscribeLinks(await link_secret(settings, store.database), settings.public_url)
+    links = UnsubscribeLinks(secret, settings.public_url)
     return _Parts(
         settings=settings,
         clock=clock,
@@ -266,6 +297,16 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             consents=store.consents,
             suppressions=store.suppressions,
             templates=parts.templates,
+            clock=clock,
+        ),
+        inbound=InboundDesk(
+            store=store.inbound,
+            services=store.services,
+            senders=parts.senders,
+            drafter=drafter,
+            lexicon=load_lexicon(),
+            covers=settings.policy.stop_covers,
+            wake=wake,
             clock=clock,
         ),
         readiness=ReadinessCheck(

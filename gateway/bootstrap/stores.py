@@ -1,6 +1,7 @@
 """The store on its own: opened for the gateway or for a command, with the clock, the secret and the first key."""
 
 import asyncio
+import hmac
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -26,6 +27,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 Meanwhile = Callable[[], AbstractAsyncContextManager[None]]
 """What a process does while it waits for its store, such as to say so to who probes it."""
 
+_INBOUND_TEXTS: Final = b"inbound texts"
 _AGAIN_SECONDS: Final = 1.0
 """How long a store that is not there yet is left alone."""
 
@@ -77,6 +79,19 @@ async def link_secret(settings: Settings, database: Database) -> bytes:
     if settings.security.secret is not None:
         return settings.security.secret.get_secret_value().encode()
     return await signing_secret(database)
+
+
+def derived_webhook_secret(secret: bytes) -> str:
+    """What inbound texts to a mailbox are signed with that names no secret of its own."""
+    return hmac.digest(secret, _INBOUND_TEXTS, "sha256").hex()
+
+
+@asynccontextmanager
+async def open_webhook_secret(settings: Settings) -> AsyncIterator[str]:
+    """The same, for a command beside a gateway that runs on the configured store."""
+    configure_logs(settings.log)
+    async with configured_store(settings, SystemClock(), (), patient=False) as store:
+        yield derived_webhook_secret(await link_secret(settings, store.database))
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from gateway.cli import inbound
 from gateway.cli.client import DEFAULT_URL, Client, Key, Url, connect
 from gateway.cli.output import Json, command, fail, notes, print_json, print_table
 from gateway.cli.values import in_path, parse_object
@@ -199,3 +200,7 @@ async def retry(
     async with connect(url, key) as client:
         await client.call("POST", f"/v1/messages/{in_path(message_id)}/retry", body={"reason": reason})
     notes.print(f"{message_id} is on its way again")
+
+
+app.command("inbound")(inbound.list_inbound)
+app.command("receive")(inbound.receive)

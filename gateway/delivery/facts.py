@@ -13,6 +13,7 @@ def read_facts(claim: Claim, stored: StoredFacts, routing: RoutingTable) -> Fact
         category=message.category,
         topic=message.topic,
         channel=channel,
+        message_id=message.id,
         recipient=recipient,
         send_at=message.send_at,
         expires_at=message.expires_at,

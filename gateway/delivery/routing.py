@@ -50,12 +50,13 @@ class RoutingTable:
 def country_of(recipient: Recipient, channel: Channel) -> str | None:
     """The country that routes a message: a text message goes where its number is, the rest where the person is."""
     if channel is Channel.SMS and recipient.phone is not None:
-        return _country_of_number(recipient.phone) or recipient.country
+        return country_of_number(recipient.phone) or recipient.country
     return recipient.country
 
 
 @lru_cache(maxsize=65_536)
-def _country_of_number(phone: str) -> str | None:
+def country_of_number(phone: str) -> str | None:
+    """The country that a number belongs to (libphonenumber); None for none, and for what is no number."""
     try:
         region = phonenumbers.region_code_for_number(phonenumbers.parse(phone))
     except phonenumbers.NumberParseException:

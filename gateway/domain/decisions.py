@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
+from gateway.domain.ids import MessageId
 from gateway.domain.preferences import Category, Consent, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, JsonValue, Recipient
 from gateway.domain.rules import NO_RULES, RuleSet
@@ -61,6 +62,8 @@ class Facts(Value, frozen=True, kw_only=True):
     category: Category
     topic: str | None
     channel: Channel
+    message_id: MessageId | None = None
+    """The message, where there is one already: a STOP lets its own answer pass."""
     recipient: Recipient
     """What is stored, with the message's inline values on top."""
     send_at: datetime | None

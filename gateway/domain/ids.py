@@ -16,6 +16,7 @@ RecipientId = NewType("RecipientId", str)
 SuppressionId = NewType("SuppressionId", str)
 ConsentId = NewType("ConsentId", str)
 AuditId = NewType("AuditId", str)
+InboundId = NewType("InboundId", str)
 WorkerId = NewType("WorkerId", str)
 
 MESSAGE: Final = "msg"
@@ -27,6 +28,7 @@ KEY: Final = "key"
 SUPPRESSION: Final = "sup"
 CONSENT: Final = "cns"
 AUDIT: Final = "aud"
+INBOUND: Final = "inb"
 WORKER: Final = "wrk"
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

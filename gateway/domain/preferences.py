@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
+from gateway.domain.ids import ConsentId, MessageId, RecipientId, ServiceId, SuppressionId
 from gateway.domain.recipients import Channel, JsonValue, comparable
 from gateway.domain.values import Value
 
@@ -78,6 +78,12 @@ class SuppressionReason(StrEnum):
 _PASSING: Final = frozenset({SuppressionReason.BOUNCE, SuppressionReason.MANUAL})
 
 
+BY_TEXT: Final = "text"
+"""The member `by` of the evidence of a STOP that came by text: what alone a later START lifts."""
+SPARES: Final = "spares"
+"""The member of a STOP's evidence that names the one message which it lets pass: its own answer."""
+
+
 class Suppression(Value, frozen=True, kw_only=True):
     """An address that must not be written to on a channel, gateway-wide."""
 
@@ -99,6 +105,11 @@ class Suppression(Value, frozen=True, kw_only=True):
             and self.address is not None
             and comparable(channel, self.address) == comparable(channel, address)
         )
+
+    def spares(self, message_id: MessageId | None) -> bool:
+        """Whether that message is the one answer that a STOP lets pass."""
+        answer = (self.evidence or {}).get(SPARES) if self.reason is SuppressionReason.STOP else None
+        return answer is not None and answer == message_id
 
     def forbids(self, category: Category, topic: str | None, now: datetime) -> bool:
         """Whether this suppression speaks against such a message at that instant."""

@@ -46,7 +46,11 @@ def check_suppression(facts: Facts, now: datetime) -> Ruling:
 
 
 def _forbids(suppression: Suppression, address: str, facts: Facts, now: datetime) -> bool:
-    return suppression.is_of(facts.channel, address) and suppression.forbids(facts.category, facts.topic, now)
+    return (
+        suppression.is_of(facts.channel, address)
+        and not suppression.spares(facts.message_id)
+        and suppression.forbids(facts.category, facts.topic, now)
+    )
 
 
 def _shown(suppression: Suppression) -> dict[str, JsonValue]:

@@ -16,6 +16,7 @@ from gateway.ports.accepting import (
 )
 from gateway.ports.audit import AuditQuery, AuditStore
 from gateway.ports.dispatching import Claim, DispatchStore, LeaseStore, Reservation, Step, StoredFacts
+from gateway.ports.inbound import Acquaintance, InboundStore, Intake, WebhookReceiver, WebhookRequest
 from gateway.ports.mailbox import MailboxItem, MailboxStore
 from gateway.ports.people import ConsentStore, RecipientStore, SuppressionStore
 from gateway.ports.providers import Capabilities, Provider
@@ -37,6 +38,7 @@ from gateway.ports.watching import Waiting, WatchStore
 __all__ = [
     "AcceptOutcome",
     "AcceptStore",
+    "Acquaintance",
     "ApiKey",
     "AuditQuery",
     "AuditStore",
@@ -48,6 +50,8 @@ __all__ = [
     "DeliveryRecord",
     "DispatchStore",
     "Idempotency",
+    "InboundStore",
+    "Intake",
     "LeaseStore",
     "LogStore",
     "MailboxItem",
@@ -76,4 +80,6 @@ __all__ = [
     "Waiting",
     "Wake",
     "WatchStore",
+    "WebhookReceiver",
+    "WebhookRequest",
 ]

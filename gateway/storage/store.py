@@ -15,6 +15,7 @@ from gateway.storage.condition import Condition
 from gateway.storage.consents import Consents
 from gateway.storage.dispatch import Dispatch, make_facts_batcher
 from gateway.storage.engine import Database, open_database
+from gateway.storage.inbound import Inbounds
 from gateway.storage.leases import Leases
 from gateway.storage.log import MessageLog
 from gateway.storage.mailbox import Mailbox
@@ -47,6 +48,7 @@ class Store:
     suppressions: Suppressions
     audit: Audit
     services: Services
+    inbound: Inbounds
     mailbox: Mailbox
     condition: Condition
     forgetting: Forgetting
@@ -97,6 +99,7 @@ async def open_store(
                 suppressions=Suppressions(database, pseudonyms),
                 audit=Audit(database),
                 services=Services(database),
+                inbound=Inbounds(database, pseudonyms),
                 mailbox=Mailbox(database, commit),
                 condition=Condition(database),
                 forgetting=Forgetting(database),

@@ -11,6 +11,7 @@ from gateway.web.api import (
     consents,
     explain,
     health,
+    inbound,
     messages,
     metrics,
     recipients,
@@ -22,6 +23,7 @@ from gateway.web.auth import Authenticator
 from gateway.web.documentation import documentation_routes
 from gateway.web.endpoints import Endpoint, Guards, bind
 from gateway.web.gateway import Gateway
+from gateway.web.hooks import hook_routes
 from gateway.web.limits import RateLimiter
 from gateway.web.metrics import HttpMetrics
 from gateway.web.middlewares import Guard
@@ -40,6 +42,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *recipients.ENDPOINTS,
     *consents.ENDPOINTS,
     *suppressions.ENDPOINTS,
+    *inbound.ENDPOINTS,
     *health.ENDPOINTS,
     *metrics.ENDPOINTS,
 )
@@ -75,6 +78,11 @@ def make_app(gateway: Gateway, pages: Iterable[web.AbstractRouteDef] = ()) -> we
     app.add_routes(routes)
     app.add_routes(documentation_routes(ENDPOINTS, server=settings.public_url))
     app.add_routes(static_routes())
+    app.add_routes(
+        hook_routes(
+            receivers=gateway.receivers, desk=gateway.inbound, clock=gateway.clock, public_url=settings.public_url
+        )
+    )
     app.add_routes(pages)
     return app
 

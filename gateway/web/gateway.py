@@ -1,14 +1,25 @@
 """The running gateway, as far as the HTTP layer needs it; `gateway.bootstrap` builds the value that fits."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.delivery.accept import Acceptor
 from gateway.delivery.explain import Explainer
+from gateway.delivery.inbound import InboundDesk
 from gateway.delivery.preview import Previewer
 from gateway.delivery.readiness import ReadinessCheck
 from gateway.delivery.steering import Steering
 from gateway.metrics import Metrics
-from gateway.ports import Clock, ConsentStore, LogStore, RecipientStore, ServiceStore, SuppressionStore
+from gateway.ports import (
+    Clock,
+    ConsentStore,
+    InboundStore,
+    LogStore,
+    RecipientStore,
+    ServiceStore,
+    SuppressionStore,
+    WebhookReceiver,
+)
 from gateway.rendering.renderer import Renderer
 from gateway.settings import Settings
 
@@ -43,6 +54,18 @@ class Gateway(Protocol):
     @property
     def suppressions(self) -> SuppressionStore:
         """Addresses never to be written to."""
+
+    @property
+    def receivers(self) -> Mapping[str, WebhookReceiver]:
+        """The providers that call us, by their configured names."""
+
+    @property
+    def inbound(self) -> InboundDesk:
+        """Where texts come in."""
+
+    @property
+    def texts(self) -> InboundStore:
+        """The texts that came in."""
 
     @property
     def log(self) -> LogStore:

@@ -21,6 +21,7 @@ _TAGS: Final = {
     "Templates": "What can be sent, and how it looks.",
     "Recipients": "People, and what they want.",
     "Suppressions": "Addresses never to be written to.",
+    "Inbound": "What people texted.",
     "Service": "Whether it lives, what it measures, what it can do.",
 }
 _STATUS_MEANINGS: Final = {

@@ -30,6 +30,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "malformed_json": 400,
     "bad_request": 400,
     "unauthenticated": 401,
+    "bad_signature": 401,
     "missing_scope": 403,
     "not_found": 404,
     "method_not_allowed": 405,

@@ -289,3 +289,12 @@ class SlowRelay:
             if verb == b"QUIT":
                 break
         writer.close()
+
+
+async def test_a_text_is_handed_in_signed_and_listed(served: Served) -> None:
+    handed_in = await served.run("messages", "receive", "Stop!", "--from", "+33612345699", "--id", "evt-cli")
+    again = await served.run("messages", "receive", "Stop!", "--from", "+33612345699", "--id", "evt-cli")
+
+    listed = json.loads((await served.run("messages", "inbound", "--meaning", "stop", "--json")).out)["items"]
+    assert (handed_in.status, again.status) == (0, 0), handed_in.err
+    assert [(text["sender"], text["text"]) for text in listed] == [("+33612345699", "Stop!")]

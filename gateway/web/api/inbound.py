@@ -1,0 +1,56 @@
+"""`/v1/inbound`: the texts that came in, the unclear ones for a person to decide."""
+
+from typing import Final
+
+from aiohttp import web
+from pydantic import Field
+
+from gateway.domain.inbound import InboundText
+from gateway.domain.instants import rfc3339
+from gateway.domain.keys import Scope
+from gateway.domain.recipients import JsonValue
+from gateway.web.endpoints import Answer, Call, Nothing, endpoint
+from gateway.web.pagination import PageQuery, page_response
+from gateway.web.schemas.inbound import InboundPage, MeaningName
+
+
+class InboundQuery(PageQuery):
+    """Which texts."""
+
+    meaning: MeaningName | None = Field(default=None, description="What they were taken to mean.")
+
+
+@endpoint(
+    "GET",
+    "/v1/inbound",
+    summary="List the texts that came in",
+    tag="Inbound",
+    scopes=(Scope.OPS,),
+    query=InboundQuery,
+    answers={200: Answer(description="Newest first.", model=InboundPage, headers=("Link",))},
+)
+async def list_inbound(call: Call[Nothing, InboundQuery]) -> web.StreamResponse:
+    """List what people texted, with what each text was taken to mean and what followed.
+
+    `meaning=unclear` lists those that may mean STOP: whoever reads them adds the suppression, or lets it be.
+    """
+    query = call.query
+    page = await call.gateway.texts.list_inbound(query.meaning, query.limit, query.cursor)
+    return page_response(call.request, page, _inbound_json)
+
+
+def _inbound_json(text: InboundText) -> dict[str, JsonValue]:
+    return {
+        "id": text.id,
+        "provider": text.provider,
+        "channel": text.channel.value,
+        "sender": text.sender,
+        "recipient": text.recipient,
+        "text": text.text,
+        "meaning": text.meaning,
+        "at": rfc3339(text.at),
+        "handled": {**text.handled},
+    }
+
+
+ENDPOINTS: Final = (list_inbound,)

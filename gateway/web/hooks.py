@@ -1,0 +1,68 @@
+"""`POST /webhooks/{provider}`: what providers tell us. Nothing is read of a call before its signature was checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from gateway.delivery.inbound import InboundDesk
+from gateway.errors import NotFound
+from gateway.ports import Clock, WebhookReceiver, WebhookRequest
+from gateway.web.body import arrived
+from gateway.web.problems import RequestRefused
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_PATH: Final = "/webhooks/{provider}"
+_MOST_BYTES: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """The providers that may call, by their configured names."""
+
+    receivers: Mapping[str, WebhookReceiver]
+    desk: InboundDesk
+    clock: Clock
+    public_url: str
+
+    async def take(self, request: web.Request) -> web.StreamResponse:
+        """204 once all that the call tells is on disk; 401 without a trace for one that is not the provider's.
+
+        Raises InvalidRequest where a genuine call holds nothing to keep, NotFound where no such provider calls us.
+        """
+        name = request.match_info["provider"]
+        receiver = self.receivers.get(name)
+        if receiver is None:
+            raise NotFound(f"No provider named {name!r} calls here.")
+        call = WebhookRequest(
+            url=f"{self.public_url}{request.rel_url}",
+            headers={key.lower(): value for key, value in request.headers.items()},
+            body=await _raw(request),
+            received_at=self.clock.now(),
+        )
+        if not receiver.verify(call):
+            _log.warning("webhook.refused", provider=name, bytes=len(call.body))
+            raise RequestRefused("bad_signature", "The call is not signed, or not lately, by this provider.")
+        for inbound in receiver.parse(call):
+            await self.desk.take_in(name, inbound)
+        return web.Response(status=204)
+
+
+def hook_routes(
+    *, receivers: Mapping[str, WebhookReceiver], desk: InboundDesk, clock: Clock, public_url: str
+) -> list[web.RouteDef]:
+    """The one route of all providers."""
+    hooks = Hooks(receivers=receivers, desk=desk, clock=clock, public_url=public_url)
+    return [web.post(_PATH, hooks.take)]
+
+
+async def _raw(request: web.Request) -> bytes:
+    if (request.content_length or 0) > _MOST_BYTES:
+        raise RequestRefused("too_large", f"The body is larger than {_MOST_BYTES} bytes.")
+    body = await arrived(request, request.read())
+    if len(body) > _MOST_BYTES:
+        raise RequestRefused("too_large", f"The body is larger than {_MOST_BYTES} bytes.")
+    return body

@@ -9,7 +9,8 @@ from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Content, Delivery, Event, Lane, Message, Versions
 from gateway.domain.preferences import Consent, Suppression
 from gateway.domain.recipients import Recipient
-from gateway.domain.values import Value
+from gateway.domain.slots import SlotNeed, WaitingDelivery
+from gateway.domain.values import Value, field
 from gateway.ports.accepting import NewDelivery
 
 
@@ -29,6 +30,12 @@ class StoredFacts(Value, frozen=True, kw_only=True):
     recipient: Recipient | None
     consents: tuple[Consent, ...]
     suppressions: tuple[Suppression, ...]
+    subjects: tuple[str, ...] = ()
+    """Whom caps count for, as pseudonyms: the person where there is an id, else each address on the channel."""
+    slots: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    """By a cap's counter, when others' slots were taken, newest first; not read where no cap may apply."""
+    waiting: tuple[WaitingDelivery, ...] = ()
+    """What else is held or queued for them; read with the slots."""
 
 
 class Reservation(Value, frozen=True, kw_only=True):
@@ -45,6 +52,10 @@ class Reservation(Value, frozen=True, kw_only=True):
     """Those that the decision was made with; any other that forbids the message refuses the reservation."""
     versions: Versions
     events: tuple[Event, ...]
+    subjects: tuple[str, ...] = ()
+    """Whose counters the slots are taken from."""
+    slots: tuple[SlotNeed, ...] = ()
+    """Taken all, or the reservation is refused."""
 
 
 class Step(Value, frozen=True, kw_only=True):
@@ -55,6 +66,8 @@ class Step(Value, frozen=True, kw_only=True):
     reason: str | None = None
     due_at: datetime | None = None
     """When it may be claimed again; None when nothing more is to be done."""
+    not_before: datetime | None = None
+    """The earliest instant at which it may go, where it is due only after that; else it is `due_at`."""
     attempt: Attempt | None = None
     """The finished attempt; None where no provider was called, which also takes back an attempt that was reserved."""
     provider_message_id: str | None = None
@@ -65,6 +78,12 @@ class Step(Value, frozen=True, kw_only=True):
     """The address that the provider's answer condemns."""
     drop_secrets: bool = False
     """The message is final: forget the secret variables' values."""
+    subjects: tuple[str, ...] = ()
+    """Whom it is for: what waits is found by it when something about them changes."""
+    seen: StoredFacts | None = None
+    """What a hold was decided on; where the store holds something else by now, it is due again at once."""
+    frees_slots: bool = False
+    """Nothing was sent: its slots are given back, and who waits for one is looked at again."""
 
 
 class DispatchStore(Protocol):
@@ -77,11 +96,17 @@ class DispatchStore(Protocol):
         None below the lane `lowest` is taken: so that places kept for urgent work stay theirs.
         """
 
-    async def facts(self, claims: Sequence[Claim], now: datetime) -> Mapping[DeliveryId, StoredFacts]:
-        """Recipients, consents and suppressions for all claims, in a few queries."""
+    async def facts(
+        self, claims: Sequence[Claim], now: datetime, *, slots: bool = False
+    ) -> Mapping[DeliveryId, StoredFacts]:
+        """Recipients, consents and suppressions for all claims, in a few queries.
+
+        The slots that were taken are read where a cap in force may apply, and with `slots` for all.
+        """
 
     async def reserve(self, reservation: Reservation) -> bool:
-        """Mark `sending` and write the attempt; False when the claim is lost or a suppression came between."""
+        """Mark `sending` and write the attempt; False when the claim is lost, a suppression came between or a cap is
+        used up."""
 
     async def record(self, step: Step) -> bool:
         """Write a step and give the claim back; False when it is no longer ours (nothing was written)."""

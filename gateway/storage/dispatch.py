@@ -8,6 +8,7 @@ from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane
 from gateway.domain.pseudonyms import Pseudonyms
+from gateway.domain.recipients import Recipient
 from gateway.ports import Claim, Clock, Reservation, Step, StoredFacts
 from gateway.storage.accept import first_due
 from gateway.storage.batcher import Batcher
@@ -15,7 +16,7 @@ from gateway.storage.claims import Demand, take
 from gateway.storage.commit import GroupCommit
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
-from gateway.storage.facts import read_facts
+from gateway.storage.facts import Capped, read_facts
 from gateway.storage.reservations import reserve_all
 from gateway.storage.results import Stamped, record_all
 from gateway.storage.tables import to_micros
@@ -43,12 +44,15 @@ class Dispatch:
         self,
         claims: Sequence[Claim],
         now: datetime,  # noqa: ARG002 - what has expired is policy's to judge
+        *,
+        slots: bool = False,
     ) -> Mapping[DeliveryId, StoredFacts]:
-        """Recipients, consents and suppressions for all claims, in a few queries."""
-        return await self._facts.submit(claims)
+        """Recipients, consents and suppressions for all claims, in a few queries; slots where caps may apply."""
+        return await self._facts.submit((claims, slots))
 
     async def reserve(self, reservation: Reservation) -> bool:
-        """Mark `sending` and write the attempt; False when the claim is lost or a suppression came between."""
+        """Mark `sending` and write the attempt; False when the claim is lost, a suppression came between or a cap is
+        used up."""
         return await self._commit.write(self._reserve_all, reservation)
 
     async def record(self, step: Step) -> bool:
@@ -93,15 +97,20 @@ async def _catch_up(driver: Driver, now: int, latest: int) -> int:
     return accepted + retried
 
 
-FactsBatcher = Batcher[Sequence[Claim], Mapping[DeliveryId, StoredFacts]]
+FactsBatcher = Batcher[tuple[Sequence[Claim], bool], Mapping[DeliveryId, StoredFacts]]
 
 
-def make_facts_batcher(database: Database, pseudonyms: Pseudonyms) -> FactsBatcher:
+def make_facts_batcher(database: Database, pseudonyms: Pseudonyms, is_capped: Capped) -> FactsBatcher:
     """Callers who ask for facts at the same time share the queries."""
 
-    async def flush(asked: Sequence[Sequence[Claim]]) -> Sequence[Mapping[DeliveryId, StoredFacts]]:
-        claims = [claim for group in asked for claim in group]
-        found = await database.lookups.run(lambda driver: read_facts(driver, claims, pseudonyms))
-        return [{claim.delivery.id: found[claim.delivery.id] for claim in group} for group in asked]
+    async def flush(asked: Sequence[tuple[Sequence[Claim], bool]]) -> Sequence[Mapping[DeliveryId, StoredFacts]]:
+        claims = [claim for group, _ in asked for claim in group]
+        counted = {claim.delivery.id for group, slots in asked if slots for claim in group}
+
+        def wants_slots(claim: Claim, recipient: Recipient | None) -> bool:
+            return claim.delivery.id in counted or is_capped(claim, recipient)
+
+        found = await database.lookups.run(lambda driver: read_facts(driver, claims, pseudonyms, wants_slots))
+        return [{claim.delivery.id: found[claim.delivery.id] for claim in group} for group, _ in asked]
 
     return Batcher(flush)

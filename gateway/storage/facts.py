@@ -1,6 +1,6 @@
-"""What policy asks of the store, for a whole batch of claims in three queries."""
+"""What policy asks of the store, for a whole batch of claims in a few queries."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from gateway.domain.ids import DeliveryId, RecipientId, ServiceId
@@ -11,6 +11,7 @@ from gateway.domain.values import replace
 from gateway.ports import Claim, StoredFacts
 from gateway.storage import tables
 from gateway.storage.columns import names
+from gateway.storage.counters import Counted, read_slots, read_waiting
 from gateway.storage.driver import Driver
 from gateway.storage.person_rows import consent_of, stored_recipient_of, suppression_of
 
@@ -40,36 +41,63 @@ Address = tuple[str, str]
 """A channel and an address on it in its comparable spelling."""
 
 
+Capped = Callable[[Claim, Recipient | None], bool]
+"""Whether any cap may apply to a delivery, to this person as kept: without one, counters are not looked at."""
+
+
 async def read_facts(
-    driver: Driver, claims: Sequence[Claim], pseudonyms: Pseudonyms
+    driver: Driver, claims: Sequence[Claim], pseudonyms: Pseudonyms, is_capped: Capped
 ) -> Mapping[DeliveryId, StoredFacts]:
-    """The stored recipient, the consents for the topic and the suppressions of the addresses, for each claim."""
+    """The stored recipient, the consents for the topic and the suppressions of the addresses, for each claim; where
+    caps may apply, the slots that were taken too, and what else waits for the person."""
     people = await _recipients(driver, claims)
     consents = await _consents(driver, claims)
     addresses = {claim.delivery.id: _addresses(claim, people) for claim in claims}
     sought = {(claim.delivery.channel.value, one) for claim in claims for one in addresses[claim.delivery.id]}
     suppressions = await find_suppressions(driver, sought, pseudonyms)
-    return {
+    subjects = {claim.delivery.id: _subjects(claim, addresses[claim.delivery.id], pseudonyms) for claim in claims}
+    found = {
         claim.delivery.id: StoredFacts(
-            recipient=people.get(person) if (person := _person(claim)) else None,
+            recipient=people.get(person) if (person := person_of(claim)) else None,
             consents=tuple(consents.get((*person, claim.message.topic or ""), ()) if person else ()),
             suppressions=tuple(
                 suppression
                 for address in addresses[claim.delivery.id]
                 for suppression in suppressions.get((claim.delivery.channel.value, address), ())
             ),
+            subjects=subjects[claim.delivery.id],
         )
         for claim in claims
     }
+    capped = [(claim, of.subjects) for claim in claims if is_capped(claim, (of := found[claim.delivery.id]).recipient)]
+    return {**found, **await _with_slots(driver, capped, found)} if capped else found
 
 
-def _person(claim: Claim) -> Person | None:
+async def _with_slots(
+    driver: Driver, capped: Sequence[Counted], found: Mapping[DeliveryId, StoredFacts]
+) -> Mapping[DeliveryId, StoredFacts]:
+    taken, waiting = await read_slots(driver, capped), await read_waiting(driver, capped)
+    return {
+        claim.delivery.id: replace(found[claim.delivery.id], slots=slots, waiting=others)
+        for (claim, _), slots, others in zip(capped, taken, waiting, strict=True)
+    }
+
+
+def _subjects(claim: Claim, addresses: Sequence[str], pseudonyms: Pseudonyms) -> tuple[str, ...]:
+    person = person_of(claim)
+    if person is not None:
+        return (pseudonyms.of_person(*person),)
+    return tuple([pseudonyms.of_address(claim.delivery.channel.value, address) for address in addresses])
+
+
+def person_of(claim: Claim) -> Person | None:
+    """Whom a message is for, where the caller named a person."""
     recipient_id = claim.message.to.id
     return None if recipient_id is None else (claim.message.service_id, recipient_id)
 
 
 def _addresses(claim: Claim, people: Mapping[Person, Recipient]) -> tuple[str, ...]:
-    person = _person(claim)
+    person = person_of(claim)
     stored = people.get(person) if person else None
     whole = claim.message.to if stored is None else stored.overlaid(claim.message.to)
     channel = claim.delivery.channel
@@ -77,7 +105,7 @@ def _addresses(claim: Claim, people: Mapping[Person, Recipient]) -> tuple[str, .
 
 
 async def _recipients(driver: Driver, claims: Sequence[Claim]) -> Mapping[Person, Recipient]:
-    return await find_people(driver, {person for claim in claims if (person := _person(claim))})
+    return await find_people(driver, {person for claim in claims if (person := person_of(claim))})
 
 
 async def find_people(driver: Driver, keys: Collection[Person]) -> Mapping[Person, Recipient]:
@@ -89,7 +117,7 @@ async def _consents(driver: Driver, claims: Sequence[Claim]) -> Mapping[tuple[st
     keys = {
         (*person, claim.message.topic)
         for claim in claims
-        if (person := _person(claim)) and claim.message.topic is not None
+        if (person := person_of(claim)) and claim.message.topic is not None
     }
     history: dict[tuple[str, ...], list[Consent]] = {}
     for row in await driver.select_in(_CONSENTS, list(keys)):

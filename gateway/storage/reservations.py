@@ -12,6 +12,7 @@ from gateway.domain.recipients import Channel, comparable
 from gateway.ports import Reservation
 from gateway.storage import tables
 from gateway.storage.accept import insert_events
+from gateway.storage.caps import take_slots
 from gateway.storage.claims import still_held
 from gateway.storage.documents import dump
 from gateway.storage.driver import Driver, Engine
@@ -48,7 +49,9 @@ async def reserve_all(driver: Driver, reservations: Sequence[Reservation], pseud
         and reservation.claim.delivery.id not in suppressed
         for status, reservation in zip(held, reservations, strict=True)
     ]
-    taken = [reservation for reservation, yes in zip(reservations, granted, strict=True) if yes]
+    allowed = [reservation for reservation, yes in zip(reservations, granted, strict=True) if yes]
+    used_up = await take_slots(driver, allowed)
+    taken = [reservation for reservation in allowed if reservation.claim.delivery.id not in used_up]
     await driver.execute_many(_RESERVE, [_reserve_row(reservation) for reservation in taken])
     await driver.insert_all(
         (_insert_attempts, [attempt_row(reservation.attempt) for reservation in taken]),
@@ -58,7 +61,10 @@ async def reserve_all(driver: Driver, reservations: Sequence[Reservation], pseud
     # Locks the messages, in the order of their ids.
     await refresh_status(driver, [reservation.claim.message.id for reservation in taken])
     await driver.execute_many(_RENDERED[driver.engine], [_rendered_row(reservation) for reservation in taken])
-    return granted
+    return [
+        yes and reservation.claim.delivery.id not in used_up
+        for yes, reservation in zip(granted, reservations, strict=True)
+    ]
 
 
 async def _newly_suppressed(

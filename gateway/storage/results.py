@@ -1,16 +1,22 @@
 """What claims came to: statuses, attempts, events and all that follows from them, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.domain.ids import DeliveryId
 from gateway.domain.lifecycle import WAITING, DeliveryStatus, advance
+from gateway.domain.preferences import Suppression
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.ports import Claim, Step
 from gateway.storage.accept import insert_deliveries, insert_events
+from gateway.storage.caps import freed_meanwhile, give_back, is_held_for_caps
 from gateway.storage.claims import still_held
+from gateway.storage.columns import micros_or_none
+from gateway.storage.counters import lock_counters
 from gateway.storage.documents import dump
 from gateway.storage.driver import Driver
+from gateway.storage.holds import changed_people
 from gateway.storage.rows import delivery_row, event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.statements import Row
@@ -19,6 +25,7 @@ from gateway.storage.tables import to_micros
 
 _RECORD: Final = (
     "UPDATE deliveries SET status = ?, reason = ?, due_at = ?, not_before = ?,"
+    " subject = coalesce(?, subject),"
     " provider_message_id = coalesce(?, provider_message_id), lease_owner = NULL, updated_at = ? WHERE id = ?"
 )
 _FINISH: Final = "UPDATE attempts SET finished_at = ?, outcome = ?, result = ? WHERE delivery_id = ? AND number = ?"
@@ -44,7 +51,8 @@ async def record_all(driver: Driver, stamped: Sequence[Stamped], pseudonyms: Pse
     held = await still_held(driver, [item.step.claim for item in stamped])
     kept = [(item, status) for item, status in zip(stamped, held, strict=True) if status is not None]
     steps = [item.step for item, _ in kept]
-    await driver.execute_many(_RECORD, [_record_row(item, status) for item, status in kept])
+    outdated = await _outdated(driver, steps)
+    await driver.execute_many(_RECORD, [_record_row(item, status, outdated) for item, status in kept])
     await driver.execute_many(_FINISH, [row for step in steps for row in _finish_rows(step)])
     await _take_back(driver, [item.step.claim for item, status in kept if _was_not_called(item.step, status)])
     await driver.insert_all(
@@ -54,15 +62,33 @@ async def record_all(driver: Driver, stamped: Sequence[Stamped], pseudonyms: Pse
             [delivery_row(step.next_delivery, step.claim.message) for step in steps if step.next_delivery is not None],
         ),
     )
-    condemned = [step.suppression for step in steps if step.suppression is not None]
-    # All at once, as reservations do: who takes them one by one may meet one of those crosswise.
-    await driver.lock([address_lock_of(suppression) for suppression in condemned])
-    for suppression in condemned:
+    for suppression in _condemned(steps):
         await suppress(driver, suppression, pseudonyms)
+    now = max((item.now for item, _ in kept), default=0)
+    await give_back(driver, [step for step in steps if step.frees_slots], now)
     # Locks the messages, in the order of their ids.
     await refresh_status(driver, [step.claim.message.id for step in steps])
     await driver.execute_many(_DROP_SECRETS, [(step.claim.message.id,) for step in steps if step.drop_secrets])
     return [status is not None for status in held]
+
+
+def _condemned(steps: Sequence[Step]) -> list[Suppression]:
+    return [step.suppression for step in steps if step.suppression is not None]
+
+
+async def _outdated(driver: Driver, steps: Sequence[Step]) -> set[DeliveryId]:
+    """Deliveries whose hold was decided on what does not stand any more. Takes every lock but the messages'.
+
+    Each kind all at once and in the order of reservations, addresses before counters: who takes them one by one may
+    meet one of those crosswise.
+    """
+    await driver.lock([address_lock_of(suppression) for suppression in _condemned(steps)])
+    held = [step for step in steps if step.seen is not None]
+    freeing = [step for step in steps if step.frees_slots]
+    await lock_counters(driver, [(step.claim, step.subjects) for step in (*filter(is_held_for_caps, held), *freeing)])
+    if not held:
+        return set()
+    return await freed_meanwhile(driver, held) | await changed_people(driver, held)
 
 
 def _was_not_called(step: Step, current: DeliveryStatus) -> bool:
@@ -76,15 +102,16 @@ async def _take_back(driver: Driver, claims: Sequence[Claim]) -> None:
     await driver.execute_many(_DROP_ATTEMPT, [(delivery_id, attempts) for attempts, _, delivery_id in standing])
 
 
-def _record_row(item: Stamped, current: DeliveryStatus) -> Row:
+def _record_row(item: Stamped, current: DeliveryStatus, outdated: Collection[DeliveryId]) -> Row:
     step = item.step
     status = advance(current, step.status)
-    due_at = None if step.due_at is None else to_micros(step.due_at)
+    due_at = micros_or_none(step.due_at)
     return (
         status.value,
         step.reason,
-        due_at,
-        due_at if status in WAITING else None,
+        item.now if step.claim.delivery.id in outdated else due_at,
+        (micros_or_none(step.not_before) or due_at) if status in WAITING else None,
+        next(iter(step.subjects), None) if status in WAITING else None,
         step.provider_message_id,
         item.now,
         step.claim.delivery.id,

@@ -15,6 +15,7 @@ from gateway.storage.condition import Condition
 from gateway.storage.consents import Consents
 from gateway.storage.dispatch import Dispatch, make_facts_batcher
 from gateway.storage.engine import Database, open_database
+from gateway.storage.facts import Capped
 from gateway.storage.inbound import Inbounds
 from gateway.storage.leases import Leases
 from gateway.storage.log import MessageLog
@@ -63,11 +64,13 @@ async def open_store(
     idempotent_providers: Collection[str] = (),
     unknown_after: timedelta = UNKNOWN_AFTER,
     observe_commit: Callable[[float], None] = lambda _: None,
+    is_capped: Capped = lambda _claim, _recipient: False,
     when_behind: WhenBehind = WhenBehind.UPGRADE,
 ) -> AsyncIterator[Store]:
     """Open the store at a `sqlite:///…` or `postgresql://…` URL, and close it at the end.
 
-    `observe_commit` is told how many seconds each shared transaction took.
+    `observe_commit` is told how many seconds each shared transaction took; `is_capped` says whether a delivery needs
+    the slots that were taken under caps to be read.
     Tables that this code cannot work with yet are brought up to date, or waited for. Raises ConfigurationError for
     another URL, for a store that newer code has left this one behind, and for one whose secret is missing.
     """
@@ -78,7 +81,7 @@ async def open_store(
         await name_addresses(database, pseudonyms)
         async with (
             GroupCommit(database, clock, observe_commit) as commit,
-            make_facts_batcher(database, pseudonyms) as facts,
+            make_facts_batcher(database, pseudonyms, is_capped) as facts,
             make_people_batcher(database) as people,
         ):
             yield Store(

@@ -390,9 +390,10 @@ cap_counters: Final = sa.Table(
     sa.Column("cap", Text, nullable=False),
     # Of each slot its instant and its delivery, newest first, never more than the cap's limit.
     sa.Column("slots", Json, nullable=False),
-    sa.Column("updated_at", Instant, nullable=False),
+    # From then on none of its slots counts.
+    sa.Column("expires_at", Instant, nullable=False),
     sa.PrimaryKeyConstraint("subject", "cap"),
-    sa.Index("ix_cap_counters_updated_at", "updated_at"),
+    sa.Index("ix_cap_counters_expires_at", "expires_at"),
     sqlite_with_rowid=False,
 )
 

@@ -52,11 +52,11 @@ def _create_cap_counters() -> None:
         sa.Column("subject", _TEXT, nullable=False),
         sa.Column("cap", _TEXT, nullable=False),
         sa.Column("slots", _JSON, nullable=False),
-        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("subject", "cap", name=op.f("pk_cap_counters")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_cap_counters_updated_at", "cap_counters", ["updated_at"])
+    op.create_index("ix_cap_counters_expires_at", "cap_counters", ["expires_at"])
     op.create_table(
         "rules_in_force",
         sa.Column("fingerprint", _TEXT, nullable=False),

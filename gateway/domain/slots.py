@@ -1,0 +1,38 @@
+"""What counting under frequency caps is made of: slots that a delivery needs, and who waits for one."""
+
+from datetime import datetime
+
+from gateway.domain.ids import DeliveryId
+from gateway.domain.messages import Lane
+from gateway.domain.preferences import Category
+from gateway.domain.recipients import Channel
+from gateway.domain.values import Value
+
+
+class SlotNeed(Value, frozen=True, kw_only=True):
+    """A slot under one cap that a delivery must have before its provider is called."""
+
+    counter: str
+    """The cap's counter (`FrequencyCap.counter`)."""
+    limit: int
+    """The cap's limit, which is also how many slots its counter keeps."""
+    kept: int = 0
+    """How many of them are kept for deliveries of a higher priority that wait."""
+    counted_from: datetime
+    """Slots taken at this instant or later count."""
+    kept_until: datetime
+    """From this instant on the slot counts for nothing, in whatever zone."""
+
+
+class WaitingDelivery(Value, frozen=True, kw_only=True):
+    """A held or queued delivery to the same person, which may keep a slot against a later one of lower priority."""
+
+    id: DeliveryId
+    channel: Channel
+    category: Category
+    topic: str | None
+    lane: Lane
+    created_at: datetime
+    """When its message was accepted."""
+    due_at: datetime
+    """When it may go."""

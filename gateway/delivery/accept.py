@@ -1,16 +1,15 @@
 """Accepting: a checked message becomes durable in one group-committed write, and the same wish only once."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final, assert_never
 
-from gateway.delivery import events
+from gateway.delivery import batches, events
 from gateway.delivery.admission import Admission
 from gateway.delivery.drafting import Draft, Drafter
 from gateway.delivery.idempotency import IdempotencyKey, InFlight
-from gateway.delivery.presentation import JsonObject, accepted_json
-from gateway.domain.encoding import Encoded, decode, encode
+from gateway.delivery.presentation import accepted_json
 from gateway.domain.ids import MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import SendRequest
@@ -21,6 +20,7 @@ from gateway.metrics import Metrics
 from gateway.ports import (
     AcceptOutcome,
     AcceptStore,
+    BatchReplayed,
     Clock,
     Idempotency,
     Mismatched,
@@ -59,10 +59,6 @@ class AcceptedBatch(Value, frozen=True, kw_only=True):
     """The body of the 202: JSON."""
     replayed: bool
     """The request's own key was used before for the same body: this is the answer of then."""
-
-
-Refusal = Callable[[GatewayError], JsonObject]
-"""How a refused item of a batch is shown."""
 
 
 class _Ready(Value, frozen=True, kw_only=True):
@@ -112,10 +108,16 @@ class Acceptor:
         finally:
             if held is not None:
                 self._in_flight.give_back(held)
-        if isinstance(outcome, Stored):
-            self._welcome((prepared.new,))
-            return Accepted(message_id=prepared.new.message.id, answer=prepared.answer, replayed=False)
-        return _replayed(_repeated(outcome))
+        match outcome:
+            case Stored():
+                self._welcome((prepared.new,))
+                return Accepted(message_id=prepared.new.message.id, answer=prepared.answer, replayed=False)
+            case Replayed():
+                return _replayed(outcome)
+            case Mismatched():
+                raise IdempotencyMismatch(_MISMATCH)
+            case never:
+                assert_never(never)
 
     async def problems_of(self, service_id: ServiceId, live: bool, request: SendRequest) -> tuple[FieldProblem, ...]:
         """What acceptance would name as wrong; stores nothing."""
@@ -131,7 +133,7 @@ class Acceptor:
         live: bool,
         items: Sequence[Asked | InvalidRequest],
         key: IdempotencyKey | None,
-        refusal: Refusal,
+        refusal: batches.Refusal,
     ) -> AcceptedBatch:
         """Accept each item on its own, all in one transaction; an item that was found wrong before keeps its place.
 
@@ -144,22 +146,22 @@ class Acceptor:
             prepared = await self._prepare_all(service_id, live, items, held)
             new = [item.new for item in prepared if isinstance(item, _Ready)]
 
-            def compose(outcomes: Sequence[AcceptOutcome]) -> bytes:
-                return _batch_answer(prepared, outcomes, refusal)
-
+            request = None if key is None else _idempotency(key)
             if not new:
                 # A refusal is not kept: who posts again once the backlog is gone must find an open door.
-                recalled = None if key is None else await self._recall(service_id, key)
+                recalled = None if request is None else await self._store.recall(service_id, request)
                 if recalled is not None:
-                    return AcceptedBatch(answer=recalled.answer, replayed=True)
-                return AcceptedBatch(answer=compose(()), replayed=False)
-            request = None if key is None else Idempotency(key=key.key, fingerprint=key.fingerprint, answer=b"{}")
-            outcomes, whole = await self._store.accept_batch(service_id, new, request, compose)
+                    return AcceptedBatch(answer=_whole_again(recalled), replayed=True)
+                return AcceptedBatch(answer=batches.whole(_items(prepared, ()), refusal), replayed=False)
+
+            def outline(outcomes: Sequence[AcceptOutcome]) -> bytes:
+                return batches.outline(_items(prepared, outcomes), refusal)
+
+            outcomes, whole = await self._store.accept_batch(service_id, new, request, outline)
         if isinstance(whole, Stored):
-            stored = [one for one, outcome in zip(new, outcomes, strict=True) if isinstance(outcome, Stored)]
-            self._welcome(stored)
-            return AcceptedBatch(answer=compose(outcomes), replayed=False)
-        return AcceptedBatch(answer=_repeated(whole).answer, replayed=True)
+            self._welcome([one for one, outcome in zip(new, outcomes, strict=True) if isinstance(outcome, Stored)])
+            return AcceptedBatch(answer=batches.whole(_items(prepared, outcomes), refusal), replayed=False)
+        return AcceptedBatch(answer=_whole_again(whole), replayed=True)
 
     async def _prepare(self, service_id: ServiceId, live: bool, asked: Asked) -> _Ready | Replayed:
         """A message to store, or the answer of then: a repeat is one although by now its expiry has passed."""
@@ -197,12 +199,11 @@ class Acceptor:
         held.callback(self._in_flight.give_back, self._in_flight.take(service_id, key.key))
 
     async def _recall(self, service_id: ServiceId, key: IdempotencyKey) -> Replayed | None:
-        known = await self._store.recall(service_id, key.key)
-        if known is None:
-            return None
-        if known.fingerprint != key.fingerprint:
-            raise IdempotencyMismatch(_MISMATCH)
-        return Replayed(answer=known.answer)
+        """What a single message's key stands for. Raises IdempotencyMismatch."""
+        outcome = await self._store.recall(service_id, _idempotency(key))
+        if outcome is None or isinstance(outcome, Replayed):
+            return outcome
+        raise IdempotencyMismatch(_MISMATCH)
 
     def _welcome(self, stored: Sequence[NewMessage]) -> None:
         for new in stored:
@@ -226,47 +227,45 @@ def _ready(draft: Draft, asked: Asked) -> _Ready:
         deliveries=draft.deliveries,
         events=tuple(timeline),
         remember=message.to if asked.request.remember else None,
-        idempotency=None if key is None else Idempotency(key=key.key, fingerprint=key.fingerprint, answer=answer),
+        idempotency=None if key is None else _idempotency(key),
     )
     return _Ready(new=new, answer=answer)
 
 
-def _batch_answer(prepared: Sequence[_Prepared], outcomes: Sequence[AcceptOutcome], refusal: Refusal) -> bytes:
+def _idempotency(key: IdempotencyKey) -> Idempotency:
+    return Idempotency(key=key.key, fingerprint=key.fingerprint)
+
+
+def _items(prepared: Sequence[_Prepared], outcomes: Sequence[AcceptOutcome]) -> list[batches.Item]:
+    """What became of each item; the outcomes are those of the items that were to be stored."""
     waiting = iter(outcomes)
-    items: list[dict[str, object]] = []
-    for item in prepared:
-        match item:
-            case _Ready():
-                items.append(_stored_item(item, next(waiting), refusal))
-            case Replayed():
-                items.append(_replayed_item(item))
-            case _:
-                items.append({**refusal(item)})
-    return encode({"items": items})
+    return [_item(each, next(waiting) if isinstance(each, _Ready) else None) for each in prepared]
 
 
-def _stored_item(ready: _Ready, outcome: AcceptOutcome, refusal: Refusal) -> dict[str, object]:
-    match outcome:
-        case Stored():
-            return {"status": "accepted", "message": Encoded(ready.answer)}
-        case Replayed():
-            return _replayed_item(outcome)
-        case Mismatched():
-            return {**refusal(IdempotencyMismatch(_MISMATCH))}
-        case never:
-            assert_never(never)
+def _item(prepared: _Prepared, outcome: AcceptOutcome | None) -> batches.Item:
+    match prepared, outcome:
+        case _Ready(), Stored():
+            return batches.AcceptedItem(message_id=prepared.new.message.id, answer=prepared.answer, replayed=False)
+        case (Replayed() as earlier, _) | (_Ready(), Replayed() as earlier):
+            return batches.AcceptedItem(message_id=earlier.message.id, answer=_answer(earlier), replayed=True)
+        case _Ready(), _:
+            return IdempotencyMismatch(_MISMATCH)
+        case error, _:
+            assert isinstance(error, GatewayError)
+            return error
 
 
-def _replayed_item(outcome: Replayed) -> dict[str, object]:
-    return {"status": "accepted", "message": Encoded(outcome.answer), "replayed": True}
-
-
-def _repeated(outcome: Replayed | Mismatched) -> Replayed:
-    """What a key that was used before comes to. Raises IdempotencyMismatch."""
-    if isinstance(outcome, Mismatched):
+def _whole_again(recalled: Replayed | BatchReplayed | Mismatched) -> bytes:
+    """The answer that a batch had. Raises IdempotencyMismatch."""
+    if not isinstance(recalled, BatchReplayed):
         raise IdempotencyMismatch(_MISMATCH)
-    return outcome
+    answers = {message_id: _answer(message) for message_id, message in recalled.messages.items()}
+    return batches.filled(recalled.outline, answers)
+
+
+def _answer(replayed: Replayed) -> bytes:
+    return accepted_json(replayed.message, replayed.deliveries)
 
 
 def _replayed(outcome: Replayed) -> Accepted:
-    return Accepted(message_id=MessageId(decode(outcome.answer)["id"]), answer=outcome.answer, replayed=True)
+    return Accepted(message_id=outcome.message.id, answer=_answer(outcome), replayed=True)

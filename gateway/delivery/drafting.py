@@ -11,8 +11,8 @@ from gateway.delivery.schedule import WrongSchedule, needs_recipient_zone, settl
 from gateway.delivery.senders import Senders, may_send_as
 from gateway.domain import ids
 from gateway.domain.ids import DeliveryId, MessageId, ServiceId
-from gateway.domain.lifecycle import DeliveryStatus, Strategy
-from gateway.domain.messages import Delivery, Message, SendRequest
+from gateway.domain.lifecycle import Strategy
+from gateway.domain.messages import Message, SendRequest, accepted_delivery
 from gateway.domain.recipients import Channel, Recipient
 from gateway.domain.values import Value, replace
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, RenderFailed
@@ -200,18 +200,9 @@ def first_deliveries(message: Message, now: datetime) -> tuple[NewDelivery, ...]
 
 
 def new_delivery(message: Message, channel: Channel, now: datetime) -> NewDelivery:
-    """A delivery that waits for its first decision: at once, or at the instant that the caller chose."""
-    later = message.send_at if message.send_at is not None and message.send_at > now else None
-    delivery = Delivery(
-        id=DeliveryId(ids.make_id(ids.DELIVERY, now)),
-        message_id=message.id,
-        channel=channel,
-        status=DeliveryStatus.ACCEPTED if later is None else DeliveryStatus.SCHEDULED,
-        not_before=later,
-        created_at=now,
-        updated_at=now,
-    )
-    return NewDelivery(delivery=delivery, due_at=later or now)
+    """A new delivery of the message, due when it waits for nothing any more."""
+    delivery = accepted_delivery(DeliveryId(ids.make_id(ids.DELIVERY, now)), message, channel, now)
+    return NewDelivery(delivery=delivery, due_at=delivery.not_before or now)
 
 
 def _choose_channels(template: Template, request: SendRequest, problems: list[FieldProblem]) -> tuple[Channel, ...]:

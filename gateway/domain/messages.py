@@ -197,6 +197,20 @@ class Delivery(Value, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+def accepted_delivery(delivery_id: DeliveryId, message: Message, channel: Channel, at: datetime) -> Delivery:
+    """A delivery that waits for its first decision: at once, or at the instant that the caller chose."""
+    later = message.send_at if message.send_at is not None and message.send_at > at else None
+    return Delivery(
+        id=delivery_id,
+        message_id=message.id,
+        channel=channel,
+        status=DeliveryStatus.ACCEPTED if later is None else DeliveryStatus.SCHEDULED,
+        not_before=later,
+        created_at=at,
+        updated_at=at,
+    )
+
+
 class Outcome(StrEnum):
     """How a provider's answer to one call is classified."""
 

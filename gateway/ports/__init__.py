@@ -7,6 +7,8 @@ inside the stores: callers hand over one thing and await its own answer, which c
 from gateway.ports.accepting import (
     AcceptOutcome,
     AcceptStore,
+    BatchOutcome,
+    BatchReplayed,
     Idempotency,
     Mismatched,
     NewDelivery,
@@ -42,6 +44,8 @@ __all__ = [
     "ApiKey",
     "AuditQuery",
     "AuditStore",
+    "BatchOutcome",
+    "BatchReplayed",
     "Capabilities",
     "Claim",
     "Clock",

@@ -1,10 +1,10 @@
 """Where a 202 becomes true: new messages and the keys that make a repeat harmless."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from gateway.domain.ids import ServiceId
+from gateway.domain.ids import MessageId, ServiceId
 from gateway.domain.messages import Delivery, Event, Message
 from gateway.domain.recipients import Recipient
 from gateway.domain.values import Value
@@ -16,8 +16,6 @@ class Idempotency(Value, frozen=True, kw_only=True):
     key: str
     fingerprint: str
     """SHA-256 of the canonical JSON of the body, hex."""
-    answer: bytes
-    """The 202 body that a replay repeats, in JSON."""
 
 
 class NewDelivery(Value, frozen=True, kw_only=True):
@@ -43,10 +41,20 @@ class Stored(Value, frozen=True, kw_only=True):
 
 
 class Replayed(Value, frozen=True, kw_only=True):
-    """The key was used before for the same body: this was the answer; nothing new was stored."""
+    """The key was used before for the same body: it stands for this message; nothing new was stored."""
 
-    answer: bytes
-    """In JSON; as the store keeps it, so members may stand in another order than then."""
+    message: Message
+    deliveries: tuple[Delivery, ...]
+    """Its first ones, as they were when it was accepted."""
+
+
+class BatchReplayed(Value, frozen=True, kw_only=True):
+    """The key was used before for the same batch; nothing new was stored."""
+
+    outline: Any
+    """What was kept of the answer, from JSON: it names the messages by their ids."""
+    messages: Mapping[MessageId, Replayed]
+    """Those that are still kept."""
 
 
 class Mismatched(Value, frozen=True, kw_only=True):
@@ -54,6 +62,7 @@ class Mismatched(Value, frozen=True, kw_only=True):
 
 
 AcceptOutcome = Stored | Replayed | Mismatched
+BatchOutcome = Stored | BatchReplayed | Mismatched
 
 
 class AcceptStore(Protocol):
@@ -67,17 +76,17 @@ class AcceptStore(Protocol):
         service_id: ServiceId,
         items: Sequence[NewMessage],
         request: Idempotency | None,
-        compose: Callable[[Sequence[AcceptOutcome]], bytes],
-    ) -> tuple[Sequence[AcceptOutcome], AcceptOutcome]:
+        outline: Callable[[Sequence[AcceptOutcome]], bytes],
+    ) -> tuple[Sequence[AcceptOutcome], BatchOutcome]:
         """Store many in one transaction: each item's outcome, and the request's own.
 
-        With a `request` key its answer is composed from the items' outcomes inside the transaction
-        (`request.answer` is ignored). When the request is Replayed or Mismatched no item is stored and the
-        item outcomes are empty.
+        With a `request` key the outline of its answer is made from the items' outcomes inside the transaction: JSON
+        with `{"items": [{"message": {"id"}}, …]}` for messages. When the request is BatchReplayed or Mismatched no
+        item is stored and the item outcomes are empty.
         """
 
-    async def recall(self, service_id: ServiceId, key: str) -> Idempotency | None:
-        """What a key was used for; so that a repeat is answered although its body would be refused by now."""
+    async def recall(self, service_id: ServiceId, asked: Idempotency) -> Replayed | BatchReplayed | Mismatched | None:
+        """What a repeat comes to; so that it is answered although its body would be refused by now."""
 
     async def oldest_due(self, now: datetime) -> datetime | None:
         """When the longest-waiting claimable delivery fell due; None when nothing waits. For load shedding."""

@@ -67,6 +67,9 @@ class Driver(Protocol):
     async def insert(self, insert: Insert, rows: Sequence[Row]) -> Sequence[Row]:
         """Insert the rows; what the statement's RETURNING gives, if it has one."""
 
+    async def insert_new(self, insert: Insert, rows: Sequence[Row]) -> int:
+        """Insert the rows that conflict with none; how many they were."""
+
     async def insert_all(self, *batches: Batch) -> None:
         """Insert rows into several tables, those first that others refer to; nothing is returned."""
 
@@ -130,6 +133,10 @@ class SqliteDriver:
             returned += self._execute(insert.of_values(size), flat(rows[start : start + size])).fetchall()
         return returned
 
+    async def insert_new(self, insert: Insert, rows: Sequence[Row]) -> int:
+        """Insert the rows that conflict with none; how many they were."""
+        return self._executemany(insert.of_values(1), rows).rowcount if rows else 0
+
     async def insert_all(self, *batches: Batch) -> None:
         """Insert rows into several tables, one at a time."""
         for insert, rows in batches:
@@ -179,6 +186,10 @@ class PostgresDriver:
     async def insert(self, insert: Insert, rows: Sequence[Row]) -> Sequence[Row]:
         """Insert the rows; what the statement's RETURNING gives, if it has one."""
         return await self.fetch(insert.of_arrays, _columns(rows)) if rows else ()
+
+    async def insert_new(self, insert: Insert, rows: Sequence[Row]) -> int:
+        """Insert the rows that conflict with none; how many they were."""
+        return await self.execute(insert.of_arrays, _columns(rows)) if rows else 0
 
     async def insert_all(self, *batches: Batch) -> None:
         """Insert rows into several tables, in one statement."""

@@ -295,12 +295,14 @@ idempotency_keys: Final = sa.Table(
     sa.Column("fingerprint", Text, nullable=False),
     # Null for the key of a whole batch.
     sa.Column("message_id", Text),
-    sa.Column("answer", Json, nullable=False),
+    # Of a batch: what it was answered, with nothing of its messages but their ids.
+    sa.Column("answer", Json),
     sa.Column("created_at", Instant, nullable=False),
     # Kept at least until then, and as long as its message is not final.
     sa.Column("expires_at", Instant, nullable=False),
     sa.PrimaryKeyConstraint("service_id", "key"),
     sa.Index("ix_idempotency_keys_expires_at", "expires_at"),
+    sqlite_with_rowid=False,
 )
 
 recipients: Final = sa.Table(

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.domain.encoding import encode
 from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Delivery, EmailContent, Event, Message, Outcome, SendResult, Versions
 from gateway.domain.recipients import Channel
 from gateway.domain.values import replace
-from gateway.ports import Claim, Idempotency, NewDelivery, NewMessage, Reservation, Step
+from gateway.ports import Claim, Idempotency, NewDelivery, NewMessage, Replayed, Reservation, Step
 from gateway.storage.store import Store, open_store
 from tests.factories import NOW, make_message
 from tests.fakes import SetClock
@@ -71,13 +70,18 @@ def new_message(
     """Message `number`, created that many seconds after NOW, with one delivery and one event."""
     created = {"id": MessageId(f"msg_{number:06}"), "created_at": NOW + timedelta(seconds=number)}
     message = make_message(**{**created, **changes})
-    idempotency = Idempotency(key=key, fingerprint=body * 64, answer=encode({"id": message.id})) if key else None
+    idempotency = Idempotency(key=key, fingerprint=body * 64) if key else None
     return NewMessage(
         message=message,
         deliveries=(new_delivery(number, message, due_at=due_at),),
         events=(new_event(message),),
         idempotency=idempotency,
     )
+
+
+def replay_of(new: NewMessage) -> Replayed:
+    """What a repeat of the message's key comes to."""
+    return Replayed(message=new.message, deliveries=tuple(each.delivery for each in new.deliveries))
 
 
 def attempt_for(claim: Claim, number: int = 1, provider: str = "smtp-main", at: datetime = NOW) -> Attempt:

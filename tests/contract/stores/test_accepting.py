@@ -13,13 +13,14 @@ from gateway.domain.values import replace
 from gateway.errors import Conflict, InvalidRequest
 from gateway.ports import (
     AcceptOutcome,
+    BatchReplayed,
     Idempotency,
     MessageQuery,
     Mismatched,
     NewMessage,
-    Replayed,
     Stored,
 )
+from gateway.storage import tables
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
     WORKER,
@@ -27,6 +28,7 @@ from tests.contract.store_builders import (
     new_delivery,
     new_event,
     new_message,
+    replay_of,
 )
 from tests.factories import NOW, SERVICE, make_message, make_recipient
 from tests.fakes import SetClock
@@ -79,8 +81,7 @@ async def test_of_64_posts_with_one_key_one_is_stored(place: Place, clock: SetCl
         assert new.idempotency is not None
         assert stored[0].idempotency is not None
         same_body = new.idempotency.fingerprint == stored[0].idempotency.fingerprint
-        repeated = Replayed(answer=encode({"id": stored[0].message.id}))
-        assert outcome in (Stored(), repeated if same_body else Mismatched())
+        assert outcome in (Stored(), replay_of(stored[0]) if same_body else Mismatched())
 
 
 async def test_a_key_is_replayed_after_a_restart_and_means_nothing_to_another_service(
@@ -92,7 +93,7 @@ async def test_a_key_is_replayed_after_a_restart_and_means_nothing_to_another_se
         again = await store.accepting.accept(new_message(2, key="k"))
         other = await store.accepting.accept(new_message(3, key="k", service_id=STRANGER))
 
-    assert again == Replayed(answer=encode({"id": "msg_000001"}))
+    assert again == replay_of(new_message(1, key="k"))
     assert other == Stored()
 
 
@@ -100,8 +101,27 @@ async def test_what_a_key_was_used_for_can_be_recalled(store: Store) -> None:
     new = new_message(1, key="k")
     await store.accepting.accept(new)
 
-    assert await store.accepting.recall(SERVICE, "k") == new.idempotency
-    assert await store.accepting.recall(STRANGER, "k") is None
+    assert new.idempotency is not None
+    assert await store.accepting.recall(SERVICE, new.idempotency) == replay_of(new)
+    assert await store.accepting.recall(SERVICE, replace(new.idempotency, fingerprint="other")) == Mismatched()
+    assert await store.accepting.recall(STRANGER, new.idempotency) is None
+
+
+async def test_a_replay_shows_the_message_as_it_was_accepted_whatever_became_of_it(store: Store) -> None:
+    file = Attachment(filename="a.txt", content_type="text/plain", content=b"a")
+    later = NOW + timedelta(hours=1)
+    new = new_message(1, key="k", channels=(Channel.EMAIL, Channel.SMS), send_at=later, attachments=(file,))
+    first = replace(new.deliveries[0].delivery, status=S.SCHEDULED, not_before=later, created_at=new.message.created_at)
+    first = replace(first, updated_at=first.created_at)
+    new = replace(new, deliveries=(replace(new.deliveries[0], delivery=first),))
+    await store.accepting.accept(new)
+    change = {"status": S.FAILED.value, "reason": "rejected", "provider": "smtp-main", "attempts": 3}
+    async with store.database.writer.transaction() as connection:
+        await connection.execute(tables.deliveries.update().values(**change, updated_at=later))
+
+    again = await store.accepting.accept(new_message(2, key="k"))
+
+    assert again == replay_of(new)
 
 
 async def test_one_bad_item_fails_alone(store: Store) -> None:
@@ -117,22 +137,24 @@ async def test_one_bad_item_fails_alone(store: Store) -> None:
 
 
 async def test_a_batch_is_stored_together_and_replayed_as_a_whole(store: Store) -> None:
-    def compose(outcomes: Any) -> bytes:
-        return encode({"results": [type(outcome).__name__ for outcome in outcomes]})
+    def outline(outcomes: Any) -> bytes:
+        return encode({"items": [{"message": {"id": "msg_000001"}}, {"code": str(len(outcomes))}]})
 
-    await store.accepting.accept(new_message(1, key="taken"))
+    taken = new_message(1, key="taken")
+    await store.accepting.accept(taken)
     items = [new_message(2), new_message(3, key="taken"), new_message(4, key="taken", body="b"), new_message(5)]
-    request = Idempotency(key="batch", fingerprint="f", answer=b"{}")
+    request = Idempotency(key="batch", fingerprint="f")
 
-    outcomes, whole = await store.accepting.accept_batch(SERVICE, items, request, compose)
-    replayed = await store.accepting.accept_batch(SERVICE, [new_message(6)], request, compose)
-    mismatched = await store.accepting.accept_batch(SERVICE, [], replace(request, fingerprint="g"), compose)
-    keyless = await store.accepting.accept_batch(SERVICE, [new_message(7)], None, compose)
+    outcomes, whole = await store.accepting.accept_batch(SERVICE, items, request, outline)
+    replayed = await store.accepting.accept_batch(SERVICE, [new_message(6)], request, outline)
+    mismatched = await store.accepting.accept_batch(SERVICE, [], replace(request, fingerprint="g"), outline)
+    keyless = await store.accepting.accept_batch(SERVICE, [new_message(7)], None, outline)
 
-    expected: list[AcceptOutcome] = [Stored(), Replayed(answer=encode({"id": "msg_000001"})), Mismatched(), Stored()]
+    expected: list[AcceptOutcome] = [Stored(), replay_of(taken), Mismatched(), Stored()]
     assert list(outcomes) == expected
     assert whole == Stored()
-    assert replayed == ((), Replayed(answer=encode({"results": ["Stored", "Replayed", "Mismatched", "Stored"]})))
+    kept = {"items": [{"message": {"id": "msg_000001"}}, {"code": "4"}]}
+    assert replayed == ((), BatchReplayed(outline=kept, messages={taken.message.id: replay_of(taken)}))
     assert mismatched == ((), Mismatched())
     assert keyless == ([Stored()], Stored())
     page = await store.log.search(MessageQuery())

@@ -20,6 +20,7 @@ from gateway.bootstrap import copy_store, upgrade_store
 from gateway.bootstrap.stores import link_secret
 from gateway.domain.ids import DELIVERY, MESSAGE, make_id
 from gateway.errors import ConfigurationError, Conflict
+from gateway.ports import Idempotency
 from gateway.settings import Settings
 from gateway.storage import tables
 from gateway.storage.copying import COPIED
@@ -155,7 +156,7 @@ async def test_a_store_that_moved_up_goes_on_where_it_was(tmp_path: Path, postgr
 
     async with open_store(postgres_url, CLOCK) as store:
         await store.leases.join(WORKER)
-        assert await store.accepting.recall(SERVICE, "k") is not None
+        assert await store.accepting.recall(SERVICE, Idempotency(key="k", fingerprint="a" * 64)) is not None
         (claim,) = await store.dispatch.claim(WORKER, 5, NOW + timedelta(minutes=1))
         assert claim.message.id == "msg_000002"
         assert len((await store.suppressions.list_suppressions(None, None, 5, None)).items) == 1

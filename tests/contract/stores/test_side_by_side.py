@@ -20,8 +20,8 @@ BOUNCING: Final = 5
 """So many addresses are condemned again and again, by both."""
 
 
-def on_two_channels(number: int) -> NewMessage:
-    new = new_message(number, strategy=Strategy.ALL, channels=(Channel.EMAIL, Channel.SMS), key=f"key-{number}")
+def on_two_channels(number: int, wish: int) -> NewMessage:
+    new = new_message(number, strategy=Strategy.ALL, channels=(Channel.EMAIL, Channel.SMS), key=f"key-{wish}")
     return replace(
         new, deliveries=(*new.deliveries, new_delivery(number, new.message, suffix="b", channel=Channel.SMS))
     )
@@ -53,8 +53,13 @@ async def test_two_processes_accept_and_end_the_same_messages_once_each(place: P
         for store, worker in zip(stores, workers, strict=True):
             await store.leases.join(worker)
 
-        news = [on_two_channels(number) for number in range(MESSAGES)]
-        outcomes = await asyncio.gather(*(store.accepting.accept(new) for new in news for store in stores))
+        outcomes = await asyncio.gather(
+            *(
+                store.accepting.accept(on_two_channels(wish + MESSAGES * place, wish))
+                for wish in range(MESSAGES)
+                for place, store in enumerate(stores)
+            )
+        )
         done = await asyncio.gather(
             *(work(store, worker) for store, worker in zip(stores, workers, strict=True) for _ in range(2))
         )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.storage import accept, claims, facts, leases, records, standing, tables
+from gateway.storage import accept, claims, facts, idempotency, leases, records, standing, tables
 from gateway.storage.driver import Driver, Engine, SqliteDriver, finish
 from gateway.storage.statements import Insert, chunks, keys_of_arrays, keys_of_values, numbered
 from gateway.storage.store import open_store
@@ -46,7 +46,7 @@ HOT = {
     "recipients": (facts._RECIPIENTS, 2),
     "consents": (facts._CONSENTS, 3),
     "suppressions": (facts._SUPPRESSIONS, 3),
-    "keys": (accept._SELECT_KEYS, 2),
+    "keys": (idempotency._SELECT, 2),
     "oldest due": (accept._OLDEST_DUE, 0),
     "statuses": (standing._STATUSES, 1),
     "attachments": (standing._ATTACHMENTS, 1),

@@ -1,10 +1,11 @@
 """What a person wants and what forbids writing to them."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from gateway.domain.audit import Actor
 from gateway.domain.ids import ConsentId, MessageId, RecipientId, ServiceId, SuppressionId
 from gateway.domain.recipients import Channel, JsonValue, comparable
 from gateway.domain.values import Value
@@ -45,11 +46,20 @@ class Consent(Value, frozen=True, kw_only=True):
     """Where it was said, such as `signup-form`, `one-click`, `preference-centre`, `api`."""
     wording: str | None = None
     """The sentence that the person agreed to, as shown."""
+    wording_version: str | None = None
+    """Which edition of that sentence it was."""
     locale: str | None = None
+    """In which language it was shown."""
     evidence: Mapping[str, JsonValue] | None = None
+    actor: Actor | None = None
+    """Who had it recorded; None in lines of versions that did not ask."""
     at: datetime
     """When the person said it; may lie before `recorded_at`."""
     recorded_at: datetime
+    requested_at: datetime | None = None
+    """When the double opt-in began that this grant ends."""
+    confirmed_at: datetime | None = None
+    """When the person followed its link and said yes."""
 
 
 _STRICTNESS: Final = {ConsentState.GRANTED: 0, ConsentState.PENDING: 1, ConsentState.DENIED: 2}
@@ -59,6 +69,31 @@ _STRICTNESS: Final = {ConsentState.GRANTED: 0, ConsentState.PENDING: 1, ConsentS
 def current_consent(history: Iterable[Consent]) -> Consent | None:
     """The line of one (channel, topic) that holds: the latest `at`, and at one instant the strictest."""
     return max(history, key=lambda consent: (consent.at, _STRICTNESS[consent.state]), default=None)
+
+
+def consents_at(
+    history: Iterable[Consent], at: datetime | None = None, *, known_at: datetime | None = None
+) -> list[Consent]:
+    """The line of each (channel, topic) that held at that instant, by channel and topic; None stands for now.
+
+    What was recorded later counts from when it was said; with `known_at` only what was recorded by then.
+    """
+    said: dict[tuple[Channel, str], list[Consent]] = {}
+    for line in history:
+        if (at is None or line.at <= at) and (known_at is None or line.recorded_at <= known_at):
+            said.setdefault((line.channel, line.topic), []).append(line)
+    return [standing for about in sorted(said) if (standing := current_consent(said[about]))]
+
+
+ASKED_AGAIN_AFTER: Final = timedelta(hours=1)
+"""Whoever types another person's address into a form over and over has one message sent an hour."""
+
+
+def may_ask(standing: Consent | None, line: Consent) -> bool:
+    """Whether a person may be asked for confirmation once more, `standing` being what holds before the line."""
+    if standing is None or standing.state is not ConsentState.PENDING:
+        return True
+    return line.recorded_at - standing.recorded_at >= ASKED_AGAIN_AFTER
 
 
 class SuppressionReason(StrEnum):

@@ -20,7 +20,7 @@ from gateway.ports.audit import AuditQuery, AuditStore
 from gateway.ports.dispatching import Claim, DispatchStore, LeaseStore, Reservation, Step, StoredFacts
 from gateway.ports.inbound import Acquaintance, InboundStore, Intake, WebhookReceiver, WebhookRequest
 from gateway.ports.mailbox import MailboxItem, MailboxStore
-from gateway.ports.people import ConsentStore, RecipientStore, SuppressionStore
+from gateway.ports.people import ConsentStore, LedgerStore, RecipientStore, SuppressionStore
 from gateway.ports.providers import Capabilities, Provider
 from gateway.ports.reading import (
     ConditionStore,
@@ -57,6 +57,7 @@ __all__ = [
     "InboundStore",
     "Intake",
     "LeaseStore",
+    "LedgerStore",
     "LogStore",
     "MailboxItem",
     "MailboxStore",

@@ -1,13 +1,16 @@
 """People, what they said, and the addresses that are never written to."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.audit import AuditEntry
-from gateway.domain.ids import RecipientId, ServiceId, SuppressionId
+from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
+from gateway.domain.ledger import Head
+from gateway.domain.ledger_check import Kept
 from gateway.domain.preferences import Consent, Suppression
 from gateway.domain.recipients import Channel, JsonValue, Recipient
+from gateway.ports.accepting import NewMessage
 from gateway.ports.reading import Page
 
 
@@ -43,16 +46,55 @@ class RecipientStore(Protocol):
 class ConsentStore(Protocol):
     """The consent history, append-only."""
 
-    async def add_consents(self, consents: Sequence[Consent]) -> None:
-        """Append them all, or none."""
+    async def add_consents(
+        self,
+        lines: Sequence[Consent],
+        *,
+        messages: Mapping[ConsentId, NewMessage] = ...,
+        entry: AuditEntry | None = None,
+    ) -> Sequence[Consent]:
+        """Append them all, or none, with the messages that ask for confirmation and the entry; those that were.
 
-    async def current_consents(self, service_id: ServiceId, recipient_id: RecipientId) -> Sequence[Consent]:
-        """For each (channel, topic) the line that holds: the latest `at`; at one instant the strictest."""
+        A line with a message is left out, and its message with it, where the same was asked a moment ago
+        (`preferences.may_ask`).
+        """
+
+    async def confirm(self, pending: Consent, grant: Consent) -> Consent:
+        """Append the grant that ends a double opt-in, if it still waits; the line that holds afterwards."""
+
+    async def get_consent(self, consent_id: ConsentId) -> Consent:
+        """One line by its id. Raises NotFound, also where its person was erased."""
+
+    async def current_consents(
+        self,
+        service_id: ServiceId,
+        recipient_id: RecipientId,
+        *,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> Sequence[Consent]:
+        """For each (channel, topic) the line that holds, or held `at` an instant: the latest, and the strictest of two.
+
+        With `known_at` only lines that were recorded by then count: what the gateway could know.
+        """
 
     async def consent_history(
         self, service_id: ServiceId, recipient_id: RecipientId, limit: int, cursor: str | None
     ) -> Page[Consent]:
         """Every line, newest recorded first."""
+
+
+class LedgerStore(Protocol):
+    """The chains of the consent history as they are kept."""
+
+    async def heads(self) -> Sequence[Head]:
+        """Where each service's chain ends."""
+
+    async def head(self, service_id: ServiceId) -> Head:
+        """Where one service's chain ends."""
+
+    def lines(self, service_id: ServiceId) -> AsyncIterator[Kept]:
+        """The service's lines in the order of their places, also those that are added meanwhile."""
 
 
 class SuppressionStore(Protocol):

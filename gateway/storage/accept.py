@@ -163,6 +163,11 @@ async def _accept_all(driver: Driver, entries: Sequence[_Entry]) -> Sequence[Acc
     return outcomes
 
 
+async def accept_within(driver: Driver, new: Sequence[NewMessage]) -> None:
+    """Store messages that no key names, in the transaction of what they tell of."""
+    await _accept_all(driver, [_prepare(message) for message in new])
+
+
 async def _take_keys(driver: Driver, entries: Sequence[_Entry]) -> list[AcceptOutcome]:
     """Which entries are new: the first one with its key, here or in the table, and every one without a key."""
     first: dict[idempotency.Key, _Entry] = {}

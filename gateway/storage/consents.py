@@ -1,53 +1,92 @@
 """The consent history: lines are added and never changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
 
-from gateway.domain.ids import RecipientId, ServiceId
-from gateway.domain.preferences import Consent, current_consent
-from gateway.domain.recipients import Channel
-from gateway.errors import Conflict
-from gateway.ports import Page
+from gateway.domain.audit import AuditEntry
+from gateway.domain.ids import ConsentId, RecipientId, ServiceId
+from gateway.domain.ledger import ERASED, Naming
+from gateway.domain.preferences import Consent, ConsentState, consents_at, current_consent, may_ask
+from gateway.domain.values import Value
+from gateway.errors import Conflict, NotFound
+from gateway.ports import NewMessage, Page
+from gateway.storage.accept import accept_within
+from gateway.storage.audit import write_audit
 from gateway.storage.columns import stored
+from gateway.storage.commit import GroupCommit
 from gateway.storage.cursors import make_cursor, read_cursor
-from gateway.storage.driver import ConstraintBroken
+from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
-from gateway.storage.person_rows import consent_of, consent_row
-from gateway.storage.statements import Insert
+from gateway.storage.ledger import append, history_of, lock_chain
+from gateway.storage.person_rows import consent_of
 from gateway.storage.tables import consents
 
-_CHAIN: Final = ("wording_version", "actor", "requested_at", "confirmed_at", "subject", "previous_hash", "hash")
-_insert: Final = Insert(consents, skip=frozenset({"seq", *_CHAIN}))
+_NO_MESSAGES: Final[Mapping[ConsentId, NewMessage]] = {}
 
 
 class Consents:
     """Implements ports.ConsentStore."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, commit: GroupCommit, naming: Naming) -> None:
         self._reader = database.reader
-        self._writer = database.writer
+        self._commit = commit
+        self._naming = naming
 
-    async def add_consents(self, lines: Sequence[Consent]) -> None:
-        """Append them all, or none. Raises Conflict for an id that is there already."""
+    async def add_consents(
+        self,
+        lines: Sequence[Consent],
+        *,
+        messages: Mapping[ConsentId, NewMessage] = _NO_MESSAGES,
+        entry: AuditEntry | None = None,
+    ) -> Sequence[Consent]:
+        """Append them all, or none, with the messages that ask for confirmation and the entry; those that were.
+
+        A line with a message is left out, and its message with it, where the same was asked a moment ago. Concurrent
+        calls share a transaction. Raises Conflict for an id that is there already.
+        """
         if not lines:
-            return
-        rows = [consent_row(line) for line in lines]
+            return ()
+        addition = _Addition(naming=self._naming, lines=tuple(lines), messages=messages, entry=entry)
         try:
-            await self._writer.run(lambda driver: driver.insert(_insert, rows))
-        except ConstraintBroken as error:
+            return await self._commit.write(_add_all, addition)
+        except Conflict as error:
             raise Conflict("A line of the consent history is there already.") from error
 
-    async def current_consents(self, service_id: ServiceId, recipient_id: RecipientId) -> Sequence[Consent]:
-        """For each (channel, topic) the line that holds: the latest `at`; at one instant the strictest."""
-        query = sa.select(*stored(consents)).where(*_of(service_id, recipient_id))
-        lines: dict[tuple[Channel, str], list[Consent]] = {}
+    async def confirm(self, pending: Consent, grant: Consent) -> Consent:
+        """Append the grant that ends a double opt-in, if it still waits; the line that holds afterwards.
+
+        A repeat finds the grant and adds nothing; where the person said no meanwhile, that holds.
+        """
+        return await self._commit.write(_confirm_all, (self._naming, pending, grant))
+
+    async def get_consent(self, consent_id: ConsentId) -> Consent:
+        """One line by its id. Raises NotFound, also where its person was erased."""
+        query = sa.select(*stored(consents)).where(consents.c.id == consent_id, consents.c.recipient_id != ERASED)
         async with self._reader.connect() as connection:
-            for row in await connection.execute(query):
-                line = consent_of(row)
-                lines.setdefault((line.channel, line.topic), []).append(line)
-        return [standing for about in sorted(lines) if (standing := current_consent(lines[about]))]
+            row = (await connection.execute(query)).first()
+        if row is None:
+            raise NotFound(f"There is no consent {consent_id}.")
+        return consent_of(tuple(row))
+
+    async def current_consents(
+        self,
+        service_id: ServiceId,
+        recipient_id: RecipientId,
+        *,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> Sequence[Consent]:
+        """For each (channel, topic) the line that holds, or held `at` an instant: the latest, and the strictest of two.
+
+        With `known_at` only lines that were recorded by then count: what the gateway could know.
+        """
+        query = sa.select(*stored(consents)).where(*_of(service_id, recipient_id))
+        async with self._reader.connect() as connection:
+            lines = [consent_of(tuple(row)) for row in await connection.execute(query)]
+        return consents_at(lines, at, known_at=known_at)
 
     async def consent_history(
         self, service_id: ServiceId, recipient_id: RecipientId, limit: int, cursor: str | None
@@ -61,9 +100,58 @@ class Consents:
             rows = (await connection.execute(query.limit(limit + 1))).all()
         shown = rows[:limit]
         return Page(
-            items=tuple(consent_of(row) for row in shown),
+            items=tuple(consent_of(tuple(row)) for row in shown),
             next_cursor=make_cursor(shown[-1].seq) if len(rows) > limit else None,
         )
+
+
+class _Addition(Value, frozen=True, kw_only=True):
+    naming: Naming
+    lines: tuple[Consent, ...]
+    messages: Mapping[ConsentId, NewMessage]
+    entry: AuditEntry | None
+
+
+async def _add_all(driver: Driver, additions: Sequence[_Addition]) -> Sequence[Sequence[Consent]]:
+    # What asks nobody goes together: the chains' ends are locked, and moved, once for all of them.
+    plain = [line for addition in additions if not addition.messages for line in addition.lines]
+    await append(driver, additions[0].naming, plain)
+    added = [await _ask(driver, addition) if addition.messages else addition.lines for addition in additions]
+    await write_audit(driver, [addition.entry for addition in additions if addition.entry is not None])
+    return added
+
+
+async def _ask(driver: Driver, addition: _Addition) -> Sequence[Consent]:
+    """Add lines of which some begin a double opt-in, each with the message that asks."""
+    added: list[Consent] = []
+    for line in addition.lines:
+        message = addition.messages.get(line.id)
+        if message is not None:
+            if not may_ask(await _standing(driver, line), line):
+                continue
+            await accept_within(driver, [message])
+        await append(driver, addition.naming, [line])
+        added.append(line)
+    return added
+
+
+async def _confirm_all(driver: Driver, asked: Sequence[tuple[Naming, Consent, Consent]]) -> Sequence[Consent]:
+    return [await _confirm(driver, naming, pending, grant) for naming, pending, grant in asked]
+
+
+async def _confirm(driver: Driver, naming: Naming, pending: Consent, grant: Consent) -> Consent:
+    standing = await _standing(driver, pending)
+    if standing is not None and standing.state is not ConsentState.PENDING:
+        return standing
+    await append(driver, naming, [grant])
+    return grant
+
+
+async def _standing(driver: Driver, about: Consent) -> Consent | None:
+    """What the person last said of the line's channel and topic; nobody adds to the chain until we are done."""
+    await lock_chain(driver, about.service_id)
+    history = await history_of(driver, about.service_id, about.recipient_id)
+    return current_consent(line for line in history if (line.channel, line.topic) == (about.channel, about.topic))
 
 
 def _of(service_id: ServiceId, recipient_id: RecipientId) -> tuple[sa.ColumnElement[bool], ...]:

@@ -77,6 +77,10 @@ def consent_row(consent: Consent) -> Row:
         None if consent.evidence is None else dump(consent.evidence),
         to_micros(consent.at),
         to_micros(consent.recorded_at),
+        consent.wording_version,
+        consent.actor,
+        micros_or_none(consent.requested_at),
+        micros_or_none(consent.confirmed_at),
     )
 
 
@@ -84,7 +88,7 @@ def consent_of(row: Row) -> Consent:
     """The line of the consent history of a row."""
     (
         _seq, consent_id, service_id, recipient_id, channel, topic, state, source, wording, locale, evidence, at,
-        recorded_at, *_chain
+        recorded_at, wording_version, actor, requested_at, confirmed_at, *_chain
     ) = row  # fmt: skip
     return Consent(
         id=ConsentId(consent_id),
@@ -95,10 +99,14 @@ def consent_of(row: Row) -> Consent:
         state=ConsentState(state),
         source=source,
         wording=wording,
+        wording_version=wording_version,
         locale=locale,
         evidence=None if evidence is None else load(evidence),
+        actor=actor,
         at=from_micros(at),
         recorded_at=from_micros(recorded_at),
+        requested_at=instant_or_none(requested_at),
+        confirmed_at=instant_or_none(confirmed_at),
     )
 
 

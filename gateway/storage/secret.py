@@ -63,6 +63,21 @@ async def kept_pseudonyms(database: Database) -> Pseudonyms:
     return pseudonyms
 
 
+def secret_of(connection: sa.Connection) -> bytes:
+    """The secret of the store behind a connection, for a migration's step; made where there is none yet.
+
+    Raises ConfigurationError.
+    """
+    if connection.dialect.name == "sqlite":
+        (database,) = (row[2] for row in connection.exec_driver_sql("PRAGMA database_list") if row[1] == "main")
+        return _secret_in(_file_of(Path(database)))
+    row = postgresql.insert(tables.secrets).values(name=_LINKS, value=secrets.token_bytes(_BYTES))
+    connection.execute(row.on_conflict_do_nothing())
+    query = sa.select(tables.secrets.c.value).where(tables.secrets.c.name == _LINKS)
+    secret: bytes = connection.execute(query).scalar_one()
+    return secret
+
+
 async def read_secret(database: Database, connection: AsyncConnection) -> bytes | None:
     """The secret that was made for this store; None where none was. Raises ConfigurationError."""
     if database.path is None:

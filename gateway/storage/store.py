@@ -18,6 +18,7 @@ from gateway.storage.engine import Database, open_database
 from gateway.storage.facts import Capped
 from gateway.storage.inbound import Inbounds
 from gateway.storage.leases import Leases
+from gateway.storage.ledger import Ledger
 from gateway.storage.log import MessageLog
 from gateway.storage.mailbox import Mailbox
 from gateway.storage.readiness import WhenBehind, make_ready
@@ -46,6 +47,7 @@ class Store:
     steering: Steering
     recipients: Recipients
     consents: Consents
+    ledger: Ledger
     suppressions: Suppressions
     audit: Audit
     services: Services
@@ -98,7 +100,8 @@ async def open_store(
                 log=MessageLog(database),
                 steering=Steering(database),
                 recipients=Recipients(database, people),
-                consents=Consents(database),
+                consents=Consents(database, commit, pseudonyms.of_person),
+                ledger=Ledger(database),
                 suppressions=Suppressions(database, pseudonyms),
                 audit=Audit(database),
                 services=Services(database),

@@ -356,11 +356,25 @@ consents: Final = sa.Table(
     sa.Column("requested_at", Instant),
     sa.Column("confirmed_at", Instant),
     # Whose line it is once erasure has taken the name: a pseudonym of service and recipient.
-    sa.Column("subject", Text),
-    # The chain that shows a changed or missing line; null in lines of versions before it.
-    sa.Column("previous_hash", Text),
-    sa.Column("hash", Text),
+    sa.Column("subject", Text, nullable=False),
+    # The chain of the service, which shows a line that was changed, removed, put in or moved (domain.ledger).
+    sa.Column("previous_hash", Text, nullable=False),
+    sa.Column("hash", Text, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("wording_digest", Text),
+    sa.Column("evidence_salt", Text),
+    sa.Column("evidence_digest", Text),
     sa.Index("ix_consents_recipient_id", "service_id", "recipient_id", "topic", "seq"),
+    sa.Index("uq_consents_position", "service_id", "position", unique=True),
+)
+
+consent_chains: Final = sa.Table(
+    "consent_chains",
+    metadata,
+    sa.Column("service_id", Text, primary_key=True),
+    # Where the chain ends: who writes a line has this row to itself until its transaction ends.
+    sa.Column("length", sa.BigInteger, nullable=False),
+    sa.Column("hash", Text, nullable=False),
 )
 
 suppressions: Final = sa.Table(

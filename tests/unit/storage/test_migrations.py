@@ -12,9 +12,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from gateway.delivery.ledger import verify
+from gateway.domain.ids import ConsentId, ServiceId
 from gateway.errors import ConfigurationError
 from gateway.storage import migrations, tables
+from gateway.storage.engine import open_database
 from gateway.storage.migrations import steps
+from gateway.storage.store import open_store
+from tests.factories import make_consent
+from tests.fakes import SetClock
 
 OPEN = """
 import asyncio, sys
@@ -177,3 +183,32 @@ async def test_processes_that_start_together_on_a_fresh_file_all_open_it(tmp_pat
     results = await asyncio.gather(*(child.communicate() for child in children))
 
     assert [child.returncode for child in children] == [0] * 3, results
+
+
+LINE = (
+    "INSERT INTO consents (id, service_id, recipient_id, channel, topic, state, source, wording, evidence, at,"
+    " recorded_at) VALUES ('{0}', 'svc_{1}', 'user-42', 'email', 'offers', 'granted', 'form', 'Yes',"
+    """ '{{"b": [1, 2.5], "a": "é"}}', 1700000000000001, 1700000000000002)"""
+)
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
+async def test_consents_of_versions_without_a_chain_are_put_into_one(
+    request: pytest.FixtureRequest, tmp_path: Path, engine_name: str
+) -> None:
+    fixture = "empty_postgres_url"
+    url = f"sqlite:///{tmp_path}/store.db" if engine_name == "sqlite" else request.getfixturevalue(fixture)
+    database = open_database(url)
+    async with database.migration() as connection:
+        await connection.run_sync(lambda sync: steps.take(sync, "0003"))
+        for number in range(5):
+            await connection.exec_driver_sql(LINE.format(f"cns_{number}", number % 2))
+        await connection.run_sync(lambda sync: steps.take(sync, "0004"))
+    await database.aclose()
+
+    async with open_store(url, SetClock()) as store:
+        await store.consents.add_consents([make_consent(id=ConsentId("cns_new"), service_id=ServiceId("svc_0"))])
+        found = await verify(store.ledger, store.pseudonyms.of_person, (), lambda _done, _total: None)
+
+    assert (found.lines, found.findings) == (6, ())
+    assert {head.service_id: head.length for head in found.heads} == {"svc_0": 4, "svc_1": 2}

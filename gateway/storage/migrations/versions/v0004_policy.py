@@ -1,6 +1,8 @@
 """What policy needs to remember: caps, the ledger of consents, keyed hashes of addresses, texts that came in, and who
 did what."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,6 +16,20 @@ phase = "pre"
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _JSON = sa.JSON()
 _WAITS = sa.text("subject IS NOT NULL AND due_at IS NOT NULL")
+
+_OF_THE_LEDGER: dict[str, sa.types.TypeEngine[Any]] = {
+    "wording_version": _TEXT,
+    "actor": _TEXT,
+    "requested_at": sa.BigInteger(),
+    "confirmed_at": sa.BigInteger(),
+    "subject": _TEXT,
+    "previous_hash": _TEXT,
+    "hash": _TEXT,
+    "position": sa.BigInteger(),
+    "wording_digest": _TEXT,
+    "evidence_salt": _TEXT,
+    "evidence_digest": _TEXT,
+}
 
 
 def upgrade() -> None:
@@ -33,7 +49,8 @@ def downgrade() -> None:
         suppressions.drop_index("uq_suppressions_address_hash")
         suppressions.drop_column("address_hash")
     with op.batch_alter_table("consents") as consents:
-        for column in ("hash", "previous_hash", "subject", "confirmed_at", "requested_at", "actor", "wording_version"):
+        consents.drop_index("uq_consents_position")
+        for column in _OF_THE_LEDGER:
             consents.drop_column(column)
     for index in ("ix_recipients_phone", "ix_recipients_email", "ix_recipients_created_at"):
         op.drop_index(index, "recipients")
@@ -42,7 +59,7 @@ def downgrade() -> None:
     op.drop_column("deliveries", "subject")
     op.drop_column("deliveries", "claims")
     op.drop_column("workers", "lock_key")
-    for table in ("inbound", "audit", "rules_in_force", "cap_counters"):
+    for table in ("consent_chains", "inbound", "audit", "rules_in_force", "cap_counters"):
         op.drop_table(table)
 
 
@@ -116,16 +133,16 @@ def _extend_recipients() -> None:
 
 
 def _extend_consents() -> None:
-    for name, kind in (
-        ("wording_version", _TEXT),
-        ("actor", _TEXT),
-        ("requested_at", sa.BigInteger()),
-        ("confirmed_at", sa.BigInteger()),
-        ("subject", _TEXT),
-        ("previous_hash", _TEXT),
-        ("hash", _TEXT),
-    ):
+    for name, kind in _OF_THE_LEDGER.items():
         op.add_column("consents", sa.Column(name, kind))
+    op.create_index("uq_consents_position", "consents", ["service_id", "position"], unique=True)
+    op.create_table(
+        "consent_chains",
+        sa.Column("service_id", _TEXT, nullable=False),
+        sa.Column("length", sa.BigInteger(), nullable=False),
+        sa.Column("hash", _TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("service_id", name=op.f("pk_consent_chains")),
+    )
 
 
 def _extend_suppressions() -> None:

@@ -1,7 +1,9 @@
 """The HTTP API as commands use it: one address, one key, and problems that read like sentences."""
 
+import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,16 +19,24 @@ Key = Annotated[str, typer.Option("--key", envvar="HELIOGRAPH_KEY", help="An API
 DEFAULT_URL = "http://127.0.0.1:8080"
 _PAGE_SIZE = "200"
 _SECONDS = 30
+_PATIENCE_SECONDS = 120
+_PAUSE_SECONDS = 1.0
+_LATER = (429, 503)
+_EMPTY = 204
 _TIMEOUT = aiohttp.ClientTimeout(total=_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer."""
+    """An answer, read to its end."""
 
     status: int
     body: Any
     headers: Mapping[str, str]
+
+
+class _NoAnswer(Exception):
+    """Nothing came back; its text says why."""
 
 
 class Client:
@@ -49,21 +59,55 @@ class Client:
 
         A body of bytes goes as it is, any other as JSON.
         """
+        try:
+            return _successful(await self._exchange(method, path, body, params, headers))
+        except _NoAnswer as error:
+            raise fail(str(error)) from error
+
+    async def call_patiently(self, method: str, path: str, *, body: object) -> Answer:
+        """`call`, for what may be said twice: a gateway that is away, busy or counts calls is asked again.
+
+        After two minutes without an answer it ends as `call` does.
+        """
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            is_last = time.monotonic() >= deadline
+            pause = _PAUSE_SECONDS
+            try:
+                answer = await self._exchange(method, path, body, None, None)
+                if is_last or answer.status not in _LATER:
+                    return _successful(answer)
+                asked = answer.headers.get("Retry-After", "")
+                pause = float(asked) if asked.isdecimal() else pause
+            except _NoAnswer as error:
+                if is_last:
+                    raise fail(str(error)) from error
+            await asyncio.sleep(min(pause, _SECONDS))
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Answer:
+        """An answer, whatever it says. Raises _NoAnswer."""
         content = {"data": body} if isinstance(body, bytes) else {"json": body}
         try:
             async with self._session.request(
                 method, self._url + path, **content, params=params, headers=headers, allow_redirects=False
             ) as response:
-                document = await response.json(content_type=None)
-                if response.status >= 400:
-                    raise fail(_problem(document, response.status))
+                # What was deleted answers nothing.
+                document = None if response.status == _EMPTY else await response.json(content_type=None)
                 return Answer(response.status, document, response.headers)
         except json.JSONDecodeError as error:
             raise fail(f"What answers at {self._url} is no gateway: it does not speak JSON.") from error
         except aiohttp.InvalidURL as error:
             raise fail(f"--url: {self._url} is no address, such as {DEFAULT_URL}", 2) from error
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise fail(f"No gateway answers at {self._url}: {_cause(error)}. Is `heliograph serve` running?") from error
+            told = f"No gateway answers at {self._url}: {_cause(error)}. Is `heliograph serve` running?"
+            raise _NoAnswer(told) from error
 
     async def pages(self, path: str, params: Mapping[str, str] | None = None) -> AsyncIterator[Any]:
         """Every item of a list, page after page."""
@@ -93,6 +137,12 @@ async def post_signed(url: str, path: str, headers: Mapping[str, str], body: byt
     """Post to a webhook, which a signature opens and no key."""
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
         await Client(session, url).call("POST", path, body=body, headers=headers)
+
+
+def _successful(answer: Answer) -> Answer:
+    if answer.status >= 400:
+        raise fail(_problem(answer.body, answer.status))
+    return answer
 
 
 def _cause(error: Exception) -> str:

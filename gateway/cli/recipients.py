@@ -4,12 +4,28 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.bulk.exports import run_export
+from gateway.cli.bulk.imports import Import, run_import
+from gateway.cli.bulk.options import Errors, Resume, Source, Target, Written
+from gateway.cli.bulk.rows import Cell
 from gateway.cli.client import DEFAULT_URL, Key, Url, connect
 from gateway.cli.output import Json, command, print_json, print_table
 from gateway.cli.values import in_path, parse_object
 
 app = typer.Typer(no_args_is_help=True, help="Keep and read people.")
 
+_COLUMNS = {
+    "id": Cell.TEXT,
+    "email": Cell.TEXT,
+    "phone": Cell.TEXT,
+    "push": Cell.JSON,
+    "locale": Cell.TEXT,
+    "timezone": Cell.TEXT,
+    "country": Cell.TEXT,
+    "region": Cell.TEXT,
+    "attributes": Cell.JSON,
+}
+_LISTED = ("id", "email", "phone", "locale", "timezone", "country")
 Text = Annotated[str | None, typer.Option(show_default=False)]
 
 
@@ -53,6 +69,66 @@ async def get(recipient_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_js
     async with connect(url, key) as client:
         answer = await client.call("GET", f"/v1/recipients/{in_path(recipient_id)}")
     _print(answer.body, as_json)
+
+
+@app.command("list")
+@command
+async def list_recipients(
+    *,
+    email: Annotated[str | None, typer.Option(help="Those with one address.", show_default=False)] = None,
+    phone: Annotated[str | None, typer.Option(help="Those with one number.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """List the people of the key's service, newest first."""
+    asked = {"email": email, "phone": phone, "limit": str(limit)}
+    params = {name: value for name, value in asked.items() if value is not None}
+    async with connect(url, key) as client:
+        answer = await client.call("GET", "/v1/recipients", params=params)
+    if as_json:
+        print_json(answer.body)
+    else:
+        print_table("", _LISTED, [[person[name] for name in _LISTED] for person in answer.body["items"]])
+
+
+@app.command("import")
+@command
+async def import_recipients(
+    source: Source,
+    *,
+    written: Written = None,
+    errors: Errors = None,
+    resume: Resume = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """Keep the people of FILE, each in place of what was kept before under its id.
+
+    Columns: id, email, phone, push (JSON), locale, timezone, country, region, attributes (JSON) or attributes.NAME.
+    A file may be imported again: what is there already is replaced by the same. Exit status 0: all were kept; 3:
+    some were refused; 1: the gateway went away, and --resume goes on; 2: wrong use.
+    """
+    plan = Import(
+        title="recipients",
+        path="/v1/recipients/batch",
+        member="recipients",
+        columns=_COLUMNS,
+        key="id",
+        remark=lambda result: "with a suppressed address" if result["suppressed"] else None,
+    )
+    async with connect(url, key) as client:
+        await run_import(client, plan, source, written, errors=errors, resume=resume, as_json=as_json)
+
+
+@app.command("export")
+@command
+async def export_recipients(target: Target, *, written: Written = None, url: Url = DEFAULT_URL, key: Key = "") -> None:
+    """Write the people of the key's service to FILE, in the columns that `import` reads."""
+    async with connect(url, key) as client:
+        await run_export(client, target, written, title="recipients", path="/v1/recipients", columns=_COLUMNS)
 
 
 def _print(recipient: Any, as_json: bool) -> None:

@@ -4,6 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.bulk.exports import run_export
+from gateway.cli.bulk.imports import Import, run_import
+from gateway.cli.bulk.options import Errors, Resume, Source, Target, Written
+from gateway.cli.bulk.rows import Cell
 from gateway.cli.client import DEFAULT_URL, Key, Url, connect
 from gateway.cli.output import Json, command, notes, print_json, print_table
 from gateway.cli.values import in_path
@@ -12,6 +16,14 @@ from gateway.domain.recipients import Channel
 
 app = typer.Typer(no_args_is_help=True, help="Keep addresses from being written to; the key needs the scope ops.")
 
+_WRITTEN = {
+    "channel": Cell.TEXT,
+    "address": Cell.TEXT,
+    "reason": Cell.TEXT,
+    "scope": Cell.TEXT,
+    "evidence": Cell.JSON,
+    "expires_at": Cell.TEXT,
+}
 _COLUMNS = ("id", "channel", "address", "reason", "scope", "created_at", "expires_at")
 
 
@@ -70,6 +82,53 @@ async def remove(
     async with connect(url, key) as client:
         await client.call("DELETE", f"/v1/suppressions/{in_path(suppression_id)}", params=params)
     notes.print(f"{suppression_id} is lifted")
+
+
+@app.command("import")
+@command
+async def import_suppressions(
+    source: Source,
+    *,
+    written: Written = None,
+    errors: Errors = None,
+    resume: Resume = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    as_json: Json = False,
+) -> None:
+    """Never write to the addresses of FILE again.
+
+    Columns: channel, address, reason, scope, evidence (JSON), expires_at. What stands already is left as it is, or
+    prolonged. Exit status 0: all stand; 3: some were refused; 1: the gateway went away, and --resume goes on; 2:
+    wrong use.
+    """
+    plan = Import(title="suppressions", path="/v1/suppressions/batch", member="suppressions", columns=_WRITTEN)
+    async with connect(url, key) as client:
+        await run_import(client, plan, source, written, errors=errors, resume=resume, as_json=as_json)
+
+
+@app.command("export")
+@command
+async def export_suppressions(
+    target: Target,
+    *,
+    channel: Annotated[Channel | None, typer.Option(show_default=False)] = None,
+    written: Written = None,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+) -> None:
+    """Write the suppressions to FILE, in the columns that `import` reads; those of erased people have no address."""
+    params = {} if channel is None else {"channel": channel.value}
+    async with connect(url, key) as client:
+        await run_export(
+            client,
+            target,
+            written,
+            title="suppressions",
+            path="/v1/suppressions",
+            columns=_WRITTEN,
+            params=params,
+        )
 
 
 def _print(rows: list[Any], document: Any, as_json: bool) -> None:

@@ -1,7 +1,12 @@
 """The real command as people and scripts use it: a gateway in one process, commands in others."""
 
 import asyncio
+import csv
+import io
 import json
+import os
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -298,3 +303,88 @@ async def test_a_text_is_handed_in_signed_and_listed(served: Served) -> None:
     listed = json.loads((await served.run("messages", "inbound", "--meaning", "stop", "--json")).out)["items"]
     assert (handed_in.status, again.status) == (0, 0), handed_in.err
     assert [(text["sender"], text["text"]) for text in listed] == [("+33612345699", "Stop!")]
+
+
+async def test_people_come_and_go_in_files(served: Served, tmp_path: Path) -> None:
+    await served.run("suppressions", "add", "sms", "+33611111111", "--reason", "complaint")
+    people, errors, back = tmp_path / "people.csv", tmp_path / "errors.ndjson", tmp_path / "back.csv"
+    people.write_text(
+        "id;email;phone;attributes.tier\n"
+        "imp-1;Amina@Example.org;+33 6 12 34 56 78;gold\n"
+        "imp-2;not an address;;\n"
+        "imp-3;;+33611111111;\n",
+        encoding="utf-8",
+    )
+
+    kept = await served.run("recipients", "import", str(people), "--errors", str(errors), "--json")
+    piped = await run_command(
+        "recipients",
+        "import",
+        "-",
+        environment=served.environment,
+        stdin=b'{"id": "imp-4", "email": "x@example.org"}\n',
+    )
+    out = await served.run("recipients", "export", str(back))
+    found = await served.run("recipients", "list", "--email", "Amina@example.org", "--json")
+
+    assert (kept.status, piped.status, out.status) == (3, 0, 0)
+    assert json.loads(kept.out) == {"rows": 3, "created": 2, "refused": 1, "with a suppressed address": 1}
+    (problem,) = [json.loads(line) for line in errors.read_text(encoding="utf-8").splitlines()]
+    assert (problem["line"], problem["field"], problem["code"]) == (3, "email", "bad_email")
+    assert f"line 3, email: {problem['message']}" in kept.err
+    rows = list(csv.DictReader(io.StringIO(back.read_text(encoding="utf-8"))))
+    (amina,) = [row for row in rows if row["id"] == "imp-1"]
+    assert (amina["email"], amina["phone"], amina["attributes"]) == (
+        "Amina@example.org",
+        "+33612345678",
+        '{"tier":"gold"}',
+    )
+    assert [item["id"] for item in json.loads(found.out)["items"]] == ["imp-1"]
+    assert sorted(os.listdir(tmp_path)) == ["back.csv", "errors.ndjson", "people.csv"]
+    again = await served.run("recipients", "import", str(back), "--json")
+    assert (again.status, json.loads(again.out)["replaced"]) == (0, len(rows))
+
+
+async def test_an_import_that_was_killed_goes_on_where_it_stopped(served: Served, tmp_path: Path) -> None:
+    rows = 12_000
+    source, errors = tmp_path / "many.ndjson", tmp_path / "errors.csv"
+    lines = [json.dumps({"channel": "email", "address": f"u{n}@example.org", "reason": "manual"}) for n in range(rows)]
+    lines[9], lines[-1] = '{"channel": "email"}', "{"
+    source.write_text("\n".join(lines), encoding="utf-8")
+    words = ("suppressions", "import", str(source), "--errors", str(errors), "--json")
+    checkpoint = tmp_path / "many.ndjson.import"
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway.cli.main", *words, env=served.environment, stdout=PIPE, stderr=PIPE
+    )
+    await eventually(lambda: asyncio.to_thread(checkpoint.exists), bool)
+    process.kill()
+    await process.communicate()
+    behind = json.loads(checkpoint.read_text(encoding="utf-8"))["rows"]
+    refused = await served.run(*words[:2], "-", "--resume")
+    resumed = await served.run(*words, "--resume")
+
+    assert 0 < behind < rows
+    assert refused.status == 2
+    assert resumed.status == 3
+    told = json.loads(resumed.out)
+    assert (told["rows"], told["refused"]) == (rows, 2)
+    assert told["added"] + told.get("stood", 0) == rows - 2
+    assert told.get("stood", 0) <= 4 * 500
+    problems = list(csv.DictReader(io.StringIO(errors.read_text(encoding="utf-8"))))
+    assert [problem["line"] for problem in problems] == ["10", "10", str(rows)]
+    assert not checkpoint.exists()
+
+
+async def test_a_changed_file_is_not_gone_on_with(served: Served, tmp_path: Path) -> None:
+    source = tmp_path / "few.ndjson"
+    source.write_text('{"id": "few-1"}\n', encoding="utf-8")
+    (tmp_path / "few.ndjson.import").write_text('{"sha256": "other", "rows": 1}', encoding="utf-8")
+
+    changed = await served.run("recipients", "import", str(source), "--resume")
+    anew = await served.run("recipients", "import", str(source))
+    nothing = await served.run("recipients", "import", str(source), "--resume")
+
+    assert (changed.status, anew.status, nothing.status) == (2, 0, 0)
+    assert "not the file it was" in changed.err
+    assert "begins with the first row" in nothing.err

@@ -16,10 +16,10 @@ class SlotNeed(Value, frozen=True, kw_only=True):
     """The cap's counter (`FrequencyCap.counter`)."""
     limit: int
     """The cap's limit, which is also how many slots its counter keeps."""
-    kept: int = 0
-    """How many of them are kept for deliveries of a higher priority that wait."""
     counted_from: datetime
-    """Slots taken at this instant or later count."""
+    """Slots that others took at this instant or later count."""
+    most: int
+    """With so many of them it is refused: the limit, less what is kept for deliveries that go first."""
     kept_until: datetime
     """From this instant on the slot counts for nothing, in whatever zone."""
 

@@ -33,6 +33,13 @@ def in_use(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock],
     return sum(instant - window < slot < instant + window for slot in taken)
 
 
+def period_start(period: Calendar, clock: WallClock, instant: int) -> int:
+    """The first instant of the clock's day, week or month; never after the given one."""
+    midnight = (_period_of(period, clock, instant) - EPOCH_ORDINAL) * DAY
+    # No clock goes on by more than a day at once, and a month has 31 days at most.
+    return clock.first_at(midnight, instant - 33 * DAY)
+
+
 def _next_in_window(limit: int, window: int, taken: Sequence[int], instant: int) -> int:
     """No more than `limit` may lie within less than a window of each other, whichever of them comes last."""
     if len(taken) < limit:

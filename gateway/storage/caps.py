@@ -110,7 +110,7 @@ def _has_freed(
 def _is_used_up(slots: Slots, need: SlotNeed, own: DeliveryId) -> bool:
     counted_from = to_micros(need.counted_from)
     used = sum(slot.at >= counted_from and slot.delivery != own for slot in slots)
-    return used >= need.limit - need.kept
+    return used >= need.most
 
 
 def _with_slot(slots: Slots, own: DeliveryId, at: int, limit: int) -> Slots:

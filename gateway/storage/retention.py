@@ -30,6 +30,7 @@ _LEADER: Final = sa.text("SELECT pg_try_advisory_xact_lock(7235428014431237493)"
 _messages: Final = tables.messages.c
 _deliveries: Final = tables.deliveries.c
 _keys: Final = tables.idempotency_keys.c
+_counters: Final = tables.cap_counters.c
 _HAS_WORK: Final = sa.or_(_deliveries.due_at.is_not(None), _deliveries.lease_owner.is_not(None))
 _OF_DELIVERY: Final = (tables.contents, tables.attempts, tables.mailbox)
 _OF_MESSAGE: Final = (tables.message_tags, tables.attachments, tables.events, tables.deliveries)
@@ -76,7 +77,10 @@ class _Round:
         if on_postgresql and any(self._free_months(connection)):
             return True
         queries = (query for _, query in self._rows(on_postgresql))
-        return any(connection.execute(query.limit(1)).first() for query in (*queries, self._ended_keys()))
+        return any(
+            connection.execute(query.limit(1)).first()
+            for query in (*queries, self._ended_keys(), self._ended_counters())
+        )
 
     def forget(self, connection: sa.Connection) -> Mapping[str, int]:
         """Drop the months that are free and one portion of each kind of row."""
@@ -94,6 +98,8 @@ class _Round:
                 gone[kind] = len(ids)
         if ended := self._forget_keys(connection):
             gone["keys"] = ended
+        if counters := self._forget_counters(connection):
+            gone["counters"] = counters
         return gone
 
     def _rows(self, on_postgresql: bool) -> Sequence[tuple[str, "sa.Select[Any]"]]:
@@ -172,6 +178,20 @@ class _Round:
 
     def _ended_keys(self) -> "sa.Select[Any]":
         return sa.select(tables.idempotency_keys).where(_keys.expires_at < self.now).order_by(_keys.expires_at)
+
+    def _ended_counters(self) -> "sa.Select[Any]":
+        """Counters none of whose slots counts any more."""
+        ended = sa.select(_counters.subject, _counters.cap).where(_counters.expires_at < self.now)
+        return ended.order_by(_counters.expires_at)
+
+    def _forget_counters(self, connection: sa.Connection) -> int:
+        # The instant again: a slot may have been taken since.
+        goes = tables.cap_counters.delete().where(_counters.expires_at < self.now)
+        ended = connection.execute(self._ended_counters().limit(ROWS)).all()
+        return sum(
+            connection.execute(goes.where(_counters.subject == row.subject, _counters.cap == row.cap)).rowcount
+            for row in ended
+        )
 
     def _forget_keys(self, connection: sa.Connection) -> int:
         """Drop keys that ended; those of messages that are not final are looked at again in a day."""

@@ -19,8 +19,8 @@ from gateway.domain.recipients import Channel
 from gateway.storage.secret import secret_of
 from gateway.storage.tables import from_micros
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -12,7 +12,7 @@ from gateway.errors import ConfigurationError
 
 NEWEST: Final = "0006"
 """The last step in `versions`. A test holds the two together, as it does with NEEDED."""
-NEEDED: Final = "0006"
+NEEDED: Final = "0005"
 """The revision that this code cannot work without: the last step that says "pre"."""
 
 _REVISION: Final = "SELECT version_num FROM alembic_version"

@@ -10,18 +10,19 @@ from typing import Final
 
 import structlog
 
-from gateway.delivery import events, retry, steps
+from gateway.delivery import caps, events, retry, steps
 from gateway.delivery.composition import Composer
 from gateway.delivery.envelopes import Addressing, addresses_of
 from gateway.delivery.facts import read_facts
 from gateway.delivery.guard import Guard
 from gateway.delivery.places import Places
 from gateway.delivery.quarantine import Quarantine, is_poison
+from gateway.delivery.release import opens_for_many, release_at
 from gateway.delivery.retry import RetryPolicy, Settled, Try
 from gateway.delivery.routing import Health, Providers, RoutingTable, choose, following
 from gateway.delivery.tally import Tally
 from gateway.domain import ids
-from gateway.domain.decisions import Decision, Facts, Send
+from gateway.domain.decisions import Decision, Facts, Hold, Send
 from gateway.domain.ids import AttemptId
 from gateway.domain.lifecycle import ANSWER_LOST, LOST_ANSWERS, POISON, DeliveryStatus
 from gateway.domain.messages import Attempt, Envelope, Lane, Outcome, SendResult
@@ -30,6 +31,7 @@ from gateway.domain.values import replace
 from gateway.errors import ContentError, NotFound, Overloaded, Unavailable
 from gateway.metrics import Metrics
 from gateway.policy.gate import decide
+from gateway.policy.slots import needed_slots
 from gateway.ports import Claim, Clock, DispatchStore, Provider, Reservation, Step, StoredFacts, Wake
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -62,6 +64,8 @@ class DispatchRules:
     """How long receipts and look-ups may settle a lost answer before the category decides."""
     resent: frozenset[Category]
     """Categories that would rather arrive twice than not at all."""
+    release_over: timedelta = timedelta(0)
+    """How long an opening takes to let go what was held to it."""
 
 
 @dataclass(slots=True)
@@ -70,6 +74,10 @@ class _Job:
 
     claim: Claim
     attempt: Attempt | None = None
+    stored: StoredFacts | None = None
+    """What was last read for it."""
+    reserved: bool = False
+    """Slots under caps may have been taken for it."""
 
 
 class Dispatcher:
@@ -127,26 +135,26 @@ class Dispatcher:
     async def _work(self, job: _Job, stored: StoredFacts) -> None:
         claim = job.claim
         if claim.delivery.status is DeliveryStatus.UNKNOWN:
-            return await self._record(self._settle_unknown(claim))
+            return await self._record(job, self._settle_unknown(claim))
         if claim.failed_claims and (poison := await self._try_out(claim, stored)) is not None:
-            return await self._record(poison)
+            return await self._record(job, poison)
         for _ in range(_LOOKS):
-            facts, now = self._facts(claim, stored), self._clock.now()
+            job.stored, facts, now = stored, self._facts(claim, stored), self._clock.now()
             decision = _decide(claim, facts, now)
             if not isinstance(decision, Send):
-                return await self._record(steps.stop(claim, decision, now))
+                return await self._record(job, steps.stop(claim, decision, now, self._release(claim, facts, decision)))
             provider = self._choose(claim, decision)
             if provider is None:
                 rest = timedelta(seconds=self._health.rest_seconds(decision.route) * (1 + self._chance()))
-                return await self._record(steps.wait(claim, "provider_resting", now + rest, now))
+                return await self._record(job, steps.wait(claim, "provider_resting", now + rest, now))
             step = await self._try_provider(job, facts, decision, provider)
             if step is not None:
-                return await self._record(step)
+                return await self._record(job, step)
             # News came while it waited, or between the decision and the reservation: look again.
             stored = await self._fresh_facts(claim)
         # A claim that is still ours must not be forgotten; one that was lost is not written.
         now = self._clock.now()
-        return await self._record(steps.wait(claim, "overtaken", now + _AFTER_BUSY * self._chance(), now))
+        return await self._record(job, steps.wait(claim, "overtaken", now + _AFTER_BUSY * self._chance(), now))
 
     async def _try_out(self, claim: Claim, stored: StoredFacts) -> Step | None:
         """Go alone with a suspect as far as before its call; a step where it was suspected often enough."""
@@ -184,7 +192,8 @@ class Dispatcher:
         try:
             if self._clock.monotonic() - began > _STALE_SECONDS:
                 # Asked again without leaving the place: who went to the end of the queue might wait for ever.
-                facts = self._facts(job.claim, await self._fresh_facts(job.claim))
+                job.stored = await self._fresh_facts(job.claim)
+                facts = self._facts(job.claim, job.stored)
                 again = _decide(job.claim, facts, self._clock.now())
                 if not isinstance(again, Send) or provider.name not in again.route:
                     return None
@@ -217,8 +226,10 @@ class Dispatcher:
             suppressions_seen=frozenset([suppression.id for suppression in facts.suppressions]),
             versions=composed.versions,
             events=(steps.event(claim, DeliveryStatus.SENDING, now, told),),
+            subjects=() if job.stored is None else job.stored.subjects,
+            slots=needed_slots(facts, now),
         )
-        if not await self._store.reserve(intent):
+        if not await self._reserve(job, intent):
             return None
         if self._clock.monotonic() - began > _STALE_SECONDS:
             # The store took its time, and what was allowed may have ended meanwhile.
@@ -230,6 +241,16 @@ class Dispatcher:
         result = await self._send(provider, envelope)
         finished = replace(attempt, finished_at=self._clock.now(), result=result)
         return self._judge(claim, finished, decision, provider, addresses)
+
+    async def _reserve(self, job: _Job, intent: Reservation) -> bool:
+        try:
+            granted = await self._store.reserve(intent)
+        except _AWAY:
+            # It may have been committed all the same.
+            job.reserved = job.reserved or bool(intent.slots)
+            raise
+        job.reserved = job.reserved or (granted and bool(intent.slots))
+        return granted
 
     async def _send(self, provider: Provider, envelope: Envelope) -> SendResult:
         began = self._clock.monotonic()
@@ -283,14 +304,15 @@ class Dispatcher:
         """After an error of ours: unknown if the provider may have been called, else due again in a while."""
         now = self._clock.now()
         if job.attempt is None:
-            return await self._record(steps.wait(job.claim, "internal_error", now + _SET_ASIDE, now))
+            return await self._record(job, steps.wait(job.claim, "internal_error", now + _SET_ASIDE, now))
         result = SendResult(outcome=Outcome.UNKNOWN, detail="internal error")
         finished = replace(job.attempt, finished_at=now, result=result)
         lost = Settled(status=DeliveryStatus.UNKNOWN, reason=ANSWER_LOST)
-        return await self._record(self._unless_resent(steps.answered(job.claim, finished, lost, (), now), now))
+        return await self._record(job, self._unless_resent(steps.answered(job.claim, finished, lost, (), now), now))
 
-    async def _record(self, step: Step) -> None:
+    async def _record(self, job: _Job, step: Step) -> None:
         """Write a step, however long the store needs to come back: it may be the only record of a call."""
+        step = caps.told(step, job.stored, reserved=job.reserved)
         while True:
             try:
                 written = await self._store.record(step)
@@ -310,6 +332,14 @@ class Dispatcher:
 
     async def _fresh_facts(self, claim: Claim) -> StoredFacts:
         return (await self._store.facts([claim], self._clock.now()))[claim.delivery.id]
+
+    def _release(self, claim: Claim, facts: Facts, decision: Decision) -> datetime | None:
+        if not isinstance(decision, Hold) or not opens_for_many(decision, facts.rules):
+            return None
+        over, lane = self._rules.release_over, claim.message.lane
+        return release_at(
+            decision.not_before, claim.delivery.id, lane, over, lambda at: isinstance(_decide(claim, facts, at), Send)
+        )
 
     def _choose(self, claim: Claim, decision: Send) -> Provider | None:
         last = claim.delivery.provider if claim.delivery.attempts else None

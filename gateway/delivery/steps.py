@@ -22,16 +22,18 @@ _FALLS_BACK: Final = frozenset({DeliveryStatus.SUPPRESSED, DeliveryStatus.FAILED
 """Under `first` these send the message to its next channel."""
 
 
-def stop(claim: Claim, decision: Hold | Suppress | Expire, now: datetime) -> Step:
-    """Policy does not let it go now, or ever."""
+def stop(claim: Claim, decision: Hold | Suppress | Expire, now: datetime, release: datetime | None = None) -> Step:
+    """Policy does not let it go now, or ever; what is held is due at `release`, or else as soon as it may go."""
     told = events.decision_json(decision)
     match decision:
         case Hold(not_before=not_before, reason=reason):
             unchanged = claim.delivery.status is DeliveryStatus.HELD and claim.delivery.not_before == not_before
             step = _moved(claim, DeliveryStatus.HELD, reason, now, told)
-            return replace(step, due_at=not_before, events=() if unchanged else step.events)
-        case Suppress(reason=reason):
-            return finish(claim, DeliveryStatus.SUPPRESSED, reason, now, told)
+            return replace(
+                step, due_at=release or not_before, not_before=not_before, events=() if unchanged else step.events
+            )
+        case Suppress(reason=reason, falls_through=falls_through):
+            return finish(claim, DeliveryStatus.SUPPRESSED, reason, now, told, falls_through=falls_through)
         case Expire(reason=reason):
             return finish(claim, DeliveryStatus.EXPIRED, reason, now, told)
 
@@ -57,11 +59,17 @@ def resend(claim: Claim, now: datetime) -> Step:
 
 
 def finish(
-    claim: Claim, status: DeliveryStatus, reason: str | None, now: datetime, told: Mapping[str, JsonValue]
+    claim: Claim,
+    status: DeliveryStatus,
+    reason: str | None,
+    now: datetime,
+    told: Mapping[str, JsonValue],
+    *,
+    falls_through: bool = True,
 ) -> Step:
-    """It ends here on this channel; under `first` the next one is tried."""
+    """It ends here on this channel; under `first` the next one is tried, unless the whole message is dropped."""
     step = _moved(claim, status, reason, now, told)
-    fallback = _fallback(claim, status, now)
+    fallback = _fallback(claim, status, now) if falls_through else None
     if fallback is None:
         return replace(step, drop_secrets=True)
     next_one = fallback.delivery

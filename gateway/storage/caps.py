@@ -1,10 +1,11 @@
 """Slots under frequency caps: taken in the transaction that marks `sending`, given back where nothing was sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from gateway.domain.ids import DeliveryId
+from gateway.domain.lifecycle import WAITING
 from gateway.domain.slots import SlotNeed, WaitingDelivery
 from gateway.ports import Reservation, Step, StoredFacts
 from gateway.storage import tables
@@ -74,7 +75,14 @@ async def give_back(driver: Driver, freeing: Sequence[Step], now: int) -> None:
     after = {counter: _without(slots, counter[0], owners) for counter, slots in before.items()}
     freed = [counter for counter in sorted(after) if after[counter] != before[counter]]
     await driver.execute_many(_FREE, [(dump(after[counter]), *counter) for counter in freed])
-    await look_again(driver, {subject for step in freeing for subject in step.subjects}, now)
+    # Of those that come back with nothing to give, as every refused one does, nobody need hear.
+    woken = [step for step in freeing if step.status not in WAITING or _gave(step, freed)]
+    await look_again(driver, {subject for step in woken for subject in step.subjects}, now)
+
+
+def _gave(step: Step, freed: Collection[Counter]) -> bool:
+    counted = counted_as(step.claim, step.subjects)
+    return any(subject in counted for subject, _ in freed)
 
 
 def is_held_for_caps(step: Step) -> bool:

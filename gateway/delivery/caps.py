@@ -1,0 +1,63 @@
+"""What caps, and facts that change while a delivery waits, need to know of each step; all pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Outcome
+from gateway.domain.rules import RuleSet
+from gateway.domain.values import replace
+from gateway.ports import Claim, Step, StoredFacts
+
+_MAY_HAVE_GONE: Final = frozenset({Outcome.SENT, Outcome.DELIVERED, Outcome.UNKNOWN})
+"""Answers that keep the slot."""
+_WAITED: Final = frozenset({DeliveryStatus.HELD, DeliveryStatus.QUEUED})
+"""Deliveries in these keep a slot against later ones of lower priority."""
+
+
+def keeping_slots(claim: Claim, stored: StoredFacts, rules: RuleSet) -> Mapping[str, tuple[datetime, ...]]:
+    """By a cap's counter, when those may go that wait for the person, came before this one and have a higher priority.
+
+    They keep their slots: a newsletter that happens to be claimed first takes none of them.
+    """
+    first = [
+        other
+        for other in stored.waiting
+        if other.lane < claim.message.lane and other.created_at <= claim.message.created_at
+    ]
+    if not first:
+        return {}
+    return {
+        cap.counter: tuple(
+            [other.due_at for other in first if cap.speaks_of(other.channel, other.category, other.topic)]
+        )
+        for cap in rules.frequency_caps
+    }
+
+
+def told(step: Step, stored: StoredFacts | None, *, reserved: bool) -> Step:
+    """The step with whom it is for, what a hold was decided on, and whether it frees slots for others.
+
+    `reserved` says that slots may have been taken for it.
+    """
+    if stored is None:
+        return step
+    frees = not _may_have_gone(step) and (reserved or _stops_keeping(step, stored))
+    waits = step.status in _WAITED
+    if not frees and not waits:
+        return step
+    seen = stored if step.status is DeliveryStatus.HELD else None
+    return replace(step, subjects=stored.subjects, seen=seen, frees_slots=frees)
+
+
+def _may_have_gone(step: Step) -> bool:
+    attempt = step.attempt
+    if attempt is None:
+        return step.status is DeliveryStatus.UNKNOWN
+    return attempt.result is None or attempt.result.outcome in _MAY_HAVE_GONE
+
+
+def _stops_keeping(step: Step, stored: StoredFacts) -> bool:
+    """Whether it waited, will not go, and others wait for the same person."""
+    return bool(stored.waiting) and step.claim.delivery.status in _WAITED and step.status not in _WAITED

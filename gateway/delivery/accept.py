@@ -93,6 +93,11 @@ class Acceptor:
         self._counters = {category: metrics.accepted.labels(category.value) for category in Category}
         self._in_flight = InFlight()
 
+    @property
+    def is_shedding(self) -> bool:
+        """Whether ordinary messages are refused now, since what is due waits too long already."""
+        return self._admission.is_shedding
+
     async def accept(self, service_id: ServiceId, live: bool, asked: Asked) -> Accepted:
         """Accept one message.
 

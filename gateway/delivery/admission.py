@@ -15,7 +15,8 @@ _FORGOTTEN_SECONDS: Final = 5.0
 """An age that was read so long ago says nothing: then a post waits for another."""
 _URGENT_FACTOR: Final = 5
 """Urgent lanes overtake a backlog, so they are refused only when even that has stopped working."""
-_RETRY_AFTER_SECONDS: Final = 10.0
+SHED_RETRY_SECONDS: Final = 10.0
+"""When those who were refused may ask again."""
 
 
 class Admission:
@@ -45,6 +46,11 @@ class Admission:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
 
+    @property
+    def is_shedding(self) -> bool:
+        """Whether ordinary messages are refused, as far as was seen within the last seconds."""
+        return self._age > self._limit and self._clock.monotonic() - self._asked_at < _FORGOTTEN_SECONDS
+
     async def admit(self, lane: Lane) -> None:
         """Raises Overloaded when a message of this lane must not be taken now; the lowest lanes go first."""
         passed = self._clock.monotonic() - self._asked_at
@@ -55,9 +61,7 @@ class Admission:
                 self._looking = asyncio.create_task(self._look_aside(), name="admission")
         if self._age > (self._urgent_limit if lane <= Lane.HIGH else self._limit):
             seconds = int(self._age.total_seconds())
-            raise Overloaded(
-                f"The oldest due message has waited for {seconds} s; try again later.", _RETRY_AFTER_SECONDS
-            )
+            raise Overloaded(f"The oldest due message has waited for {seconds} s; try again later.", SHED_RETRY_SECONDS)
 
     async def _look_aside(self) -> None:
         # What is known stands meanwhile; a store that stays away is met again once that is forgotten.

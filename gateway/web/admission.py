@@ -14,6 +14,11 @@ _BUSY_RETRY_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.02
 
 
+def busy() -> RequestRefused:
+    """More are under way than this process can hold."""
+    return RequestRefused("busy", "Too many requests are under way here.", retry_after_seconds=_BUSY_RETRY_SECONDS)
+
+
 class Admission:
     """Counts requests under way; one value for each app."""
 
@@ -23,6 +28,11 @@ class Admission:
         """Requests whose handler has not answered yet."""
         self.is_draining = False
         """The process was told to stop: what is under way finishes, new posts are refused."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another request would be one too many."""
+        return self.under_way >= self._most_at_once
 
     def drain(self) -> None:
         """From now on take no new work; reading stays possible until the listener closes."""
@@ -43,6 +53,4 @@ class Admission:
                 "draining", "This process is stopping; try again.", retry_after_seconds=_DRAINING_RETRY_SECONDS
             )
         if self.under_way > self._most_at_once and route not in _ALWAYS_ANSWERED:
-            raise RequestRefused(
-                "busy", "Too many requests are under way here.", retry_after_seconds=_BUSY_RETRY_SECONDS
-            )
+            raise busy()

@@ -5,6 +5,8 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.domain.preferences import Category
+from gateway.rendering.renderer import Renderer
 from gateway.web.admission import Admission
 from gateway.web.api import (
     batch,
@@ -21,6 +23,7 @@ from gateway.web.api import (
 )
 from gateway.web.auth import Authenticator
 from gateway.web.documentation import documentation_routes
+from gateway.web.doorway import DOORWAY, Doorway
 from gateway.web.endpoints import Endpoint, Guards, bind
 from gateway.web.gateway import Gateway
 from gateway.web.hooks import hook_routes
@@ -69,10 +72,19 @@ def make_app(gateway: Gateway, pages: Iterable[web.AbstractRouteDef] = ()) -> we
     """The application over a running gateway, which its caller opened and closes; `pages` are routes beside the API."""
     settings = gateway.settings
     admission = Admission(_MOST_REQUESTS_AT_ONCE)
-    guard = Guard(admission, HttpMetrics(gateway.metrics.registry), is_https=settings.public_url.startswith("https://"))
+    measured = HttpMetrics(gateway.metrics.registry)
+    guard = Guard(admission, measured, is_https=settings.public_url.startswith("https://"))
     limit = max(settings.limits.body_bytes, settings.limits.batch_body_bytes)
     app = web.Application(middlewares=[guard.middleware()], client_max_size=limit + 1)
     app[ADMISSION] = admission
+    app[DOORWAY] = Doorway(
+        admission,
+        gateway.acceptor,
+        measured,
+        guard.ids,
+        standing=guard.standing,
+        urgent=lambda: _urgent_templates(gateway.renderer),
+    )
     routes = api_routes(ENDPOINTS, gateway)
     app[SHORTCUTS] = shortcuts_to(routes, guard)
     app.add_routes(routes)
@@ -85,6 +97,11 @@ def make_app(gateway: Gateway, pages: Iterable[web.AbstractRouteDef] = ()) -> we
     )
     app.add_routes(pages)
     return app
+
+
+def _urgent_templates(renderer: Renderer) -> list[str]:
+    templates = renderer.pin().templates.templates
+    return [name for name, template in templates.items() if template.category is Category.CRITICAL]
 
 
 def api_routes(endpoints: Sequence[Endpoint], gateway: Gateway) -> list[web.RouteDef]:

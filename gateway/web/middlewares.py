@@ -30,11 +30,12 @@ class Guard:
         """`is_https` says that the public address is, so that browsers may be told to insist."""
         self._admission = admission
         self._metrics = metrics
-        self._ids = RequestIds()
-        self._standing = dict(STANDING_HEADERS)
+        self.ids = RequestIds()
+        self.standing = dict(STANDING_HEADERS)
+        """Headers of every answer."""
         if is_https:
-            self._standing["Strict-Transport-Security"] = "max-age=31536000"
-        self._standing_lines = "".join(f"{name}: {value}\r\n" for name, value in self._standing.items())
+            self.standing["Strict-Transport-Security"] = "max-age=31536000"
+        self._standing_lines = "".join(f"{name}: {value}\r\n" for name, value in self.standing.items())
 
     def middleware(self) -> Middleware:
         """Stands around whatever the router finds, or does not."""
@@ -49,7 +50,7 @@ class Guard:
     async def answer(self, request: web.Request, handler: Handler, route: str | None) -> web.StreamResponse:
         """What the handler answers, or what its failure means; `route` is the path's pattern, None for no route."""
         started = time.perf_counter()
-        request_id = self._ids.of(request)
+        request_id = self.ids.of(request)
         _request_id.set(request_id)
         admission = self._admission
         admission.under_way += 1
@@ -65,7 +66,7 @@ class Guard:
         if type(response) is JsonResponse:
             response.standing = self._standing_lines
         else:
-            for name, value in self._standing.items():
+            for name, value in self.standing.items():
                 headers.setdefault(name, value)
         if (trace := trace_context(request)) is not None:
             headers["traceparent"] = trace

@@ -106,10 +106,14 @@ class Problem:
             ]
         return members
 
+    def body(self, request_id: str) -> bytes:
+        """Its JSON; `instance` names the request, for who reads our logs."""
+        return encode({**self.members(), "instance": f"urn:heliograph:request:{request_id}"})
+
     def answer(self, request_id: str) -> web.Response:
-        """The response; `instance` names the request, for who reads our logs."""
-        body = {**self.members(), "instance": f"urn:heliograph:request:{request_id}"}
-        return web.Response(body=encode(body), status=self.status, headers=self.headers, content_type=CONTENT_TYPE)
+        """The response."""
+        body = self.body(request_id)
+        return web.Response(body=body, status=self.status, headers=self.headers, content_type=CONTENT_TYPE)
 
 
 _ABSENT: Final = "There is no such thing here."

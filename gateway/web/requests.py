@@ -14,7 +14,17 @@ _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16
 def trace_context(request: web.BaseRequest) -> str | None:
     """The caller's W3C `traceparent`, if it is a sound one of version 00; passed on as it is."""
     given = request.headers.get("traceparent")
-    return given if given is not None and _TRACEPARENT.fullmatch(given) else None
+    return None if given is None else sound_trace(given)
+
+
+def sound_trace(given: str) -> str | None:
+    """A `traceparent` that may be passed on; None for what is none."""
+    return given if _TRACEPARENT.fullmatch(given) else None
+
+
+def sound_request_id(given: str) -> str | None:
+    """A caller's own `X-Request-Id`, if it is harmless."""
+    return given if _GIVEN_ID.fullmatch(given) else None
 
 
 class RequestIds:
@@ -27,9 +37,7 @@ class RequestIds:
     def of(self, request: web.BaseRequest) -> str:
         """The caller's own `X-Request-Id` if it is harmless, else a new one."""
         given = request.headers.get("X-Request-Id")
-        if given is not None and _GIVEN_ID.fullmatch(given):
-            return given
-        return self.new()
+        return (None if given is None else sound_request_id(given)) or self.new()
 
     def new(self) -> str:
         """An id that nothing else has."""

@@ -52,13 +52,13 @@ class JsonResponse(web.StreamResponse):
             raise ValueError("a header holds a line break")
         head = (
             f"HTTP/1.1 {self.status} {self.reason}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(self.body)}\r\nDate: {_date(int(time.time()))}\r\n{fields}{self.standing}\r\n"
+            f"Content-Length: {len(self.body)}\r\nDate: {http_date(int(time.time()))}\r\n{fields}{self.standing}\r\n"
         ).encode()
         await self._writer.write_eof(head if self._is_head else head + self.body)
 
 
 @lru_cache(maxsize=1)
-def _date(second: int) -> str:
+def http_date(second: int) -> str:
     """RFC 9110 §5.6.7; most answers share their second with others."""
     return formatdate(second, usegmt=True)
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from gateway.errors import ConfigurationError
 from gateway.web.connection import Connection
+from gateway.web.doorway import DOORWAY
 from gateway.web.shortcuts import SHORTCUTS, shortened
 
 _MOST_CONNECTIONS: Final = 4_096
@@ -80,7 +81,7 @@ async def listening(
     def connect() -> asyncio.Protocol:
         if len(server.connections) >= most_connections:
             return _TurnedAway()
-        return Connection(server, incoming, loop=loop, **_SERVER_OPTIONS)
+        return Connection(server, incoming, app.get(DOORWAY), loop=loop, **_SERVER_OPTIONS)
 
     _settle_memory()
     try:

@@ -31,4 +31,5 @@ class Journal:
         self._syncing = None
         lines, self._lines = self._lines, []
         self._file.write(b"".join(lines))
-        os.fdatasync(self._file.fileno())
+        # In a thread: whoever measures meanwhile should not see our disk.
+        await asyncio.to_thread(os.fdatasync, self._file.fileno())

@@ -59,12 +59,13 @@ class Ledger:
                 told = await response.json()
         except GONE:
             return _NO_ANSWER
+        seconds = time.monotonic() - began
         replayed = response.headers.get("Idempotent-Replayed") == "true"
         await self._write({"answer": key, "status": response.status, "id": told.get("id"), "replayed": replayed})
         self._learn(key, response.status, told)
         return Answer(
             status=response.status,
-            seconds=time.monotonic() - began,
+            seconds=seconds,
             replayed=replayed,
             retry_after=response.headers.get("Retry-After"),
         )

@@ -112,7 +112,7 @@ async def test_a_request_whose_caller_hangs_up_at_once_is_not_begun(caplog: pyte
     server = web.Server(answer)
     with far:
         transport, connection = await loop.connect_accepted_socket(
-            lambda: Connection(server, memoryview(bytearray(1024)), loop=loop), near
+            lambda: Connection(server, memoryview(bytearray(1024)), None, loop=loop), near
         )
         await asyncio.sleep(0)
         # Both in one turn of the loop, before anybody looks.

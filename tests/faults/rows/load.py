@@ -19,6 +19,7 @@ from tests.faults.rows.answers import pin
 from tests.faults.rows.races import post_backlog
 from tests.faults.stub import Manner
 from tests.faults.watch import Watch
+from tests.waiting import eventually
 
 _CODES: Final = 200
 _CODES_A_SECOND: Final = 10
@@ -27,6 +28,8 @@ _WHOLE: Final = 20_000
 """A longer backlog is not waited for: the codes are what counts."""
 _CALL_SECONDS: Final = 0.1
 _TIMES: Final = 5
+_BACKLOG_SECONDS: Final = 2.5
+"""Shorter than what is shed."""
 _REFUSAL_SECONDS: Final = 0.05
 _GOODPUT: Final = 0.8
 _MOST_GROWTH: Final = 1.10
@@ -69,7 +72,7 @@ async def overload(stage: Stage, trials: int) -> Verdict:
     """Five times what the provider takes, for so many seconds: the rest is refused quickly, and goodput holds."""
     async with stage.scene(delivery={"shed_after": "3s"}) as scene:
         await scene.stub.behave(Manner.DELAY, seconds=_CALL_SECONDS)
-        capacity = CONNECTIONS / _CALL_SECONDS * len(scene.house.workers)
+        capacity = await _capacity(scene, CONNECTIONS / _CALL_SECONDS * len(scene.house.workers))
         watch = Watch(scene.house)
         answers: list[Answer] = []
 
@@ -77,13 +80,13 @@ async def overload(stage: Stage, trials: int) -> Verdict:
             answers.append(await scene.ledger.post(f"{number}", note(scene.chance, "email")))
 
         async with asyncio.TaskGroup() as posts:
-            began = time.monotonic()
+            began, before = time.monotonic(), len(scene.stub.accepts())
             for number in range(int(trials * capacity * _TIMES)):
                 await asyncio.sleep(max(began + number / (capacity * _TIMES) - time.monotonic(), 0))
                 posts.create_task(post(number))
                 watch.look_each(1.0)
             taken_by = time.monotonic()
-            goodput = len(scene.stub.accepts()) / (taken_by - began)
+            goodput = (len(scene.stub.accepts()) - before) / (taken_by - began)
         verdict = await _judge_promised(scene, trials)
         refused = sorted(answer.seconds for answer in answers if answer.status in (429, 503))
         verdict.require(bool(refused), "nothing was refused")
@@ -92,8 +95,21 @@ async def overload(stage: Stage, trials: int) -> Verdict:
             p99 = refused[int(len(refused) * 0.99)]
             verdict.require(p99 <= _REFUSAL_SECONDS, f"p99 of the refusals {p99 * 1000:.0f} ms")
             verdict.figures |= {"refused": len(refused), "refusal_p99_ms": round(p99 * 1000)}
-        verdict.figures |= {"goodput": round(goodput / capacity, 2), **watch.growth()}
+        verdict.figures |= {"capacity": round(capacity), "goodput": round(goodput / capacity, 2), **watch.growth()}
         return verdict
+
+
+async def _capacity(scene: Scene, guess: float) -> float:
+    """What is handed over in a second while nobody posts; `guess` is what the calls alone would allow."""
+    count_of = int(guess * _BACKLOG_SECONDS)
+    await scene.ledger.post_batch({f"before-{number}": note(scene.chance, "email") for number in range(count_of)})
+
+    async def accepts() -> list[float]:
+        return sorted(one.at for one in scene.stub.accepts())
+
+    seen = await eventually(accepts, lambda found: len(found) == count_of, 120)
+    first, last = int(0.1 * count_of), int(0.9 * count_of)
+    return (last - first) / (seen[last] - seen[first])
 
 
 async def _judge_promised(scene: Scene, trials: int) -> Verdict:

@@ -221,6 +221,13 @@ class DeliverySettings(Section):
     """When the longest-waiting due delivery is older, new posts get 503 until the backlog shrinks."""
 
 
+class ConsentsSettings(Section):
+    """Double opt-in."""
+
+    confirm_within: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=7)
+    """How long the link works by which a person confirms."""
+
+
 class RetentionSettings(Section):
     """How long what is done with is kept; no part outlives its message."""
 
@@ -269,6 +276,7 @@ class Settings(Section):
     providers: Mapping[str, ProviderSettings] = Field(default_factory=dict)
     routes: tuple[RouteSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
+    consents: ConsentsSettings = ConsentsSettings()
     retention: RetentionSettings = RetentionSettings()
     security: SecuritySettings = SecuritySettings()
     limits: LimitsSettings = LimitsSettings()

@@ -22,6 +22,8 @@ from gateway.delivery.accept import Acceptor
 from gateway.delivery.admission import Admission
 from gateway.delivery.attachments import AttachmentLimits
 from gateway.delivery.composition import Composer
+from gateway.delivery.confirmation import Confirmation, ConfirmationLinks
+from gateway.delivery.consents import Recorder
 from gateway.delivery.dispatch import Dispatcher, DispatchRules
 from gateway.delivery.drafting import Drafter
 from gateway.delivery.envelopes import Addressing
@@ -90,6 +92,9 @@ class Gateway:
     previewer: Previewer
     steering: Steering
     unsubscriber: Unsubscriber
+    confirmation: Confirmation
+    confirmation_links: ConfirmationLinks
+    recorder: Recorder
     inbound: InboundDesk
     readiness: ReadinessCheck
     worker: Worker | None
@@ -205,6 +210,7 @@ class _Parts:
     routing: RoutingTable
     renderer: Renderer
     links: UnsubscribeLinks
+    confirmations: ConfirmationLinks
     composer: Composer
     senders: Senders
     admission: Admission
@@ -249,6 +255,7 @@ async def _open_parts(
         routing=make_routing(settings, providers),
         renderer=renderer,
         links=links,
+        confirmations=ConfirmationLinks(secret, settings.public_url),
         composer=Composer(renderer, links, settings.policy.default_timezone),
         senders=Senders(store.services, clock),
         admission=await stack.enter_async_context(Admission(store.accepting, clock, settings.delivery.shed_after)),
@@ -265,6 +272,14 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
         senders=parts.senders,
         limits=AttachmentLimits(files=settings.limits.attachments, total_bytes=settings.limits.attachment_bytes),
         default_timezone=zone,
+    )
+    confirmation = Confirmation(
+        consents=store.consents,
+        recipients=store.recipients,
+        drafter=drafter,
+        links=parts.confirmations,
+        within=settings.consents.confirm_within,
+        clock=clock,
     )
     return Gateway(
         settings=settings,
@@ -297,6 +312,15 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             consents=store.consents,
             suppressions=store.suppressions,
             templates=parts.templates,
+            clock=clock,
+        ),
+        confirmation=confirmation,
+        confirmation_links=parts.confirmations,
+        recorder=Recorder(
+            consents=store.consents,
+            confirmation=confirmation,
+            pseudonyms=store.pseudonyms,
+            wake=wake,
             clock=clock,
         ),
         inbound=InboundDesk(

@@ -52,10 +52,12 @@ class ConsentStore(Protocol):
         *,
         messages: Mapping[ConsentId, NewMessage] = ...,
         entry: AuditEntry | None = None,
+        again: bool = False,
     ) -> Sequence[Consent]:
         """Append them all, or none, with the messages that ask for confirmation and the entry; those that were.
 
-        A line with a message is left out, and its message with it, where the same was asked a moment ago
+        With `again` those are left out whose ids are there already; if nothing is new there is no entry. A line
+        with a message is left out, and its message with it, where the same was asked a moment ago
         (`preferences.may_ask`).
         """
 

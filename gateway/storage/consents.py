@@ -18,12 +18,13 @@ from gateway.storage.audit import write_audit
 from gateway.storage.columns import stored
 from gateway.storage.commit import GroupCommit
 from gateway.storage.cursors import make_cursor, read_cursor
-from gateway.storage.driver import Driver
+from gateway.storage.driver import Driver, each_key
 from gateway.storage.engine import Database
 from gateway.storage.ledger import append, history_of, lock_chain
 from gateway.storage.person_rows import consent_of
 from gateway.storage.tables import consents
 
+_KNOWN: Final = "WITH k AS ({keys}) SELECT t.id FROM k CROSS JOIN consents t WHERE t.id = k.column1"
 _NO_MESSAGES: Final[Mapping[ConsentId, NewMessage]] = {}
 
 
@@ -41,15 +42,17 @@ class Consents:
         *,
         messages: Mapping[ConsentId, NewMessage] = _NO_MESSAGES,
         entry: AuditEntry | None = None,
+        again: bool = False,
     ) -> Sequence[Consent]:
         """Append them all, or none, with the messages that ask for confirmation and the entry; those that were.
 
         A line with a message is left out, and its message with it, where the same was asked a moment ago. Concurrent
-        calls share a transaction. Raises Conflict for an id that is there already.
+        calls share a transaction. Raises Conflict for an id that is there already; with `again` such a line is left
+        out as well, and there is no entry if nothing is new.
         """
         if not lines:
             return ()
-        addition = _Addition(naming=self._naming, lines=tuple(lines), messages=messages, entry=entry)
+        addition = _Addition(naming=self._naming, lines=tuple(lines), messages=messages, entry=entry, again=again)
         try:
             return await self._commit.write(_add_all, addition)
         except Conflict as error:
@@ -110,15 +113,36 @@ class _Addition(Value, frozen=True, kw_only=True):
     lines: tuple[Consent, ...]
     messages: Mapping[ConsentId, NewMessage]
     entry: AuditEntry | None
+    again: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it can be written without a look at what is there."""
+        return not self.messages and not self.again
 
 
 async def _add_all(driver: Driver, additions: Sequence[_Addition]) -> Sequence[Sequence[Consent]]:
     # What asks nobody goes together: the chains' ends are locked, and moved, once for all of them.
-    plain = [line for addition in additions if not addition.messages for line in addition.lines]
+    plain = [line for addition in additions if addition.is_plain for line in addition.lines]
     await append(driver, additions[0].naming, plain)
-    added = [await _ask(driver, addition) if addition.messages else addition.lines for addition in additions]
-    await write_audit(driver, [addition.entry for addition in additions if addition.entry is not None])
+    added = [addition.lines if addition.is_plain else await _add(driver, addition) for addition in additions]
+    done = [addition.entry for addition, lines in zip(additions, added, strict=True) if lines]
+    await write_audit(driver, [entry for entry in done if entry is not None])
     return added
+
+
+async def _add(driver: Driver, addition: _Addition) -> Sequence[Consent]:
+    if not addition.again:
+        return await _ask(driver, addition)
+    for service_id in sorted({line.service_id for line in addition.lines}):
+        await lock_chain(driver, service_id)
+    # Of the same line twice the first is taken.
+    new = {line.id: line for line in reversed(addition.lines)}
+    for (known,) in await driver.select_in(_KNOWN, each_key(new)):
+        del new[known]
+    lines = [line for line in addition.lines if new.get(line.id) is line]
+    await append(driver, addition.naming, lines)
+    return lines
 
 
 async def _ask(driver: Driver, addition: _Addition) -> Sequence[Consent]:

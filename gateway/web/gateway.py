@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.delivery.accept import Acceptor
+from gateway.delivery.consents import Recorder
 from gateway.delivery.explain import Explainer
 from gateway.delivery.inbound import InboundDesk
 from gateway.delivery.preview import Previewer
@@ -50,6 +51,10 @@ class Gateway(Protocol):
     @property
     def consents(self) -> ConsentStore:
         """What people said."""
+
+    @property
+    def recorder(self) -> Recorder:
+        """Adds to what people said."""
 
     @property
     def suppressions(self) -> SuppressionStore:

@@ -6,7 +6,8 @@ from pydantic import BaseModel, Field
 
 from gateway.web.schemas.answers import RefusedItem
 from gateway.web.schemas.batch import MAX_ITEMS
-from gateway.web.schemas.common import ChannelName, RecipientKey, Shape
+from gateway.web.schemas.common import PLAIN_TEXT, ChannelName, Instant, RecipientKey, Shape
+from gateway.web.schemas.preferences import ConsentShape
 from gateway.web.schemas.recipients import RecipientShape
 
 Items = Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS, json_schema_extra={"items": {"type": "object"}})]
@@ -58,3 +59,32 @@ class SuppressionBatchAnswer(BaseModel):
     """One result for each, in their order."""
 
     items: list[AddedSuppression]
+
+
+class ImportedConsentShape(ConsentShape):
+    """What a person said elsewhere; a grant must say where and when."""
+
+    id: RecipientKey = Field(description="The person.", examples=["user-42"])
+    source: Annotated[str, Field(max_length=100, pattern=PLAIN_TEXT)] = Field(
+        default="", description="Where it was said; a grant without it is refused."
+    )
+    at: Instant | None = Field(default=None, description="When it was said; a grant without it is refused.")
+
+
+class ConsentBatchShape(Shape):
+    """What people said elsewhere, each line checked on its own."""
+
+    consents: Items
+
+
+class TakenConsent(RefusedItem):
+    """What became of one line: added, there already, or refused with a problem."""
+
+    status: Literal["added", "stood", "refused"]
+    id: str | None = Field(default=None, description="The person.")
+
+
+class ConsentBatchAnswer(BaseModel):
+    """One result for each line, in their order."""
+
+    items: list[TakenConsent]

@@ -19,10 +19,13 @@ class ConsentShape(Shape):
 
     channel: ChannelName
     topic: TopicName = Field(examples=["newsletter"])
-    state: ConsentStateName = Field(description="`pending`: a double opt-in was started; not yet a grant.")
+    state: ConsentStateName = Field(description="`pending` starts a double opt-in: the person is asked by a message.")
     source: Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN_TEXT)] = Field(examples=["signup-form"])
     wording: Annotated[str, Field(max_length=4000)] | None = Field(
         default=None, description="The sentence that the person agreed to, as shown."
+    )
+    wording_version: Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN_TEXT)] | None = Field(
+        default=None, description="Which edition of that sentence it was."
     )
     locale: LocaleTag | None = Field(default=None, description="In which language it was shown.")
     evidence: Annotated[JsonObject, Field(max_length=50)] | None = None
@@ -44,10 +47,14 @@ class ConsentAnswer(BaseModel):
     state: ConsentStateName
     source: str
     wording: str | None
+    wording_version: str | None
     locale: str | None
     evidence: JsonObject | None
+    actor: str | None = Field(description="Who had it recorded: `key:<id>`, `cli:<user>`, `recipient` or `system`.")
     at: AnsweredInstant
     recorded_at: AnsweredInstant
+    requested_at: AnsweredInstant | None = Field(description="When the double opt-in began that this grant ends.")
+    confirmed_at: AnsweredInstant | None = Field(description="When the person followed its link and said yes.")
 
 
 class ConsentList(BaseModel):

@@ -7,6 +7,7 @@ An unknown key or a bad value stops the start with the key, the file and the lin
 import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from gateway.domain.rule_tables import WrongRules
 from gateway.errors import ConfigurationError
 from gateway.settings import MailboxProviderSettings, Section, Settings, SmtpProviderSettings
 
@@ -69,6 +71,7 @@ def load_settings(environ: Mapping[str, str] = os.environ, directory: Path | Non
     except ValidationError as error:
         raise ConfigurationError(_explain(error, sources, lines, path)) from error
     _check_routes(settings, sources)
+    _check_rules(settings, lines, path)
     return LoadedSettings(settings=settings, sources=sources)
 
 
@@ -88,14 +91,20 @@ _KEY: Final = re.compile(r"""(?:^|[;{,])\s*["']?([A-Za-z0-9_-]+)["']?\s*=""")
 
 
 def _key_lines(text: str) -> Iterator[tuple[str, int]]:
-    """Dotted keys with the line on which each is written; good enough to point a person to it."""
-    table = ""
+    """Dotted keys with the line on which each is written; good enough to point a person to it.
+
+    What stands in one of several tables of a name is there with its number as well: `routes.0.channel`.
+    """
+    tables = [""]
+    seen: Counter[str] = Counter()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _TABLE.match(line):
             table = header[1].replace('"', "").replace("'", "")
-            yield table, number
+            tables = [table, f"{table}.{seen[table]}"]
+            seen[table] += 1
+            yield from ((one, number) for one in tables)
         elif key := _KEY.match(line):
-            yield f"{table}.{key[1]}" if table else key[1], number
+            yield from ((f"{one}.{key[1]}" if one else key[1], number) for one in tables)
 
 
 def _leaves(value: object, prefix: str = "") -> Iterator[str]:
@@ -152,7 +161,7 @@ def _section_keys(prefix: str, model: type[Section]) -> Iterator[str]:
         annotation: object = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, Section):
             yield from _section_keys(f"{prefix}{name}.", annotation)
-        elif name not in ("providers", "routes", "overrides"):
+        elif name not in ("providers", "routes", "overrides", "quiet_hours", "frequency_caps"):
             yield f"{prefix}{field.alias or name}"
 
 
@@ -218,6 +227,15 @@ def _nearest_line(key: str, lines: Mapping[str, int]) -> int:
             return lines[key]
         key = key.rpartition(".")[0]
     return 1
+
+
+def _check_rules(settings: Settings, lines: Mapping[str, int], path: Path) -> None:
+    try:
+        settings.rules()
+    except WrongRules as error:
+        keys = [(problem.pointer[1:].replace("/", "."), problem.message) for problem in error.problems]
+        told = [f"{path}:{_nearest_line(key, lines)}: {key}: {message}" for key, message in keys]
+        raise ConfigurationError("\n".join(told)) from error
 
 
 def _check_routes(settings: Settings, sources: Mapping[str, str]) -> None:

@@ -13,8 +13,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gateway.domain.durations import parse_duration
 from gateway.domain.inbound import StopCovers
-from gateway.domain.preferences import Category
+from gateway.domain.preferences import Category, SuppressionReason
 from gateway.domain.recipients import Channel
+from gateway.domain.rule_tables import parse_rules
+from gateway.domain.rules import RuleSet
 
 
 def _to_duration(value: object) -> object:
@@ -141,6 +143,12 @@ class OverrideSettings(Section):
     """Whose advice it is; logged at each start, and in the trace of every decision that it concerns."""
 
 
+def _never_a_stop(reasons: tuple[SuppressionReason, ...]) -> tuple[SuppressionReason, ...]:
+    if SuppressionReason.STOP in reasons:
+        raise ValueError("a STOP holds for every message; only bounce, complaint and manual can be overridden")
+    return reasons
+
+
 class PolicySettings(Section):
     """What policy falls back to."""
 
@@ -148,6 +156,12 @@ class PolicySettings(Section):
     """For a recipient of whom no zone is known."""
     stop_covers: StopCovers = StopCovers.EVERYTHING
     """What a text that says STOP ends for its number."""
+    release_over: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(hours=1))] = timedelta(minutes=5)
+    """Over how long what waits for one opening is let go, so that a country does not go out in one second."""
+    consent: Literal["channel", "topic"] = "channel"
+    """Whether marketing needs a grant for the very channel, or one for the topic on any channel."""
+    critical_overrides: Annotated[tuple[SuppressionReason, ...], AfterValidator(_never_a_stop)] = ()
+    """The suppressions that a `critical` message may pass."""
     packs: Annotated[bool | tuple[str, ...], BeforeValidator(_as_packs)] = True
     """Whether the rules that ship for the recipient's country hold: all, none, or those of these countries."""
     overrides: tuple[OverrideSettings, ...] = ()
@@ -273,6 +287,10 @@ class Settings(Section):
     content: ContentSettings = ContentSettings()
     locales: LocalesSettings = LocalesSettings()
     policy: PolicySettings = PolicySettings()
+    quiet_hours: tuple[Mapping[str, object], ...] = ()
+    """Hours in which nothing goes, beside those of the country packs."""
+    frequency_caps: tuple[Mapping[str, object], ...] = ()
+    """How many messages are enough."""
     providers: Mapping[str, ProviderSettings] = Field(default_factory=dict)
     routes: tuple[RouteSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
@@ -281,6 +299,10 @@ class Settings(Section):
     security: SecuritySettings = SecuritySettings()
     limits: LimitsSettings = LimitsSettings()
     log: LogSettings = LogSettings()
+
+    def rules(self) -> RuleSet:
+        """The operator's own rules. Raises WrongRules that names every wrong key."""
+        return parse_rules({"quiet_hours": self.quiet_hours, "frequency_caps": self.frequency_caps}, "settings")
 
     def dispatching(self, processes: int) -> Dispatching:
         """Where messages are handed over: as configured, else elsewhere with a queue and inside a single process."""

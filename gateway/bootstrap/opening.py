@@ -10,6 +10,7 @@ from typing import Final
 from gateway.bootstrap.bells import Bells, open_bells
 from gateway.bootstrap.connections import make_routing, open_providers, require_routes
 from gateway.bootstrap.content import open_content
+from gateway.bootstrap.rules import make_terms
 from gateway.bootstrap.stores import (
     Meanwhile,
     SystemClock,
@@ -28,6 +29,7 @@ from gateway.delivery.dispatch import Dispatcher, DispatchRules
 from gateway.delivery.drafting import Drafter
 from gateway.delivery.envelopes import Addressing
 from gateway.delivery.explain import Explainer
+from gateway.delivery.facts import Terms
 from gateway.delivery.fallbacks import FallbackReport
 from gateway.delivery.inbound import InboundDesk
 from gateway.delivery.links import UnsubscribeLinks
@@ -214,6 +216,7 @@ class _Parts:
     composer: Composer
     senders: Senders
     admission: Admission
+    terms: Terms
 
 
 async def _open_parts(
@@ -226,8 +229,8 @@ async def _open_parts(
     together: bool,
     meanwhile: Meanwhile,
 ) -> _Parts:
-    metrics = Metrics()
-    opening = awaited_store(settings, clock, further, metrics.commit_seconds.observe, meanwhile)
+    metrics, terms = Metrics(), make_terms(settings)
+    opening = awaited_store(settings, clock, further, metrics.commit_seconds.observe, terms.may_be_capped, meanwhile)
     store = await stack.enter_async_context(opening)
     templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
     secret = await link_secret(settings, store.database)
@@ -258,6 +261,7 @@ async def _open_parts(
         confirmations=ConfirmationLinks(secret, settings.public_url),
         composer=Composer(renderer, links, settings.policy.default_timezone),
         senders=Senders(store.services, clock),
+        terms=terms,
         admission=await stack.enter_async_context(Admission(store.accepting, clock, settings.delivery.shed_after)),
     )
 
@@ -302,7 +306,12 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             metrics=parts.metrics,
         ),
         explainer=Explainer(
-            store=store.dispatch, drafter=drafter, composer=composer, routing=parts.routing, clock=clock
+            store=store.dispatch,
+            drafter=drafter,
+            composer=composer,
+            routing=parts.routing,
+            terms=parts.terms,
+            clock=clock,
         ),
         previewer=Previewer(renderer=parts.renderer, links=parts.links, clock=clock, default_timezone=zone),
         steering=Steering(store=store.steering, log=store.log, wake=wake, clock=clock),
@@ -351,6 +360,7 @@ def _make_dispatcher(parts: _Parts) -> Dispatcher:
         store=parts.store.dispatch,
         composer=parts.composer,
         routing=parts.routing,
+        terms=parts.terms,
         providers=parts.providers,
         health=Health(parts.clock),
         addressing=Addressing(parts.senders, of_providers, timeouts),

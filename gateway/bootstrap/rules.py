@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from gateway.domain.rules import NO_RULES
+from gateway.delivery.facts import Terms
 from gateway.policy.packs.in_force import Override, RulesInForce, choose_packs
 from gateway.policy.packs.reading import Pack, load_packs
 from gateway.settings import Settings
@@ -16,9 +16,21 @@ def read_rules(settings: Settings, shipped: Mapping[str, Pack] | None = None) ->
     """Put them together. Raises ConfigurationError for a pack or an override that names nothing that ships."""
     policy = settings.policy
     return RulesInForce(
-        NO_RULES,
+        settings.rules(),
         choose_packs(load_packs() if shipped is None else shipped, policy.packs),
         [Override(rule=one.rule, reason=one.reason) for one in policy.overrides],
+    )
+
+
+def make_terms(settings: Settings) -> Terms:
+    """What the settings say of policy, its rules among it. Raises as `read_rules`."""
+    policy, rules = settings.policy, read_rules(settings)
+    tell_overrides(rules)
+    return Terms(
+        rules=rules,
+        default_timezone=policy.default_timezone,
+        consent_on_any_channel=policy.consent == "topic",
+        overridden=frozenset(policy.critical_overrides),
     )
 
 

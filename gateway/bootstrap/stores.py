@@ -18,6 +18,7 @@ from gateway.ports import Clock, Provider, ServiceStore
 from gateway.settings import MailboxProviderSettings, Settings, masked_url
 from gateway.storage.driver import Engine
 from gateway.storage.engine import Database, engine_of
+from gateway.storage.facts import Capped
 from gateway.storage.readiness import WhenBehind
 from gateway.storage.secret import signing_secret
 from gateway.storage.store import Store, open_store
@@ -49,6 +50,7 @@ def configured_store(
     clock: Clock,
     further: Collection[Provider],
     observe_commit: Callable[[float], None] = lambda _: None,
+    is_capped: Capped = lambda _claim, _recipient: False,
     *,
     patient: bool = True,
 ) -> AbstractAsyncContextManager[Store]:
@@ -64,6 +66,7 @@ def configured_store(
         idempotent_providers=mailboxes | others | {mailbox_name(settings)},
         unknown_after=settings.delivery.unknown_after,
         observe_commit=observe_commit,
+        is_capped=is_capped,
         when_behind=_when_behind(settings, patient),
     )
 
@@ -100,6 +103,8 @@ async def awaited_store(
     clock: Clock,
     further: Collection[Provider],
     observe_commit: Callable[[float], None],
+    *,
+    is_capped: Capped,
     meanwhile: Meanwhile,
 ) -> AsyncIterator[Store]:
     """The configured store, as soon as it is there: processes may be started before it, in any order.
@@ -110,7 +115,8 @@ async def awaited_store(
         async with meanwhile():
             while True:
                 try:
-                    store = await stack.enter_async_context(configured_store(settings, clock, further, observe_commit))
+                    opening = configured_store(settings, clock, further, observe_commit, is_capped)
+                    store = await stack.enter_async_context(opening)
                     break
                 except Unavailable as error:
                     _log.warning("store.awaited", store=masked_url(settings.store.url), error=error.message)

@@ -1,7 +1,9 @@
 """`heliograph send`, `explain` and `messages`: the HTTP API from a terminal, as another service would use it."""
 
 import json
+import tomllib
 import uuid
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -10,6 +12,7 @@ from gateway.cli import inbound
 from gateway.cli.client import DEFAULT_URL, Client, Key, Url, connect
 from gateway.cli.output import Json, command, fail, notes, print_json, print_table
 from gateway.cli.values import in_path, parse_object
+from gateway.domain.encoding import encode
 
 _TOLD: Final = ("decision", "rule", "reason", "provider", "outcome", "detail")
 """What the timeline shows of an event's data."""
@@ -94,6 +97,14 @@ async def explain(
     at: Annotated[
         str | None, typer.Option("--at", help="Instant, RFC 3339; left out: now.", show_default=False)
     ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            "--rules",
+            help="A TOML file of quiet_hours and frequency_caps to try in place of all rules in force.",
+            show_default=False,
+        ),
+    ] = None,
     url: Url = DEFAULT_URL,
     key: Key = "",
     as_json: Json = False,
@@ -104,6 +115,8 @@ async def explain(
         body = _request(template, recipient, channel, await _values(client, template, data, sample))
         if at is not None:
             body["at"] = at
+        if rules is not None:
+            body["rules"] = _rules(rules)
         answer = await client.call("POST", "/v1/explain", body=body)
     if as_json:
         print_json(answer.body)
@@ -114,6 +127,15 @@ async def explain(
         ]
         title = f"{delivery['channel']}: {delivery['decision']} {delivery.get('reason') or ''}".strip()
         print_table(title, ("rule", "verdict", "saw"), steps)
+
+
+def _rules(path: Path) -> dict[str, Any]:
+    """What the file says, with its dates as JSON writes them."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise fail(f"--rules: {path}: {error}", 2) from error
+    return dict(json.loads(encode(tables)))
 
 
 @app.command("list")

@@ -13,7 +13,7 @@ import structlog
 from gateway.delivery import caps, events, retry, steps
 from gateway.delivery.composition import Composer
 from gateway.delivery.envelopes import Addressing, addresses_of
-from gateway.delivery.facts import read_facts
+from gateway.delivery.facts import Terms, read_facts
 from gateway.delivery.guard import Guard
 from gateway.delivery.places import Places
 from gateway.delivery.quarantine import Quarantine, is_poison
@@ -89,6 +89,7 @@ class Dispatcher:
         store: DispatchStore,
         composer: Composer,
         routing: RoutingTable,
+        terms: Terms,
         providers: Providers,
         health: Health,
         addressing: Addressing,
@@ -101,6 +102,7 @@ class Dispatcher:
         self._store = store
         self._composer = composer
         self._routing = routing
+        self._terms = terms
         self._providers = providers
         self._health = health
         self._addressing = addressing
@@ -328,7 +330,7 @@ class Dispatcher:
             self._wake.ring()
 
     def _facts(self, claim: Claim, stored: StoredFacts) -> Facts:
-        return read_facts(claim, stored, self._routing)
+        return read_facts(claim, stored, self._routing, self._terms)
 
     async def _fresh_facts(self, claim: Claim) -> StoredFacts:
         return (await self._store.facts([claim], self._clock.now()))[claim.delivery.id]

@@ -5,7 +5,7 @@ from datetime import datetime
 from gateway.delivery.composition import Composer
 from gateway.delivery.drafting import Draft, Drafter, new_delivery
 from gateway.delivery.events import decision_json
-from gateway.delivery.facts import read_facts
+from gateway.delivery.facts import Terms, read_facts
 from gateway.delivery.presentation import JsonObject, content_json
 from gateway.delivery.routing import RoutingTable
 from gateway.domain.decisions import Facts
@@ -13,8 +13,11 @@ from gateway.domain.ids import ServiceId
 from gateway.domain.instants import rfc3339
 from gateway.domain.messages import SendRequest
 from gateway.domain.recipients import JsonValue
+from gateway.domain.rules import RuleSet
 from gateway.domain.values import replace
 from gateway.policy.gate import decide
+from gateway.policy.packs.in_force import RulesInForce
+from gateway.policy.zones import locate
 from gateway.ports import Claim, Clock, DispatchStore, StoredFacts
 
 
@@ -28,21 +31,30 @@ class Explainer:
         drafter: Drafter,
         composer: Composer,
         routing: RoutingTable,
+        terms: Terms,
         clock: Clock,
     ) -> None:
         self._store = store
         self._drafter = drafter
         self._composer = composer
         self._routing = routing
+        self._terms = terms
         self._clock = clock
 
     async def explain(
-        self, service_id: ServiceId, live: bool, request: SendRequest, at: datetime | None = None
+        self,
+        service_id: ServiceId,
+        live: bool,
+        request: SendRequest,
+        at: datetime | None = None,
+        rules: RuleSet | None = None,
     ) -> JsonObject:
         """The decision, trace, route and content for every channel of the message, as of `at` or now.
 
-        Consents and suppressions are read as they stood at `at`. Raises InvalidRequest as a send would.
+        Consents, suppressions and the slots of caps are read as they stood at `at`. `rules` stand in place of the
+        settings' and the country packs'. Raises InvalidRequest as a send would.
         """
+        terms = self._terms if rules is None else replace(self._terms, rules=RulesInForce(rules))
         instant = at or self._clock.now()
         draft = await self._drafter.draft(service_id, live, request, instant)
         message = draft.message
@@ -50,11 +62,11 @@ class Explainer:
             Claim(message=message, delivery=new_delivery(message, channel, instant).delivery, fence=0)
             for channel in message.channels
         ]
-        stored = await self._store.facts(claims, instant)
+        stored = await self._store.facts(claims, instant, slots=rules is not None)
         deliveries: list[JsonValue] = []
         locale: JsonValue = None
         for claim in claims:
-            facts = read_facts(claim, _as_of(stored[claim.delivery.id], at), self._routing)
+            facts = read_facts(claim, _as_of(stored[claim.delivery.id], at), self._routing, terms)
             shown, locale = self._delivery(draft, claim, facts, instant)
             deliveries.append(shown)
         return {
@@ -72,7 +84,8 @@ class Explainer:
     def _delivery(self, draft: Draft, claim: Claim, facts: Facts, instant: datetime) -> tuple[JsonObject, JsonObject]:
         channel = claim.delivery.channel
         shown: JsonObject = {"channel": channel.value, **decision_json(decide(facts, instant))}
-        shown["route"] = list(facts.route)
+        place = locate(facts.recipient, facts.default_timezone)
+        shown |= {"zones": list(place.zones), "zone_evidence": place.evidence, "route": list(facts.route)}
         composed = self._composer.compose(
             draft.message, facts.recipient, channel, delivery_id=claim.delivery.id, now=instant
         )
@@ -94,4 +107,6 @@ def _as_of(stored: StoredFacts, at: datetime | None) -> StoredFacts:
         stored,
         consents=tuple(consent for consent in stored.consents if consent.at <= at),
         suppressions=tuple(one for one in stored.suppressions if one.created_at <= at),
+        slots={cap: tuple(slot for slot in slots if slot <= at) for cap, slots in stored.slots.items()},
+        waiting=tuple(other for other in stored.waiting if other.created_at <= at),
     )

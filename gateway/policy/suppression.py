@@ -4,7 +4,7 @@ from datetime import datetime
 
 from gateway.domain.decisions import Facts
 from gateway.domain.instants import rfc3339
-from gateway.domain.preferences import Suppression
+from gateway.domain.preferences import Category, Suppression, SuppressionReason
 from gateway.domain.recipients import JsonValue, masked
 from gateway.policy.rulings import Ruling, passes, suppresses
 
@@ -32,12 +32,14 @@ def check_suppression(facts: Facts, now: datetime) -> Ruling:
     standing = [
         suppression
         for suppression in facts.suppressions
-        if any(_forbids(suppression, address, facts, now) for address in addresses)
+        if any(_speaks_against(suppression, address, facts, now) for address in addresses)
     ]
     saw: dict[str, JsonValue] = {
         "addresses": [masked(address) for address in addresses],
         "suppressions": [_shown(suppression) for suppression in standing],
     }
+    if overridden := [suppression.id for suppression in standing if _is_overridden(suppression, facts)]:
+        saw["overridden"] = [*overridden]
     if not addresses:
         return suppresses(RULE, "no_address", saw)
     if open_addresses(facts, now):
@@ -46,10 +48,23 @@ def check_suppression(facts: Facts, now: datetime) -> Ruling:
 
 
 def _forbids(suppression: Suppression, address: str, facts: Facts, now: datetime) -> bool:
+    return _speaks_against(suppression, address, facts, now) and not _is_overridden(suppression, facts)
+
+
+def _speaks_against(suppression: Suppression, address: str, facts: Facts, now: datetime) -> bool:
     return (
         suppression.is_of(facts.channel, address)
         and not suppression.spares(facts.message_id)
         and suppression.forbids(facts.category, facts.topic, now)
+    )
+
+
+def _is_overridden(suppression: Suppression, facts: Facts) -> bool:
+    """Whether the message is so urgent that the settings let it pass this one; a STOP lets nothing pass."""
+    return (
+        facts.category is Category.CRITICAL
+        and suppression.reason in facts.overridden
+        and suppression.reason is not SuppressionReason.STOP
     )
 
 

@@ -10,6 +10,7 @@ from gateway.delivery.accept import Accepted
 from gateway.delivery.composition import Composer
 from gateway.delivery.dispatch import Dispatcher, DispatchRules
 from gateway.delivery.envelopes import Addressing
+from gateway.delivery.facts import Terms
 from gateway.delivery.recovery import Sweeper
 from gateway.delivery.retention import Forgetter
 from gateway.delivery.retry import RetryPolicy
@@ -89,6 +90,7 @@ def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider, cloc
         store=store,
         composer=Composer(gateway.renderer, gateway.links, "UTC"),
         routing=RoutingTable(routes=routes, mailbox=provider.name),
+        terms=Terms(),
         providers={provider.name: provider},
         health=Health(gateway.clock),
         addressing=Addressing(Senders(gateway.services, gateway.clock), {}, {}),

@@ -11,6 +11,7 @@ from gateway import errors
 from gateway.cli.main import ENTRIES, load_command
 from gateway.cli.packs import line_cells
 from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.rule_tables import WrongRules, parse_rules
 from gateway.policy.packs.reading import load_packs
 from gateway.settings import (
     MailboxProviderSettings,
@@ -82,6 +83,7 @@ def test_every_setting_is_explained() -> None:
     expected = {f"[{name}].{key}" for name, section in sections.items() for key in keys(section)}
     expected |= {f"[[routes]].{key}" for key in keys(RouteSettings)}
     expected |= {f"[[policy.overrides]].{key}" for key in keys(OverrideSettings)}
+    expected |= {f"[[{kind}]].{key}" for kind in ("quiet_hours", "frequency_caps") for key in rule_keys(kind)}
     expected |= {f"[providers.<name>].{key}" for key in {*keys(SmtpProviderSettings), *keys(MailboxProviderSettings)}}
 
     assert listed_settings() == expected - {"[providers.<name>].kind"}
@@ -104,6 +106,14 @@ def test_every_check_of_catalogs_is_explained() -> None:
     raised = {name for path in sources for names in calls.findall(path.read_text(encoding="utf-8")) for name in names}
 
     assert raised - {""} <= listed("catalog-checks.md")
+
+
+def rule_keys(kind: str) -> list[str]:
+    """The keys that its reader names to somebody who wrote another one."""
+    with pytest.raises(WrongRules) as refused:
+        parse_rules({kind: [{"other": 1}]}, "settings")
+    told = next(one.message for one in refused.value.problems if one.code == "unknown_key")
+    return re.findall(r"\w+", told.partition("there are")[2])
 
 
 def listed(page: str) -> set[str]:

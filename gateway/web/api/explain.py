@@ -26,7 +26,11 @@ from gateway.web.schemas.messages import ExplainShape
 async def explain_message(call: Call[ExplainShape, Nothing]) -> web.StreamResponse:
     """Send nothing, store nothing: the same checks, the same policy and the same texts as a real message."""
     caller, body = call.caller, call.body
-    answer = await call.gateway.explainer.explain(caller.service_id, caller.live, body.to_domain(None), body.at)
+    if body.rules is not None:
+        caller.require(Scope.POLICY)
+    answer = await call.gateway.explainer.explain(
+        caller.service_id, caller.live, body.to_domain(None), body.at, body.to_rules()
+    )
     return json_response(answer)
 
 

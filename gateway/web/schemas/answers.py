@@ -236,6 +236,8 @@ class ExplainedDelivery(BaseModel):
     reason: str | None = None
     rule: str | None = None
     not_before: AnsweredInstant | None = None
+    zones: list[str] = Field(description="The zones that the recipient may live in; hours must be open in all.")
+    zone_evidence: Literal["recipient", "region", "phone", "country", "default"]
     route: list[str]
     trace: list[TraceAnswer]
     content: ContentAnswer | None

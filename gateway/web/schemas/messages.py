@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
@@ -11,6 +12,9 @@ from pydantic_core import PydanticCustomError
 from gateway.domain.lifecycle import Strategy
 from gateway.domain.messages import Attachment, LocalTime, Priority, SendRequest
 from gateway.domain.recipients import Channel
+from gateway.domain.rule_tables import WrongRules, parse_rules
+from gateway.domain.rules import RuleSet
+from gateway.errors import InvalidRequest
 from gateway.web.pointers import tag
 from gateway.web.schemas.common import (
     PLAIN_TEXT,
@@ -154,6 +158,21 @@ class ExplainShape(SendShape):
     """The same body, and the instant for which to answer."""
 
     at: Instant | None = Field(default=None, description="Left out: now.")
+    rules: JsonObject | None = Field(
+        default=None,
+        description="`quiet_hours` and `frequency_caps` as in the settings, to be tried in place of the settings' and"
+        " the country packs' rules; needs the scope `policy`.",
+    )
+
+    def to_rules(self) -> RuleSet | None:
+        """The rules to try. Raises InvalidRequest that names every wrong key."""
+        if self.rules is None:
+            return None
+        try:
+            return parse_rules(self.rules, "request")
+        except WrongRules as error:
+            wrong = [replace(problem, pointer=f"/rules{problem.pointer}") for problem in error.problems]
+            raise InvalidRequest("The rules cannot be meant as they stand.", wrong) from error
 
 
 class CancelShape(Shape):

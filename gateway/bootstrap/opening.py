@@ -230,7 +230,9 @@ async def _open_parts(
     meanwhile: Meanwhile,
 ) -> _Parts:
     metrics, terms = Metrics(), make_terms(settings)
-    opening = awaited_store(settings, clock, further, metrics.commit_seconds.observe, terms.may_be_capped, meanwhile)
+    opening = awaited_store(
+        settings, clock, further, metrics.commit_seconds.observe, is_capped=terms.may_be_capped, meanwhile=meanwhile
+    )
     store = await stack.enter_async_context(opening)
     templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
     secret = await link_secret(settings, store.database)

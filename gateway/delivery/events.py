@@ -13,6 +13,11 @@ from gateway.domain.messages import Delivery, Event, Message, SendResult
 from gateway.domain.recipients import JsonValue
 
 MESSAGE_ACCEPTED = "message.accepted"
+REPLIED = "delivery.replied"
+UNSUBSCRIBED = "delivery.unsubscribed"
+RESUBSCRIBED = "delivery.resubscribed"
+CHOSE = "delivery.preferences_changed"
+"""What its reader did: facts beside the delivery's status."""
 
 
 def message_accepted(message: Message) -> Event:
@@ -50,6 +55,18 @@ def delivery_became(
         type=f"delivery.{status.value}",
         at=at,
         data={name: value for name, value in data.items() if value is not None},
+    )
+
+
+def reader_did(kind: str, delivery: Delivery, at: datetime, data: Mapping[str, JsonValue]) -> Event:
+    """What the reader of a delivery did."""
+    return Event(
+        id=EventId(ids.make_id(ids.EVENT, at)),
+        message_id=delivery.message_id,
+        delivery_id=delivery.id,
+        type=kind,
+        at=at,
+        data={"channel": delivery.channel.value, **data},
     )
 
 

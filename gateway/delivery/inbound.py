@@ -24,9 +24,6 @@ from gateway.ports import Acquaintance, Clock, InboundStore, Intake, NewMessage,
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-REPLIED: Final = "delivery.replied"
-UNSUBSCRIBED: Final = "delivery.unsubscribed"
-RESUBSCRIBED: Final = "delivery.resubscribed"
 REPLIES: Final = {
     Meaning.STOP: "opt-out-confirmation",
     Meaning.START: "opt-in-confirmation",
@@ -95,7 +92,7 @@ class InboundDesk:
     def _intake(
         self, text: InboundText, reading: Reading, known: Acquaintance | None, reply: NewMessage | None
     ) -> Intake:
-        replied = _event(REPLIED, text, known, {"meaning": text.meaning, "words": [*reading.words]})
+        replied = _event(events.REPLIED, text, known, {"meaning": text.meaning, "words": [*reading.words]})
         match reading.meaning:
             case Meaning.STOP:
                 suppression = self._suppression(text, reading, known, reply)
@@ -104,10 +101,10 @@ class InboundDesk:
                     "scope": suppression.scope,
                     "suppression_id": suppression.id,
                 }
-                changed = _event(UNSUBSCRIBED, text, known, told)
+                changed = _event(events.UNSUBSCRIBED, text, known, told)
                 return Intake(text=text, suppression=suppression, reply=reply, replied=replied, changed=changed)
             case Meaning.START:
-                changed = _event(RESUBSCRIBED, text, known, {"by": BY_TEXT})
+                changed = _event(events.RESUBSCRIBED, text, known, {"by": BY_TEXT})
                 return Intake(text=text, lifts=True, reply=reply, replied=replied, changed=changed)
             case Meaning.HELP | Meaning.UNCLEAR | Meaning.OTHER:
                 return Intake(text=text, reply=reply, replied=replied)

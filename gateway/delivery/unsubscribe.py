@@ -3,14 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.delivery import events
 from gateway.delivery.links import UnsubscribeLinks
 from gateway.domain import ids
+from gateway.domain.audit import RECIPIENT
 from gateway.domain.ids import ConsentId, DeliveryId, RecipientId, SuppressionId
 from gateway.domain.messages import Message
+from gateway.domain.own_rules import NO_WISHES, Wishes, wishes_json, wishes_of
 from gateway.domain.preferences import Category, Consent, ConsentState, Suppression, SuppressionReason
-from gateway.domain.recipients import Channel, JsonValue
+from gateway.domain.recipients import Channel, JsonValue, Recipient
 from gateway.errors import NotFound
-from gateway.ports import Clock, ConsentStore, DeliveryRecord, LogStore, MessageRecord, SuppressionStore
+from gateway.ports import (
+    Clock,
+    ConsentStore,
+    DeliveryRecord,
+    LogStore,
+    MessageRecord,
+    RecipientStore,
+    SuppressionStore,
+    TimelineStore,
+)
 from gateway.rendering.registry import TemplateLibrary
 
 ONE_CLICK = "one-click"
@@ -35,6 +47,20 @@ class Preferences:
     delivery: DeliveryRecord
     choices: tuple[Choice, ...]
     """Every marketing topic on every channel, and whatever else the person has spoken of; by topic."""
+    wishes: Wishes
+    """Own hours, own frequency, a break, own zone."""
+    timezone: str
+    """The zone that the person is taken to live by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Saying:
+    """How something was said, for the ledger."""
+
+    source: str
+    evidence: Mapping[str, JsonValue]
+    wording: str | None = None
+    locale: str | None = None
 
 
 class Unsubscriber:
@@ -47,6 +73,9 @@ class Unsubscriber:
         log: LogStore,
         consents: ConsentStore,
         suppressions: SuppressionStore,
+        recipients: RecipientStore,
+        timeline: TimelineStore,
+        default_timezone: str,
         templates: TemplateLibrary,
         clock: Clock,
     ) -> None:
@@ -54,6 +83,9 @@ class Unsubscriber:
         self._log = log
         self._consents = consents
         self._suppressions = suppressions
+        self._recipients = recipients
+        self._timeline = timeline
+        self._default_timezone = default_timezone
         self._templates = templates
         self._clock = clock
 
@@ -66,10 +98,10 @@ class Unsubscriber:
         message, channel = record.message, delivery.delivery.channel
         proof = {**evidence, "delivery_id": delivery.delivery.id}
         if message.to.id is None or message.topic is None:
-            await self._suppress(message, delivery, proof)
+            await self._suppress(message, delivery, proof, ONE_CLICK)
         else:
             wanted = {(channel, message.topic): ConsentState.DENIED}
-            await self._say(message, message.to.id, wanted, ONE_CLICK, proof)
+            await self._say(message, delivery, wanted, _Saying(source=ONE_CLICK, evidence=proof))
         return message
 
     async def preferences(self, token: str) -> Preferences:
@@ -82,7 +114,16 @@ class Unsubscriber:
             Choice(channel=channel, topic=topic, state=said.get((channel, topic)))
             for channel, topic in sorted(keys, key=lambda key: (key[1], list(Channel).index(key[0])))
         )
-        return Preferences(record=record, delivery=delivery, choices=choices)
+        person = await self._person(record.message)
+        wishes = wishes_of(None if person is None else person.preferences)
+        known = wishes.timezone or record.message.to.timezone or (None if person is None else person.timezone)
+        return Preferences(
+            record=record,
+            delivery=delivery,
+            choices=choices,
+            wishes=wishes,
+            timezone=known or self._default_timezone,
+        )
 
     async def choose(
         self,
@@ -90,22 +131,27 @@ class Unsubscriber:
         wanted: Mapping[tuple[Channel, str], bool],
         evidence: Mapping[str, JsonValue],
         *,
+        wishes: Wishes | None = None,
         wording: str | None = None,
         locale: str | None = None,
     ) -> Preferences:
         """Take down what the person chose: True grants, False denies; what is as it was leaves no line.
 
-        A person whom no id names can only leave. Raises NotFound.
+        `wishes` stand in place of the earlier ones; None leaves those. A person whom no id names can only leave.
+        Raises NotFound.
         """
         record, delivery = await self._follow(token)
         proof = {**evidence, "delivery_id": delivery.delivery.id}
         message = record.message
         if message.to.id is None:
             if not all(wanted.values()):
-                await self._suppress(message, delivery, proof)
+                await self._suppress(message, delivery, proof, PREFERENCE_CENTRE)
         else:
             states = {key: ConsentState.GRANTED if yes else ConsentState.DENIED for key, yes in wanted.items()}
-            await self._say(message, message.to.id, states, PREFERENCE_CENTRE, proof, wording=wording, locale=locale)
+            saying = _Saying(source=PREFERENCE_CENTRE, evidence=proof, wording=wording, locale=locale)
+            await self._say(message, delivery, states, saying)
+            if wishes is not None:
+                await self._wish(message, delivery, message.to.id, wishes)
         return await self.preferences(token)
 
     async def _follow(self, token: str) -> tuple[MessageRecord, DeliveryRecord]:
@@ -121,61 +167,93 @@ class Unsubscriber:
         lines = await self._consents.current_consents(message.service_id, message.to.id)
         return {(line.channel, line.topic): line.state for line in lines}
 
+    async def _person(self, message: Message) -> Recipient | None:
+        if message.to.id is None:
+            return None
+        try:
+            return await self._recipients.get_recipient(message.service_id, message.to.id)
+        except NotFound:
+            return None
+
+    async def _wish(
+        self, message: Message, delivery: DeliveryRecord, recipient_id: RecipientId, wishes: Wishes
+    ) -> None:
+        person = await self._person(message)
+        if wishes == (NO_WISHES if person is None else wishes_of(person.preferences)):
+            return
+        kept, now = wishes_json(wishes), self._clock.now()
+        await self._recipients.set_preferences(message.service_id, recipient_id, kept, now)
+        told: dict[str, JsonValue] = {"by": PREFERENCE_CENTRE, "preferences": kept}
+        await self._timeline.add_event(events.reader_did(events.CHOSE, delivery.delivery, now, told))
+
     async def _say(
         self,
         message: Message,
-        recipient_id: RecipientId,
+        delivery: DeliveryRecord,
         wanted: Mapping[tuple[Channel, str], ConsentState],
-        source: str,
-        evidence: Mapping[str, JsonValue],
-        *,
-        wording: str | None = None,
-        locale: str | None = None,
+        saying: "_Saying",
     ) -> None:
-        said, now = await self._current(message), self._clock.now()
+        said, now, source = await self._current(message), self._clock.now(), saying.source
         lines = [
             Consent(
                 id=ConsentId(ids.make_id(ids.CONSENT, now)),
                 service_id=message.service_id,
-                recipient_id=recipient_id,
+                recipient_id=RecipientId(message.to.id or ""),
                 channel=channel,
                 topic=topic,
                 state=state,
                 source=source,
-                wording=wording,
-                locale=locale,
-                evidence=evidence,
+                wording=saying.wording,
+                locale=saying.locale,
+                evidence=saying.evidence,
+                actor=RECIPIENT,
                 at=now,
                 recorded_at=now,
             )
             for (channel, topic), state in wanted.items()
             if said.get((channel, topic)) is not state and not _is_silence(said.get((channel, topic)), state, source)
         ]
-        if lines:
-            await self._consents.add_consents(lines)
+        if not lines:
+            return
+        await self._consents.add_consents(lines)
+        left = any(line.state is ConsentState.DENIED for line in lines)
+        told: dict[str, JsonValue] = {"by": source, "consents": [_told(line) for line in lines]}
+        kind = events.UNSUBSCRIBED if left else events.CHOSE
+        await self._timeline.add_event(events.reader_did(kind, delivery.delivery, now, told))
 
-    async def _suppress(self, message: Message, delivery: DeliveryRecord, evidence: Mapping[str, JsonValue]) -> None:
+    async def _suppress(
+        self, message: Message, delivery: DeliveryRecord, evidence: Mapping[str, JsonValue], by: str
+    ) -> None:
         """Leave by address: without an id there is nobody to keep a consent for."""
         channel, now = delivery.delivery.channel, self._clock.now()
         scope = message.category.value if message.topic is None else f"topic:{message.topic}"
         addresses = message.to.addresses(channel) if delivery.address is None else (delivery.address,)
-        for address in addresses:
-            await self._suppressions.add_suppression(
-                Suppression(
-                    id=SuppressionId(ids.make_id(ids.SUPPRESSION, now)),
-                    channel=channel,
-                    address=address,
-                    reason=SuppressionReason.MANUAL,
-                    scope=scope,
-                    evidence=evidence,
-                    created_at=now,
-                )
+        asked = [
+            Suppression(
+                id=SuppressionId(ids.make_id(ids.SUPPRESSION, now)),
+                channel=channel,
+                address=address,
+                reason=SuppressionReason.MANUAL,
+                scope=scope,
+                evidence={**evidence, "by": by},
+                created_at=now,
             )
+            for address in addresses
+        ]
+        standing = await self._suppressions.add_suppressions(asked)
+        new = {one.id for one in standing} & {one.id for one in asked}
+        if new:
+            told: dict[str, JsonValue] = {"by": by, "scope": scope, "suppressions": [*sorted(new)]}
+            await self._timeline.add_event(events.reader_did(events.UNSUBSCRIBED, delivery.delivery, now, told))
 
     def _marketing_topics(self) -> set[str]:
         snapshot = self._templates.snapshot
         found = (snapshot.template(name) for name in snapshot.names)
         return {template.topic for template in found if template.category is Category.MARKETING and template.topic}
+
+
+def _told(line: Consent) -> dict[str, JsonValue]:
+    return {"channel": line.channel.value, "topic": line.topic, "state": line.state.value}
 
 
 def _is_silence(said: ConsentState | None, wanted: ConsentState, source: str) -> bool:

@@ -31,6 +31,7 @@ from gateway.ports.reading import (
     Page,
     SteeringStore,
     StoreCondition,
+    TimelineStore,
 )
 from gateway.ports.retention import Retention, RetentionStore
 from gateway.ports.services import ApiKey, SenderIdentity, Service, ServiceStore
@@ -82,6 +83,7 @@ __all__ = [
     "Stored",
     "StoredFacts",
     "SuppressionStore",
+    "TimelineStore",
     "Waiting",
     "Wake",
     "WatchStore",

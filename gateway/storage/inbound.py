@@ -8,14 +8,13 @@ import sqlalchemy as sa
 from gateway.domain.audit import RECIPIENT, AuditAction, AuditEntry, By, make_entry
 from gateway.domain.ids import DeliveryId, InboundId, RecipientId, ServiceId
 from gateway.domain.inbound import InboundText
-from gateway.domain.messages import Event
 from gateway.domain.preferences import BY_TEXT, Suppression, SuppressionReason
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.domain.values import replace
-from gateway.ports import Acquaintance, Intake, NewMessage, Page
+from gateway.ports import Acquaintance, Intake, Page
 from gateway.storage import tables
-from gateway.storage.accept import insert_deliveries, insert_events
+from gateway.storage.accept import accept_within
 from gateway.storage.audit import write_audit
 from gateway.storage.columns import names, stored
 from gateway.storage.cursors import cursor_at, older_than
@@ -24,13 +23,12 @@ from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.person_rows import suppression_of
 from gateway.storage.records import load_records
-from gateway.storage.rows import delivery_row, event_row, message_row
 from gateway.storage.statements import Insert, Row
 from gateway.storage.suppressions import address_lock, suppress
 from gateway.storage.tables import from_micros, to_micros
+from gateway.storage.timeline import tell
 
 _insert: Final = Insert(tables.inbound, suffix=" ON CONFLICT DO NOTHING RETURNING id")
-_messages: Final = Insert(tables.messages)
 _LAST: Final = (
     "SELECT id, message_id FROM deliveries WHERE address = ? AND channel = ? ORDER BY created_at DESC LIMIT 1"
 )
@@ -43,7 +41,6 @@ _STOPS: Final = (
     f"SELECT {names(tables.suppressions)} FROM suppressions"  # noqa: S608 - our own names
     f" WHERE channel = ? AND address = ? AND reason = '{SuppressionReason.STOP.value}'"
 )
-_KEPT: Final = "SELECT id FROM messages WHERE id = ?"
 _HANDLED: Final = "UPDATE inbound SET handled = ? WHERE id = ?"
 
 
@@ -118,11 +115,11 @@ async def _take_in(driver: Driver, intake: Intake, pseudonyms: Pseudonyms) -> In
         handled["lifted"] = [*lifted]
         changed = bool(lifted)
     if intake.reply is not None and (changed or not asks_change):
-        await _insert_message(driver, intake.reply)
+        await accept_within(driver, [intake.reply])
         handled["reply"] = intake.reply.message.id
     kept = replace(text, handled=handled)
     await driver.execute(_HANDLED, (dump(handled), text.id))
-    await _tell(driver, [intake.replied, intake.changed if changed else None])
+    await tell(driver, [intake.replied, intake.changed if changed else None])
     return kept
 
 
@@ -147,19 +144,6 @@ def _entry(lifted: Suppression, text: InboundText) -> AuditEntry:
         "inbound_id": text.id,
     }
     return make_entry(AuditAction.LIFT, lifted.id, by, text.at, told)
-
-
-async def _tell(driver: Driver, events: Sequence[Event | None]) -> None:
-    """Into the timeline, while it is still kept."""
-    for event in filter(None, events):
-        if await driver.fetch(_KEPT, (event.message_id,)):
-            await driver.insert(insert_events, [event_row(event)])
-
-
-async def _insert_message(driver: Driver, new: NewMessage) -> None:
-    await driver.insert(_messages, [message_row(new)])
-    await driver.insert(insert_deliveries, [delivery_row(one, new.message) for one in new.deliveries])
-    await driver.insert(insert_events, [event_row(event) for event in new.events])
 
 
 def _row(text: InboundText) -> Row:

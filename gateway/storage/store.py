@@ -28,6 +28,7 @@ from gateway.storage.secret import kept_pseudonyms
 from gateway.storage.services import Services
 from gateway.storage.steering import Steering
 from gateway.storage.suppressions import Suppressions, name_addresses
+from gateway.storage.timeline import Timeline
 from gateway.storage.watching import Watching
 
 UNKNOWN_AFTER: Final = timedelta(minutes=15)
@@ -55,6 +56,7 @@ class Store:
     mailbox: Mailbox
     condition: Condition
     forgetting: Forgetting
+    timeline: Timeline
     watching: Watching
 
 
@@ -109,6 +111,7 @@ async def open_store(
                 mailbox=Mailbox(database, commit),
                 condition=Condition(database),
                 forgetting=Forgetting(database),
+                timeline=Timeline(database),
                 watching=Watching(database),
             )
     finally:

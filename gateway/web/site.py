@@ -56,6 +56,7 @@ def page_routes(site: Site) -> list[web.RouteDef]:
             pages=pages,
             unsubscriber=site.unsubscriber,
             brand=_brand(settings.content.templates or shipped_templates()),
+            clock=site.clock,
         ),
     ]
 

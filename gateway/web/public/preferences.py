@@ -4,19 +4,24 @@ Link scanners follow links, so a GET must be harmless; mail programs post `List-
 (RFC 8058), without cookies, and get the same answer whether or not the token is ours.
 """
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
+import pytz
 from aiohttp import web
 
 from gateway.delivery.unsubscribe import Preferences, Unsubscriber
 from gateway.domain.preferences import ConsentState
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.errors import NotFound
+from gateway.ports import Clock
 from gateway.web.body import arrived
 from gateway.web.pages.environment import Pages
+from gateway.web.public import wishes_form
+from gateway.web.public.menus import timezones, weekdays
+from gateway.web.public.wishes_form import Fields, Form
 
 _PATH: Final = "/u/{token}"
 _MOST_BYTES: Final = 16 * 1024
@@ -26,7 +31,6 @@ WORDING: Final = (
     "Choose what we may send you, and how. Messages about your orders, appointments and security do not depend on this."
 )
 """The sentence above the choices, kept with a consent in the words that were shown."""
-Form = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,7 @@ class PreferencePages:
     pages: Pages
     unsubscriber: Unsubscriber
     brand: str
+    clock: Clock
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """`GET /u/{token}`: the choices as they stand, in the language of the message that led here."""
@@ -53,7 +58,7 @@ class PreferencePages:
             found = await self.unsubscriber.preferences(request.match_info["token"])
         except NotFound:
             return self._unusable(request)
-        return self._preferences(request, found)
+        return self._preferences(request, found, wishes_form.fields_of(found.wishes, self._today(found)))
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         """`POST /u/{token}`: one click leaves at once; the form's choices are kept, then shown again."""
@@ -64,13 +69,20 @@ class PreferencePages:
             found = await self.unsubscriber.preferences(token)
         except NotFound:
             return self._unusable(request)
-        granted = () if form.get("nothing") else form.get("granted", ())
+        granted = frozenset(() if form.get("nothing") else form.get("granted", ()))
         wanted = {
             (choice.channel, choice.topic): _field(choice.channel, choice.topic) in granted for choice in found.choices
         }
+        wishes, today = None, self._today(found)
+        if wishes_form.has_wishes(form) and not form.get("nothing"):
+            try:
+                wishes = wishes_form.read_wishes(form, found.wishes, today)
+            except wishes_form.WrongWish:
+                kept = wishes_form.fields_of(found.wishes, today)
+                return self._preferences(request, found, wishes_form.entered(form, kept), granted)
         reader = self.pages.reader(request, found.record.message.locale)
         await self.unsubscriber.choose(
-            token, wanted, _evidence(request), wording=reader.say(WORDING), locale=reader.tag
+            token, wanted, _evidence(request), wishes=wishes, wording=reader.say(WORDING), locale=reader.tag
         )
         # Shown by a GET of its own, so that loading the page again says nothing twice.
         raise web.HTTPSeeOther(request.rel_url.update_query(saved="1"))
@@ -81,25 +93,38 @@ class PreferencePages:
             await self.unsubscriber.one_click(token, _evidence(request))
         return self.pages.respond(request, "public/unsubscribed.html", brand=self.brand)
 
-    def _preferences(self, request: web.Request, found: Preferences) -> web.Response:
+    def _preferences(
+        self, request: web.Request, found: Preferences, fields: Fields, entered: frozenset[str] | None = None
+    ) -> web.Response:
+        """The page; with what was `entered` where something of it is wrong, and nothing was saved."""
         message = found.record.message
+        reader = self.pages.reader(request, message.locale)
         return self.pages.respond(
             request,
             "public/preferences.html",
-            reader=self.pages.reader(request, message.locale),
+            status=200 if entered is None else 422,
+            reader=reader,
             brand=self.brand,
-            saved="saved" in request.query,
+            saved="saved" in request.query and entered is None,
+            wrong=entered is not None,
             can_choose=message.to.id is not None,
-            topics=_by_topic(found, first=message.topic),
+            topics=_by_topic(found, message.topic, entered),
+            fields=fields,
+            weekdays=weekdays(reader.locale),
+            timezones=timezones(reader.locale),
         )
+
+    def _today(self, found: Preferences) -> date:
+        """The date where the person lives."""
+        return self.clock.now().astimezone(pytz.timezone(found.timezone)).date()
 
     def _unusable(self, request: web.Request) -> web.Response:
         return self.pages.respond(request, "public/unusable.html", status=404, brand=self.brand)
 
 
-def preference_routes(*, pages: Pages, unsubscriber: Unsubscriber, brand: str) -> list[web.RouteDef]:
+def preference_routes(*, pages: Pages, unsubscriber: Unsubscriber, brand: str, clock: Clock) -> list[web.RouteDef]:
     """The two routes of the link."""
-    preferences = PreferencePages(pages=pages, unsubscriber=unsubscriber, brand=brand)
+    preferences = PreferencePages(pages=pages, unsubscriber=unsubscriber, brand=brand, clock=clock)
     return [web.get(_PATH, preferences.show), web.post(_PATH, preferences.take)]
 
 
@@ -114,17 +139,13 @@ async def _read_form(request: web.Request) -> Form:
     return {name: [value for value in fields.getall(name) if isinstance(value, str)] for name in fields}
 
 
-def _by_topic(found: Preferences, first: str | None) -> list[tuple[str, list[Choice]]]:
-    """The choices of each topic; that of the message which led here stands first."""
+def _by_topic(found: Preferences, first: str | None, entered: frozenset[str] | None) -> list[tuple[str, list[Choice]]]:
+    """The choices of each topic, as kept or as `entered`; that of the message which led here stands first."""
     topics: dict[str, list[Choice]] = {}
     for choice in found.choices:
-        topics.setdefault(choice.topic, []).append(
-            Choice(
-                channel=choice.channel,
-                field=_field(choice.channel, choice.topic),
-                granted=choice.state is ConsentState.GRANTED,
-            )
-        )
+        field = _field(choice.channel, choice.topic)
+        granted = choice.state is ConsentState.GRANTED if entered is None else field in entered
+        topics.setdefault(choice.topic, []).append(Choice(channel=choice.channel, field=field, granted=granted))
     return sorted(topics.items(), key=lambda pair: (pair[0] != first, pair[0]))
 
 

@@ -149,7 +149,7 @@ class Drafter:
         problems: list[FieldProblem],
     ) -> Message | None:
         try:
-            send_at = settle_send_at(request, stored.timezone if stored else None, self._default_timezone, now)
+            send_at = settle_send_at(request, _zone_of(stored), self._default_timezone, now)
             expires_at = settle_expiry(request.expires_at, template.expires_after, template.category, send_at, now)
         except WrongSchedule as error:
             problems.append(error.problem)
@@ -191,6 +191,10 @@ class Drafter:
 
 
 _TRIAL: Final = DeliveryId(f"{ids.DELIVERY}_trial")
+
+
+def _zone_of(stored: Recipient | None) -> str | None:
+    return None if stored is None else stored.own_timezone or stored.timezone
 
 
 def first_deliveries(message: Message, now: datetime) -> tuple[NewDelivery, ...]:

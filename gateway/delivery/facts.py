@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 
 from gateway.delivery.routing import RoutingTable, country_of
 from gateway.domain.decisions import Facts
-from gateway.domain.encoding import decode, encode
 from gateway.domain.messages import Message
+from gateway.domain.own_rules import own_rules
 from gateway.domain.preferences import Category, SuppressionReason
 from gateway.domain.recipients import Channel, Recipient
-from gateway.domain.rule_tables import parse_rules
-from gateway.domain.rules import NO_RULES, RECIPIENT, RuleSet
+from gateway.domain.rules import RuleSet
 from gateway.domain.slots import WaitingDelivery
 from gateway.domain.values import Value, field
 from gateway.policy.packs.in_force import RulesInForce
@@ -29,7 +27,7 @@ class Terms(Value, frozen=True, kw_only=True):
 
     def rules_for(self, channel: Channel, category: Category, recipient: Recipient) -> RuleSet:
         """The rules that may speak of such a message to this person, their own wishes among them."""
-        own = NO_RULES if recipient.preferences is None else _wishes(encode(recipient.preferences))
+        own = own_rules(recipient.preferences)
         if not self.rules.speaks_of(channel, category):
             return own
         place = locate(recipient, self.default_timezone)
@@ -40,11 +38,6 @@ class Terms(Value, frozen=True, kw_only=True):
         message = claim.message
         whole = message.to if recipient is None else recipient.overlaid(message.to)
         return bool(self.rules_for(claim.delivery.channel, message.category, whole).frequency_caps)
-
-
-@lru_cache(maxsize=1_024)
-def _wishes(preferences: bytes) -> RuleSet:
-    return parse_rules(decode(preferences), RECIPIENT)
 
 
 def read_facts(claim: Claim, stored: StoredFacts, routing: RoutingTable, terms: Terms) -> Facts:

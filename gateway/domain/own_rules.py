@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from gateway.domain.encoding import decode, encode
-from gateway.domain.recipients import JsonValue
+from gateway.domain.recipients import OWN_TIMEZONE, JsonValue
 from gateway.domain.rule_tables import parse_rules
 from gateway.domain.rules import EVERY_DAY, MINUTES_OF_DAY, NO_RULES, RECIPIENT, Calendar, RuleSet, Window
 from gateway.domain.values import Value
@@ -18,7 +18,6 @@ HOURS: Final = "own-hours"
 FREQUENCY: Final = "own-frequency"
 BREAK: Final = "own-break"
 """The names of the rules, as the trace shows them."""
-_TIMEZONE: Final = "timezone"
 
 
 class Frequency(Value, frozen=True, kw_only=True):
@@ -59,7 +58,7 @@ def wishes_json(wishes: Wishes) -> dict[str, JsonValue] | None:
         limit, per = wishes.frequency.limit, wishes.frequency.per.value
         kept["frequency_caps"] = [{"name": FREQUENCY, "limit": limit, "per": per, "categories": ["marketing"]}]
     if wishes.timezone is not None:
-        kept[_TIMEZONE] = wishes.timezone
+        kept[OWN_TIMEZONE] = wishes.timezone
     return kept or None
 
 
@@ -67,7 +66,7 @@ def wishes_of(preferences: Mapping[str, JsonValue] | None) -> Wishes:
     """The wishes that a recipient keeps."""
     if not preferences:
         return NO_WISHES
-    rules = own_rules(preferences)
+    rules, zone = own_rules(preferences), preferences.get(OWN_TIMEZONE)
     hours = {rule.name: rule for rule in rules.quiet_hours}
     frequencies = [
         Frequency(limit=cap.limit, per=cap.per) for cap in rules.frequency_caps if isinstance(cap.per, Calendar)
@@ -76,7 +75,7 @@ def wishes_of(preferences: Mapping[str, JsonValue] | None) -> Wishes:
         quiet=hours[HOURS].forbid[0] if HOURS in hours else None,
         frequency=next(iter(frequencies), None),
         break_until=hours[BREAK].valid_until if BREAK in hours else None,
-        timezone=own_timezone(preferences),
+        timezone=zone if isinstance(zone, str) else None,
     )
 
 
@@ -85,17 +84,11 @@ def own_rules(preferences: Mapping[str, JsonValue] | None) -> RuleSet:
     return _parsed(encode(preferences)) if preferences else NO_RULES
 
 
-def own_timezone(preferences: Mapping[str, JsonValue] | None) -> str | None:
-    """The zone that the person says they live by."""
-    zone = (preferences or {}).get(_TIMEZONE)
-    return zone if isinstance(zone, str) else None
-
-
 # People are written to again, and wish alike.
 @lru_cache(maxsize=4_096)
 def _parsed(preferences: bytes) -> RuleSet:
     tables: dict[str, Any] = decode(preferences)
-    return parse_rules({name: table for name, table in tables.items() if name != _TIMEZONE}, RECIPIENT)
+    return parse_rules({name: table for name, table in tables.items() if name != OWN_TIMEZONE}, RECIPIENT)
 
 
 def _window_json(window: Window) -> JsonValue:

@@ -51,6 +51,10 @@ class PushDevice(Value, frozen=True, kw_only=True, omit_defaults=True):
         return str((self.subscription or {}).get("endpoint", ""))
 
 
+OWN_TIMEZONE: Final = "timezone"
+"""The member of a person's preferences that names the zone they live by."""
+
+
 class Recipient(Value, frozen=True, kw_only=True, omit_defaults=True):
     """A person as known for one message: what is stored, with the message's own values on top."""
 
@@ -65,7 +69,13 @@ class Recipient(Value, frozen=True, kw_only=True, omit_defaults=True):
     """ISO 3166-2, such as `US-TX`."""
     attributes: Mapping[str, JsonValue] = field(default_factory=dict)
     preferences: Mapping[str, JsonValue] | None = None
-    """Quiet hours and caps that the person chose, in the shape of `domain.rule_tables`; never said by a caller."""
+    """Quiet hours and caps that the person chose, in the shape of `domain.own_rules`; never said by a caller."""
+
+    @property
+    def own_timezone(self) -> str | None:
+        """The zone that the person says they live by; it stands above what a caller says, whose clock is not theirs."""
+        zone = (self.preferences or {}).get(OWN_TIMEZONE)
+        return zone if isinstance(zone, str) else None
 
     def addresses(self, channel: Channel) -> tuple[str, ...]:
         """All addresses on a channel; empty when the person cannot be reached there."""
@@ -93,7 +103,7 @@ class Recipient(Value, frozen=True, kw_only=True, omit_defaults=True):
             phone=inline.phone or self.phone,
             push=inline.push or self.push,
             locale=inline.locale or self.locale,
-            timezone=inline.timezone or self.timezone,
+            timezone=self.own_timezone or inline.timezone or self.timezone,
             country=inline.country or self.country,
             region=inline.region or self.region,
             attributes={**self.attributes, **inline.attributes},

@@ -14,6 +14,7 @@ BENCHMARKS = {
     "workers": "delivered by two workers in two processes beside one",
     "memory": "resident memory over 200,000 messages",
     "mime": "MIME build beside the standard library",
+    "policy": "one decision, and deliveries under rules beside none",
     "render": "localized render beside plain Jinja2 with Babel",
 }
 

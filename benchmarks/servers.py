@@ -3,6 +3,7 @@
     python -m benchmarks.servers echo                 bare aiohttp: decode, validate, encode the same body
     python -m benchmarks.servers gateway STORE        the whole gateway, dispatch paused; STORE is a URL or a folder
     python -m benchmarks.servers gateway STORE PORT   the same at work, with an SMTP relay at that port
+    python -m benchmarks.servers gateway STORE PORT RULES   the same under those rules, a file of settings
 
 Each prints its port and, for the gateway, a key, then serves until its standard input closes.
 """
@@ -11,8 +12,10 @@ import asyncio
 import gc
 import json
 import sys
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from aiohttp import web
 
@@ -46,8 +49,12 @@ async def _serve_echo() -> AsyncIterator[str]:
         await runner.cleanup()
 
 
+def _read_rules(file: str) -> dict[str, object]:
+    return tomllib.loads(Path(file).read_text(encoding="utf-8")) if file else {}
+
+
 @asynccontextmanager
-async def _serve_gateway(store: str, relay_port: str = "") -> AsyncIterator[str]:
+async def _serve_gateway(store: str, relay_port: str = "", rules: str = "") -> AsyncIterator[str]:
     relay = {"kind": "smtp", "host": "127.0.0.1", "port": relay_port}
     given = {
         "store": {"url": store if "://" in store else f"sqlite:///{store}/store.db"},
@@ -56,6 +63,7 @@ async def _serve_gateway(store: str, relay_port: str = "") -> AsyncIterator[str]
         "log": {"level": "error"},
         "providers": {"relay": relay} if relay_port else {},
         "routes": [{"channel": "email", "providers": ["relay"]}] if relay_port else [],
+        **_read_rules(rules),
     }
     settings = Settings.model_validate(given)
     configure_logs(settings.log)

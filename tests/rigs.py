@@ -91,6 +91,8 @@ def make_settings(folder: Path, **sections: Mapping[str, Any]) -> Settings:
             **sections_of(folder),
             "content": content | {"refresh": "50ms"} | dict(sections.pop("content", {})),
             "delivery": delivery | dict(sections.pop("delivery", {})),
+            # What a country's hours say depends on when the tests are run.
+            "policy": {"packs": False} | dict(sections.pop("policy", {})),
             **sections,
         }
     )

@@ -6,6 +6,7 @@ after the tables of a store.
 
 from gateway.bootstrap.databases import copy_store, read_revisions, upgrade_store
 from gateway.bootstrap.opening import Gateway, open_gateway
+from gateway.bootstrap.replaying import open_replay
 from gateway.bootstrap.rules import standing_of
 from gateway.bootstrap.stores import Meanwhile, SystemClock, open_services
 from gateway.bootstrap.texts import SignedText, sign_text
@@ -17,6 +18,7 @@ __all__ = [
     "SystemClock",
     "copy_store",
     "open_gateway",
+    "open_replay",
     "open_services",
     "read_revisions",
     "sign_text",

@@ -38,6 +38,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "services": Entry("services", "app", "Keep the services that may call, and their sender identities."),
     "keys": Entry("keys", "app", "Make, list, rotate and revoke API keys."),
     "db": Entry("db", "app", "Look at the store's tables, bring them up to date, copy them."),
+    "policy": Entry("policy", "app", "Try rules on the traffic that there was."),
     "config": Entry("config", "app", "Look at the settings and the country packs."),
 }
 

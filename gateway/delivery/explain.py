@@ -5,7 +5,7 @@ from datetime import datetime
 from gateway.delivery.composition import Composer
 from gateway.delivery.drafting import Draft, Drafter, new_delivery
 from gateway.delivery.events import decision_json
-from gateway.delivery.facts import Terms, read_facts
+from gateway.delivery.facts import Terms, as_of, read_facts
 from gateway.delivery.presentation import JsonObject, content_json
 from gateway.delivery.routing import RoutingTable
 from gateway.domain.decisions import Facts
@@ -18,7 +18,7 @@ from gateway.domain.values import replace
 from gateway.policy.gate import decide
 from gateway.policy.packs.in_force import RulesInForce
 from gateway.policy.zones import locate
-from gateway.ports import Claim, Clock, DispatchStore, StoredFacts
+from gateway.ports import Claim, Clock, DispatchStore
 
 
 class Explainer:
@@ -66,7 +66,9 @@ class Explainer:
         deliveries: list[JsonValue] = []
         locale: JsonValue = None
         for claim in claims:
-            facts = read_facts(claim, _as_of(stored[claim.delivery.id], at), self._routing, terms)
+            known = stored[claim.delivery.id]
+            # Without an instant everything counts, whatever clock it was written by.
+            facts = read_facts(claim, known if at is None else as_of(known, at), self._routing, terms)
             shown, locale = self._delivery(draft, claim, facts, instant)
             deliveries.append(shown)
         return {
@@ -97,16 +99,3 @@ class Explainer:
             "missing": list(versions.missing),
         }
         return shown, locale
-
-
-def _as_of(stored: StoredFacts, at: datetime | None) -> StoredFacts:
-    """What was known at a past instant; without one, everything, whatever clock it was written by."""
-    if at is None:
-        return stored
-    return replace(
-        stored,
-        consents=tuple(consent for consent in stored.consents if consent.at <= at),
-        suppressions=tuple(one for one in stored.suppressions if one.created_at <= at),
-        slots={cap: tuple(slot for slot in slots if slot <= at) for cap, slots in stored.slots.items()},
-        waiting=tuple(other for other in stored.waiting if other.created_at <= at),
-    )

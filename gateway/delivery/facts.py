@@ -11,7 +11,7 @@ from gateway.domain.preferences import Category, SuppressionReason
 from gateway.domain.recipients import Channel, Recipient
 from gateway.domain.rules import RuleSet
 from gateway.domain.slots import WaitingDelivery
-from gateway.domain.values import Value, field
+from gateway.domain.values import Value, field, replace
 from gateway.policy.packs.in_force import RulesInForce
 from gateway.policy.zones import locate
 from gateway.ports import Claim, StoredFacts
@@ -62,6 +62,17 @@ def read_facts(claim: Claim, stored: StoredFacts, routing: RoutingTable, terms: 
         default_timezone=terms.default_timezone,
         consent_on_any_channel=terms.consent_on_any_channel,
         overridden=terms.overridden,
+    )
+
+
+def as_of(stored: StoredFacts, at: datetime) -> StoredFacts:
+    """What was known at a past instant."""
+    return replace(
+        stored,
+        consents=tuple([consent for consent in stored.consents if consent.at <= at]),
+        suppressions=tuple([one for one in stored.suppressions if one.created_at <= at]),
+        slots={cap: tuple([slot for slot in slots if slot <= at]) for cap, slots in stored.slots.items()},
+        waiting=tuple([other for other in stored.waiting if other.created_at <= at]),
     )
 
 

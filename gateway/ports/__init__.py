@@ -33,6 +33,7 @@ from gateway.ports.reading import (
     StoreCondition,
     TimelineStore,
 )
+from gateway.ports.replaying import TrafficStore
 from gateway.ports.retention import Retention, RetentionStore
 from gateway.ports.services import ApiKey, SenderIdentity, Service, ServiceStore
 from gateway.ports.time import Clock, Wake
@@ -84,6 +85,7 @@ __all__ = [
     "StoredFacts",
     "SuppressionStore",
     "TimelineStore",
+    "TrafficStore",
     "Waiting",
     "Wake",
     "WatchStore",

@@ -29,6 +29,7 @@ from gateway.storage.services import Services
 from gateway.storage.steering import Steering
 from gateway.storage.suppressions import Suppressions, name_addresses
 from gateway.storage.timeline import Timeline
+from gateway.storage.traffic import Traffic
 from gateway.storage.watching import Watching
 
 UNKNOWN_AFTER: Final = timedelta(minutes=15)
@@ -58,6 +59,7 @@ class Store:
     forgetting: Forgetting
     timeline: Timeline
     watching: Watching
+    traffic: Traffic
 
 
 @asynccontextmanager
@@ -113,6 +115,7 @@ async def open_store(
                 forgetting=Forgetting(database),
                 timeline=Timeline(database),
                 watching=Watching(database),
+                traffic=Traffic(database),
             )
     finally:
         await database.signs.aclose()

@@ -48,6 +48,10 @@ class RulesInForce:
         lines = [line for pack in packs.values() for line in pack.lines]
         self.overrides: Final[Mapping[str, str]] = _checked(overrides, {line.rule.name for line in lines}, own)
         standing = [line for line in lines if line.rule.name not in self.overrides]
+        self.caps: Final = own.frequency_caps + tuple(
+            line.rule for line in standing if isinstance(line.rule, FrequencyCap)
+        )
+        """Every cap that may speak of anybody."""
         kinds = [(channel, category) for channel in Channel for category in Category]
         self._own = {kind: _speaking(own, *kind) for kind in kinds}
         self._countries = {kind: _by_country(standing, *kind) for kind in kinds}

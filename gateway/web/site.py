@@ -5,6 +5,7 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
+from gateway.delivery.confirmation import Confirmation, ConfirmationLinks
 from gateway.delivery.unsubscribe import Unsubscriber
 from gateway.localization.catalogs import CatalogLibrary
 from gateway.ports import Clock, LogStore, MailboxStore
@@ -12,7 +13,7 @@ from gateway.resources import shipped_templates
 from gateway.settings import Settings
 from gateway.web.console.routes import console_routes
 from gateway.web.pages.environment import Pages
-from gateway.web.public.preferences import preference_routes
+from gateway.web.public.routes import public_routes
 
 _BRAND: Final = "_layouts/brand.txt"
 _NO_BRAND: Final = "Heliograph"
@@ -45,6 +46,14 @@ class Site(Protocol):
     def unsubscriber(self) -> Unsubscriber:
         """What the links in messages do."""
 
+    @property
+    def confirmation(self) -> Confirmation:
+        """Asks whether a person said it, and takes the answer."""
+
+    @property
+    def confirmation_links(self) -> ConfirmationLinks:
+        """Reads the tokens of its links."""
+
 
 def page_routes(site: Site) -> list[web.RouteDef]:
     """The routes of all pages."""
@@ -52,9 +61,11 @@ def page_routes(site: Site) -> list[web.RouteDef]:
     pages = Pages(catalogs=site.page_catalogs, clock=site.clock, timezone=settings.policy.default_timezone)
     return [
         *console_routes(pages=pages, settings=settings, log=site.log, mailbox=site.mailbox, clock=site.clock),
-        *preference_routes(
+        *public_routes(
             pages=pages,
             unsubscriber=site.unsubscriber,
+            confirmation=site.confirmation,
+            confirmation_links=site.confirmation_links,
             brand=_brand(settings.content.templates or shipped_templates()),
             clock=site.clock,
         ),

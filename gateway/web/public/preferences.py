@@ -14,19 +14,18 @@ from aiohttp import web
 
 from gateway.delivery.unsubscribe import Preferences, Unsubscriber
 from gateway.domain.preferences import ConsentState
-from gateway.domain.recipients import Channel, JsonValue
+from gateway.domain.recipients import Channel
 from gateway.errors import NotFound
 from gateway.ports import Clock
 from gateway.web.body import arrived
 from gateway.web.pages.environment import Pages
 from gateway.web.public import wishes_form
+from gateway.web.public.evidence import evidence_of
 from gateway.web.public.menus import timezones, weekdays
 from gateway.web.public.wishes_form import Fields, Form
 
-_PATH: Final = "/u/{token}"
 _MOST_BYTES: Final = 16 * 1024
 _ONE_CLICK: Final = ("List-Unsubscribe", "One-Click")
-_USER_AGENT_LENGTH: Final = 200
 WORDING: Final = (
     "Choose what we may send you, and how. Messages about your orders, appointments and security do not depend on this."
 )
@@ -82,7 +81,7 @@ class PreferencePages:
                 return self._preferences(request, found, wishes_form.entered(form, kept), granted)
         reader = self.pages.reader(request, found.record.message.locale)
         await self.unsubscriber.choose(
-            token, wanted, _evidence(request), wishes=wishes, wording=reader.say(WORDING), locale=reader.tag
+            token, wanted, evidence_of(request), wishes=wishes, wording=reader.say(WORDING), locale=reader.tag
         )
         # Shown by a GET of its own, so that loading the page again says nothing twice.
         raise web.HTTPSeeOther(request.rel_url.update_query(saved="1"))
@@ -90,7 +89,7 @@ class PreferencePages:
     async def _leave(self, request: web.Request, token: str) -> web.Response:
         # Told no different, so that nobody learns which tokens are ours.
         with suppress(NotFound):
-            await self.unsubscriber.one_click(token, _evidence(request))
+            await self.unsubscriber.one_click(token, evidence_of(request))
         return self.pages.respond(request, "public/unsubscribed.html", brand=self.brand)
 
     def _preferences(
@@ -122,12 +121,6 @@ class PreferencePages:
         return self.pages.respond(request, "public/unusable.html", status=404, brand=self.brand)
 
 
-def preference_routes(*, pages: Pages, unsubscriber: Unsubscriber, brand: str, clock: Clock) -> list[web.RouteDef]:
-    """The two routes of the link."""
-    preferences = PreferencePages(pages=pages, unsubscriber=unsubscriber, brand=brand, clock=clock)
-    return [web.get(_PATH, preferences.show), web.post(_PATH, preferences.take)]
-
-
 async def _read_form(request: web.Request) -> Form:
     """A small form in either of the encodings that RFC 8058 §3.2 allows."""
     if request.content_length is None or request.content_length > _MOST_BYTES:
@@ -151,7 +144,3 @@ def _by_topic(found: Preferences, first: str | None, entered: frozenset[str] | N
 
 def _field(channel: Channel, topic: str) -> str:
     return f"{channel.value}:{topic}"
-
-
-def _evidence(request: web.Request) -> dict[str, JsonValue]:
-    return {"user_agent": request.headers.get("User-Agent", "")[:_USER_AGENT_LENGTH]}

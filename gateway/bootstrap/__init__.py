@@ -8,16 +8,18 @@ from gateway.bootstrap.databases import copy_store, read_revisions, upgrade_stor
 from gateway.bootstrap.opening import Gateway, open_gateway
 from gateway.bootstrap.replaying import open_replay
 from gateway.bootstrap.rules import standing_of
-from gateway.bootstrap.stores import Meanwhile, SystemClock, open_services
+from gateway.bootstrap.stores import Meanwhile, Records, SystemClock, open_records, open_services
 from gateway.bootstrap.texts import SignedText, sign_text
 
 __all__ = [
     "Gateway",
     "Meanwhile",
+    "Records",
     "SignedText",
     "SystemClock",
     "copy_store",
     "open_gateway",
+    "open_records",
     "open_replay",
     "open_services",
     "read_revisions",

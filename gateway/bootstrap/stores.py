@@ -5,6 +5,7 @@ import hmac
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,9 +13,10 @@ import structlog
 
 from gateway.bootstrap.connections import mailbox_name
 from gateway.delivery.credentials import issue_first_key
+from gateway.domain.pseudonyms import Pseudonyms
 from gateway.errors import Unavailable
 from gateway.logs import configure_logs
-from gateway.ports import Clock, Provider, ServiceStore
+from gateway.ports import AuditStore, Clock, LedgerStore, Provider, ServiceStore
 from gateway.settings import MailboxProviderSettings, Settings, masked_url
 from gateway.storage.driver import Engine
 from gateway.storage.engine import Database, engine_of
@@ -133,6 +135,24 @@ async def open_services(settings: Settings) -> AsyncIterator[ServiceStore]:
     configure_logs(settings.log)
     async with configured_store(settings, SystemClock(), (), patient=False) as store:
         yield store.services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """What the store keeps as proof, for those who check it."""
+
+    ledger: LedgerStore
+    audit: AuditStore
+    services: ServiceStore
+    pseudonyms: Pseudonyms
+
+
+@asynccontextmanager
+async def open_records(settings: Settings) -> AsyncIterator[Records]:
+    """The consent ledger and the audit trail of the configured store, for a command beside a gateway that runs."""
+    configure_logs(settings.log)
+    async with configured_store(settings, SystemClock(), (), patient=False) as store:
+        yield Records(ledger=store.ledger, audit=store.audit, services=store.services, pseudonyms=store.pseudonyms)
 
 
 async def make_first_key(services: ServiceStore, clock: Clock) -> str | None:

@@ -1,18 +1,27 @@
-"""`heliograph db`: the tables of the store."""
+"""`heliograph db`: the tables of the store, and the trail of what people did by hand."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from gateway.bootstrap import SystemClock, copy_store, read_revisions, upgrade_store
-from gateway.cli.output import Json, command, notes, print_json, print_table
+from gateway.bootstrap import SystemClock, copy_store, open_records, read_revisions, upgrade_store
+from gateway.cli.output import Json, command, fail, notes, print_json, print_table
 from gateway.cli.progress import Advance, showing_steps
 from gateway.configuration import load_settings
+from gateway.domain.audit import Actor, AuditAction, AuditEntry
+from gateway.domain.instants import rfc3339
+from gateway.domain.recipients import JsonValue
 from gateway.logs import configure_logs
+from gateway.ports import AuditQuery
 from gateway.settings import Settings
+from gateway.web.schemas.common import parse_instant
 
-app = typer.Typer(no_args_is_help=True, help="Look at the store's tables, bring them up to date, copy them.")
+app = typer.Typer(
+    no_args_is_help=True, help="Look at the store's tables, bring them up to date, copy them; read the audit trail."
+)
 
+_AUDIT = ("at", "actor", "action", "subject", "reason", "data")
 _Pre = Annotated[
     bool,
     typer.Option("--pre", help="Only what the version before can live with; for before the new one starts."),
@@ -66,6 +75,68 @@ async def copy(target: _To, source: _From = None, *, as_json: Json = False) -> N
         print_json(dict(counts))
     else:
         print_table("", ("table", "rows"), [*counts.items(), ("all", sum(counts.values()))])
+
+
+@app.command()
+@command
+async def audit(
+    *,
+    action: Annotated[AuditAction | None, typer.Option(help="Only such deeds.", show_default=False)] = None,
+    actor: Annotated[
+        str | None, typer.Option(help="key:<id>, cli:<user>, recipient or system.", show_default=False)
+    ] = None,
+    subject: Annotated[str | None, typer.Option(help="The id of what it was done to.", show_default=False)] = None,
+    recipient: Annotated[
+        str | None, typer.Option(metavar="SERVICE/ID", help="A person, also one who was erased.", show_default=False)
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="RFC 3339.", show_default=False)] = None,
+    until: Annotated[str | None, typer.Option(help="RFC 3339; left out itself.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show who cancelled, retried, lifted, exported or erased what, and why; newest first."""
+    async with open_records(_settings()) as records:
+        if recipient is not None:
+            service, _, recipient_id = recipient.partition("/")
+            owner = await records.services.find_service(service)
+            subject = records.pseudonyms.of_person(owner.id, recipient_id)
+        query = AuditQuery(
+            action=action,
+            actor=None if actor is None else Actor(actor),
+            subject=subject,
+            since=_instant("--since", since),
+            until=_instant("--until", until),
+        )
+        page = await records.audit.list_audit(query, limit, None)
+    rows = [_entry_json(entry) for entry in page.items]
+    if as_json:
+        print_json({"items": rows})
+    else:
+        print_table("", _AUDIT, [[_shown(row[name]) for name in _AUDIT] for row in rows])
+
+
+def _entry_json(entry: AuditEntry) -> dict[str, JsonValue]:
+    return {
+        "id": entry.id,
+        "at": rfc3339(entry.at),
+        "actor": entry.actor,
+        "service_id": entry.service_id,
+        "action": entry.action.value,
+        "subject": entry.subject,
+        "reason": entry.reason,
+        "data": dict(entry.data),
+    }
+
+
+def _shown(value: JsonValue) -> JsonValue:
+    return ", ".join(f"{name}={one}" for name, one in value.items()) if isinstance(value, dict) else value
+
+
+def _instant(option: str, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError as error:
+        raise fail(f"{option}: {error}", 2) from error
 
 
 def _settings() -> Settings:

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import sqlite3
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
@@ -388,3 +389,57 @@ async def test_a_changed_file_is_not_gone_on_with(served: Served, tmp_path: Path
     assert (changed.status, anew.status, nothing.status) == (2, 0, 0)
     assert "not the file it was" in changed.err
     assert "begins with the first row" in nothing.err
+
+
+async def test_a_ledger_is_filled_from_a_file_and_checked_line_by_line(served: Served, tmp_path: Path) -> None:
+    source = tmp_path / "consents.csv"
+    source.write_text(
+        "id,channel,topic,state,source,at,evidence.form\n"
+        "led-1,email,offers,granted,old system,2025-01-01T09:00:00Z,f-7\n"
+        "led-2,email,offers,granted,,2025-01-01T09:00:00Z,\n"
+        "led-3,sms,offers,denied,,,\n",
+        encoding="utf-8",
+    )
+
+    filled = await served.run("consents", "import", str(source), "--json")
+    again = await served.run("consents", "import", str(source), "--json")
+    then = await served.run("consents", "list", "led-1", "--at", "2025-06-01T00:00:00Z", "--json")
+    whole = await served.run("consents", "verify", "--json")
+
+    assert (filled.status, json.loads(filled.out)) == (3, {"rows": 3, "added": 2, "refused": 1})
+    assert "line 3, source: " in filled.err
+    assert json.loads(again.out) == {"rows": 3, "refused": 1, "stood": 2}
+    assert [line["evidence"] for line in json.loads(then.out)["items"]] == [{"form": "f-7"}]
+    told = json.loads(whole.out)
+    assert (whole.status, told["whole"], told["findings"]) == (0, True, [])
+    assert told["lines"] >= 2
+    (end,) = told["ends"]
+    store = sqlite3.connect(served.environment["HELIOGRAPH_STORE_URL"].removeprefix("sqlite:///"))
+    store.execute("UPDATE consents SET at = at + 1 WHERE recipient_id = 'led-1'")
+    store.commit()
+    touched = await served.run("consents", "verify", "--noted", end)
+    store.execute("UPDATE consents SET at = at - 1 WHERE recipient_id = 'led-1'")
+    store.commit()
+    store.close()
+    assert touched.status == 1
+    assert "changed" in touched.out
+    assert (await served.run("consents", "verify", "--noted", end)).status == 0
+    assert (await served.run("consents", "verify", "--noted", "svc:1:x")).status == 2
+
+
+async def test_the_audit_trail_says_who_and_why(served: Served) -> None:
+    added = await served.run("suppressions", "add", "email", "audited@example.org", "--json")
+    suppression = json.loads(added.out)["id"]
+
+    lifted = await served.run("suppressions", "remove", suppression, "--reason", "it was a typo")
+    shown = await served.run("db", "audit", "--subject", suppression, "--json")
+    table = await served.run("db", "audit", "--action", "suppression.lift", "--since", "2026-01-01T00:00:00Z")
+    nobody = await served.run("db", "audit", "--recipient", "nobody/x")
+
+    assert lifted.status == 0
+    (entry,) = json.loads(shown.out)["items"]
+    assert (entry["action"], entry["reason"]) == ("suppression.lift", "it was a typo")
+    assert entry["actor"].startswith("key:key_")
+    assert "it was a typo" in table.out
+    assert nobody.status == 1
+    assert (await served.run("db", "audit", "--since", "yesterday")).status == 2

@@ -1,6 +1,6 @@
 """Where a 202 becomes true: new messages and the keys that make a repeat harmless."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -68,7 +68,7 @@ BatchOutcome = Stored | BatchReplayed | Mismatched
 class AcceptStore(Protocol):
     """Where a 202 becomes true."""
 
-    async def accept(self, new: NewMessage) -> AcceptOutcome:
+    def accept(self, new: NewMessage) -> Awaitable[AcceptOutcome]:
         """Store one message durably; concurrent calls share a commit. Raises Unavailable when it cannot."""
 
     async def accept_batch(

@@ -1,6 +1,6 @@
 """Where a 202 becomes true: messages, their deliveries and events, in one durable transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -73,9 +73,9 @@ class Accepting:
         self._commit = commit
         self._clock = clock
 
-    async def accept(self, new: NewMessage) -> AcceptOutcome:
+    def accept(self, new: NewMessage) -> Awaitable[AcceptOutcome]:
         """Store one message durably; concurrent calls share a commit. Raises Unavailable when it cannot."""
-        return await self._commit.write(_accept_all, _prepare(new))
+        return self._commit.write(_accept_all, _prepare(new))
 
     async def accept_batch(
         self,

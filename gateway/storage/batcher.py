@@ -43,8 +43,12 @@ class Batcher(Generic[I, R]):
         self._worker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._worker = asyncio.create_task(self._work(), name="batcher")
+        self.start()
         return self
+
+    def start(self) -> None:
+        """Begin to flush; to be ended by leaving the context."""
+        self._worker = asyncio.create_task(self._work(), name="batcher")
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -55,14 +59,17 @@ class Batcher(Generic[I, R]):
         if self._worker is not None:
             await self._worker
 
-    async def submit(self, item: I) -> R:
-        """Hand over one item; returns its answer once its batch is done. Raises Overloaded when too many wait."""
+    def submit(self, item: I) -> asyncio.Future[R]:
+        """Hand over one item; its answer comes once its batch is done. Raises Overloaded when too many wait.
+
+        A future and no coroutine: what waits with a hundred others should hold as few frames as can be.
+        """
         if self._closing or len(self._waiting) >= self._max_waiting:
             raise Overloaded("too much is waiting to be stored", _RETRY_AFTER_SECONDS)
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         self._rung.set()
-        return await answer
+        return answer
 
     async def _work(self) -> None:
         while self._waiting or not self._closing:

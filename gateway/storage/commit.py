@@ -1,5 +1,6 @@
 """Group commit: concurrent writes share one transaction, and each caller waits for the same sync of the disk."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -49,27 +50,30 @@ class GroupCommit:
     ) -> None:
         await self._open.__aexit__(kind, error, trace)
 
-    async def write(self, apply: Apply[I, R], item: I) -> R:
+    def write(self, apply: Apply[I, R], item: I) -> asyncio.Future[R]:
         """Have `apply` called once with this item and all others that wait for the same function.
 
         Raises Unavailable when the store cannot commit, Overloaded when too many wait, Conflict when the item
         breaks a constraint, and InvalidRequest when it holds what the store cannot keep.
         """
         kind = None if self._together else apply
-        batcher = self._batchers.get(kind) or await self._begin(kind)
-        try:
-            result: R = await batcher.submit(_Write(apply=apply, item=item))
-        except ConstraintBroken as error:
-            raise Conflict(f"the store holds something that contradicts this: {error}") from error
-        return result
+        batcher = self._batchers.get(kind) or self._begin(kind)
+        return batcher.submit(_Write(apply=apply, item=item))
 
-    async def _begin(self, kind: Apply[Any, Any] | None) -> Batcher[_Write, Any]:
+    def _begin(self, kind: Apply[Any, Any] | None) -> Batcher[_Write, Any]:
         batcher = self._batchers[kind] = Batcher(self._flush, poison=_POISON)
-        return await self._open.enter_async_context(batcher)
+        batcher.start()
+        self._open.push_async_exit(batcher)
+        return batcher
 
     async def _flush(self, writes: Sequence[_Write]) -> Sequence[Any]:
         began = self._clock.monotonic()
-        answers = await self._writer.run(lambda driver: _apply(driver, writes))
+        try:
+            answers = await self._writer.run(lambda driver: _apply(driver, writes))
+        except ConstraintBroken as error:
+            if len(writes) > 1:
+                raise
+            raise Conflict(f"the store holds something that contradicts this: {error}") from error
         self._observe(self._clock.monotonic() - began)
         return answers
 

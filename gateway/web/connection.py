@@ -76,7 +76,9 @@ class Connection(RequestHandler, asyncio.BufferedProtocol):
             if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
                 self._resume_reading_if_drained()
             try:
-                goes_on = await self._answer(message, payload) and (payload.is_eof() or await self._drop_rest(payload))
+                response, is_gone = await self._answer(message, payload)
+                self._keepalive = bool(response.keep_alive)
+                goes_on = self._keepalive and not is_gone and (payload.is_eof() or await self._drop_rest(payload))
             except Exception as error:
                 # Nothing that a caller sends should come here: what fails in a handler is answered around it.
                 self.log_exception("Unhandled exception", exc_info=error)
@@ -102,8 +104,10 @@ class Connection(RequestHandler, asyncio.BufferedProtocol):
         finally:
             self._waiter = None
 
-    async def _answer(self, message: RawRequestMessage | _ErrInfo, payload: StreamReader) -> bool:
-        """Have a request answered; whether its caller is still there and wants to go on."""
+    def _answer(
+        self, message: RawRequestMessage | _ErrInfo, payload: StreamReader
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
+        """Have a request answered: with what, and whether its caller is gone."""
         manager, factory, handler = self._manager, self._request_factory, self._request_handler
         task = self._task_handler
         assert manager is not None
@@ -114,9 +118,7 @@ class Connection(RequestHandler, asyncio.BufferedProtocol):
         if isinstance(message, _ErrInfo):
             handler, message = self._make_error_handler(message), ERROR
         request = factory(message, payload, self, StreamWriter(self, self._loop), task)
-        response, is_gone = await self._handle_request(request, None, handler)
-        self._keepalive = bool(response.keep_alive)
-        return self._keepalive and not is_gone
+        return self._handle_request(request, None, handler)
 
     async def _drop_rest(self, payload: StreamReader) -> bool:
         """Read what a handler left of a body; whether it came to its end before patience did."""

@@ -51,7 +51,7 @@ def test_each_caller_gets_its_own_answer(
     async def run() -> tuple[list[object], Doubler]:
         doubler = Doubler(poisoned)
         async with Batcher(doubler.flush, poison=(Poison,), max_batch=max_batch) as batcher:
-            calls = [asyncio.create_task(batcher.submit(item)) for item in items]
+            calls = [asyncio.ensure_future(batcher.submit(item)) for item in items]
             await asyncio.sleep(0)
             for place in cancelled:
                 if place < len(calls):
@@ -77,9 +77,9 @@ async def test_what_waits_during_a_flush_goes_together_into_the_next() -> None:
     doubler = Doubler()
     doubler.open.clear()
     async with Batcher(doubler.flush) as batcher:
-        first = asyncio.create_task(batcher.submit(1))
+        first = asyncio.ensure_future(batcher.submit(1))
         await asyncio.sleep(0.01)
-        others = [asyncio.create_task(batcher.submit(number)) for number in range(2, 9)]
+        others = [asyncio.ensure_future(batcher.submit(number)) for number in range(2, 9)]
         await asyncio.sleep(0.01)
         doubler.open.set()
         await asyncio.gather(first, *others)
@@ -102,9 +102,9 @@ async def test_too_many_waiting_are_refused_and_a_cancelled_caller_harms_nobody(
     doubler = Doubler()
     doubler.open.clear()
     async with Batcher(doubler.flush, max_waiting=2) as batcher:
-        under_way = asyncio.create_task(batcher.submit(1))
+        under_way = asyncio.ensure_future(batcher.submit(1))
         await asyncio.sleep(0.01)
-        waiting = [asyncio.create_task(batcher.submit(number)) for number in (2, 3)]
+        waiting = [asyncio.ensure_future(batcher.submit(number)) for number in (2, 3)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
             await batcher.submit(4)
@@ -121,7 +121,7 @@ async def test_closing_finishes_what_waits_and_takes_nothing_more() -> None:
     doubler = Doubler()
     batcher = Batcher(doubler.flush)
     async with batcher:
-        calls = [asyncio.create_task(batcher.submit(number)) for number in range(3)]
+        calls = [asyncio.ensure_future(batcher.submit(number)) for number in range(3)]
         await asyncio.sleep(0)
 
     assert await asyncio.gather(*calls) == [0, 2, 4]

@@ -121,8 +121,10 @@ class Hours:
 
     def saw(self, instant: int) -> dict[str, JsonValue]:
         """What the clocks show, the one that speaks against it where there is one, and why the day is closed."""
-        shut = [clock for clock in self._clocks if self._opening(clock, instant, instant + 1) is None]
-        clock = (shut or self._clocks)[0]
+        clock = self._clocks[0]
+        if len(self._clocks) > 1:
+            shut = (one for one in self._clocks if self._opening(one, instant, instant + 1) is None)
+            clock = next(shut, clock)
         closed = closure_at(self._rule, self._place, clock, instant)
         saw: dict[str, JsonValue] = {
             "origin": self._rule.origin,

@@ -23,13 +23,19 @@ class Timing(Value, frozen=True, kw_only=True):
     stopped: Ruling | None
 
 
+_AT_ONCE: Final = Timing(steps=(passes(Schedule.name, {"send_at": None}).step,), stopped=None)
+"""Most messages: nothing speaks of them."""
+
+
 def check_timing(facts: Facts, now: datetime) -> Timing:
     """Find the earliest instant that pleases the caller, the caps that defer and the quiet hours at once.
 
     A cap that drops is asked at that instant, for by then its slots may be free.
     """
-    start, end = to_micros(now), to_micros(facts.expires_at)
     rules = facts.rules.speaking_of(facts.channel, facts.category, facts.topic)
+    if not rules and facts.send_at is None:
+        return _AT_ONCE
+    start, end = to_micros(now), to_micros(facts.expires_at)
     clauses: list[Clause] = [Schedule(facts.send_at)]
     dropping: list[Cap] = []
     if rules:

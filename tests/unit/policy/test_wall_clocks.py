@@ -1,0 +1,65 @@
+"""Wall clocks agree with zoneinfo: pytz's tables and the package tzdata are one release of one database."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytz
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.policy.wall_clocks import NEVER, to_instant, to_micros, wall_clock
+from tests.unit.policy.clock_oracle import iana_zone, utc, wall
+
+FIRST, LAST = utc(2020, 1, 1), utc(2036, 1, 1)
+INSTANTS = st.integers(to_micros(FIRST), to_micros(LAST)).map(to_instant)
+SECOND = timedelta(seconds=1)
+
+
+def zones() -> list[str]:
+    """Every zone, or a few of each kind in a short run."""
+    everyone = list(pytz.all_timezones)
+    return everyone if os.environ.get("HELIOGRAPH_LONG") else everyone[::7]
+
+
+def shown(zone: str, instant: datetime) -> datetime:
+    return to_instant(wall_clock(zone).wall(to_micros(instant))).replace(tzinfo=None)
+
+
+@pytest.mark.parametrize("zone", zones())
+def test_clocks_show_what_zoneinfo_shows_at_each_change_and_just_before(zone: str) -> None:
+    changes = [begin for begin, _, _ in wall_clock(zone).spells(to_micros(FIRST)) if begin < to_micros(LAST)]
+    around = [to_instant(change) + shift for change in changes for shift in (-SECOND, timedelta(0), SECOND)]
+
+    assert [shown(zone, at) for at in around] == [wall(at, zone) for at in around]
+
+
+@given(instant=INSTANTS, zone=st.sampled_from(pytz.all_timezones))
+def test_clocks_show_what_zoneinfo_shows(instant: datetime, zone: str) -> None:
+    assert shown(zone, instant) == wall(instant, zone)
+    assert wall_clock(zone).shown(to_micros(instant)) == instant.astimezone(iana_zone(zone)).isoformat()
+
+
+@given(instant=INSTANTS, zone=st.sampled_from(pytz.all_timezones), ahead=st.integers(0, 10_000))
+def test_the_first_instant_at_a_wall_time_is_the_first(instant: datetime, zone: str, ahead: int) -> None:
+    clock, start = wall_clock(zone), to_micros(instant)
+    target = clock.wall(start) + ahead * 60_000_000
+
+    found = clock.first_at(target, start)
+
+    assert clock.wall(found) >= target
+    assert found == start or clock.wall(found - 1) < target
+
+
+def test_spells_follow_each_other_without_a_gap_to_the_end_of_time() -> None:
+    spells = list(wall_clock("Europe/Paris").spells(to_micros(utc(2036, 7, 1))))
+
+    assert spells[0][0] == to_micros(utc(2036, 7, 1))
+    assert [end for _, end, _ in spells[:-1]] == [begin for begin, _, _ in spells[1:]]
+    assert spells[-1][1] == NEVER
+
+
+def test_instants_survive_the_way_to_numbers_and_back() -> None:
+    at = datetime(2026, 11, 22, 7, 30, 1, 999_999, tzinfo=UTC)
+
+    assert to_instant(to_micros(at)) == at

@@ -28,6 +28,7 @@ from gateway.delivery.consents import Recorder
 from gateway.delivery.dispatch import Dispatcher, DispatchRules
 from gateway.delivery.drafting import Drafter
 from gateway.delivery.envelopes import Addressing
+from gateway.delivery.erasure import Eraser
 from gateway.delivery.explain import Explainer
 from gateway.delivery.facts import Terms
 from gateway.delivery.fallbacks import FallbackReport
@@ -97,6 +98,7 @@ class Gateway:
     confirmation: Confirmation
     confirmation_links: ConfirmationLinks
     recorder: Recorder
+    eraser: Eraser
     inbound: InboundDesk
     readiness: ReadinessCheck
     worker: Worker | None
@@ -214,6 +216,7 @@ class _Parts:
     links: UnsubscribeLinks
     confirmations: ConfirmationLinks
     composer: Composer
+    eraser: Eraser
     senders: Senders
     admission: Admission
     terms: Terms
@@ -262,6 +265,7 @@ async def _open_parts(
         links=links,
         confirmations=ConfirmationLinks(secret, settings.public_url),
         composer=Composer(renderer, links, settings.policy.default_timezone),
+        eraser=Eraser(store=store.erasures, pseudonyms=store.pseudonyms, clock=clock),
         senders=Senders(store.services, clock),
         terms=terms,
         admission=await stack.enter_async_context(Admission(store.accepting, clock, settings.delivery.shed_after)),
@@ -317,6 +321,7 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
         ),
         previewer=Previewer(renderer=parts.renderer, links=parts.links, clock=clock, default_timezone=zone),
         steering=Steering(store=store.steering, log=store.log, wake=wake, clock=clock),
+        eraser=parts.eraser,
         unsubscriber=Unsubscriber(
             links=parts.links,
             log=store.log,
@@ -390,6 +395,7 @@ def _make_worker(parts: _Parts, dispatcher: Dispatcher) -> Worker:
     sweeper = Sweeper(
         leases=parts.store.leases,
         forgetter=_make_forgetter(parts),
+        eraser=parts.eraser,
         wake=parts.bells.worker,
         clock=parts.clock,
         metrics=parts.metrics,

@@ -1,9 +1,10 @@
-"""The sweep: claims of workers that died, a ring for what was overlooked, and what is past its time."""
+"""The sweep: claims of workers that died, a ring for what was overlooked, and what is past its time or to be erased."""
 
 from collections.abc import Collection
 
 import structlog
 
+from gateway.delivery.erasure import Eraser
 from gateway.delivery.retention import Forgetter
 from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.metrics import Metrics
@@ -20,12 +21,14 @@ class Sweeper:
         *,
         leases: LeaseStore,
         forgetter: Forgetter,
+        eraser: Eraser,
         wake: Wake,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._leases = leases
         self._forgetter = forgetter
+        self._eraser = eraser
         self._wake = wake
         self._clock = clock
         self._metrics = metrics
@@ -47,4 +50,5 @@ class Sweeper:
             self._metrics.claims_released.inc(released)
             _log.warning("claims.released", count=released)
         self._wake.ring()
+        await self._eraser.sweep()
         await self._forgetter.sweep()

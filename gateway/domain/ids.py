@@ -17,6 +17,7 @@ SuppressionId = NewType("SuppressionId", str)
 ConsentId = NewType("ConsentId", str)
 AuditId = NewType("AuditId", str)
 InboundId = NewType("InboundId", str)
+ErasureId = NewType("ErasureId", str)
 WorkerId = NewType("WorkerId", str)
 
 MESSAGE: Final = "msg"
@@ -29,6 +30,7 @@ SUPPRESSION: Final = "sup"
 CONSENT: Final = "cns"
 AUDIT: Final = "aud"
 INBOUND: Final = "inb"
+ERASURE: Final = "ers"
 WORKER: Final = "wrk"
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

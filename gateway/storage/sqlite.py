@@ -85,6 +85,8 @@ def _pragmas(*, read_only: bool, cache_kib: int) -> tuple[str, ...]:
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
+        # What is deleted or blanked leaves nothing in the pages that it stood on.
+        "PRAGMA secure_delete = ON",
         f"PRAGMA cache_size = -{cache_kib}",
         f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}",
         f"PRAGMA query_only = {'ON' if read_only else 'OFF'}",

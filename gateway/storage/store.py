@@ -15,6 +15,7 @@ from gateway.storage.condition import Condition
 from gateway.storage.consents import Consents
 from gateway.storage.dispatch import Dispatch, make_facts_batcher
 from gateway.storage.engine import Database, open_database
+from gateway.storage.erasure import Erasures
 from gateway.storage.facts import Capped
 from gateway.storage.inbound import Inbounds
 from gateway.storage.leases import Leases
@@ -58,6 +59,7 @@ class Store:
     condition: Condition
     forgetting: Forgetting
     timeline: Timeline
+    erasures: Erasures
     watching: Watching
     traffic: Traffic
 
@@ -114,6 +116,7 @@ async def open_store(
                 condition=Condition(database),
                 forgetting=Forgetting(database),
                 timeline=Timeline(database),
+                erasures=Erasures(database, pseudonyms),
                 watching=Watching(database),
                 traffic=Traffic(database),
             )

@@ -437,6 +437,19 @@ audit: Final = sa.Table(
     sa.Index("ix_audit_subject", "subject", "at", "id"),
 )
 
+erasures: Final = sa.Table(
+    "erasures",
+    metadata,
+    # What is still to be erased of a person; gone with the last of it.
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("service_id", Text, nullable=False),
+    sa.Column("recipient_id", Text, nullable=False),
+    sa.Column("addresses", Json, nullable=False),
+    sa.Column("requested_at", Instant, nullable=False),
+    # The last message that was looked through for the addresses.
+    sa.Column("scanned", Text, nullable=False),
+)
+
 inbound: Final = sa.Table(
     "inbound",
     metadata,

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gateway.delivery.accept import Acceptor
 from gateway.delivery.consents import Recorder
+from gateway.delivery.erasure import Eraser
 from gateway.delivery.explain import Explainer
 from gateway.delivery.inbound import InboundDesk
 from gateway.delivery.preview import Previewer
@@ -83,6 +84,10 @@ class Gateway(Protocol):
     @property
     def acceptor(self) -> Acceptor:
         """Where a 202 comes from."""
+
+    @property
+    def eraser(self) -> Eraser:
+        """Erases people."""
 
     @property
     def steering(self) -> Steering:

@@ -117,7 +117,9 @@ def _worker(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> Worke
         queue=store,
         leases=leases,
         dispatcher=_dispatcher(rig, store, provider),
-        sweeper=Sweeper(leases=leases, forgetter=forgetter, wake=wake, clock=gateway.clock, metrics=metrics),
+        sweeper=Sweeper(
+            leases=leases, forgetter=forgetter, eraser=gateway.eraser, wake=wake, clock=gateway.clock, metrics=metrics
+        ),
         wake=wake,
         others=None,
         clock=gateway.clock,

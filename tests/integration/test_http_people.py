@@ -61,11 +61,6 @@ async def test_a_recipients_id_is_the_callers_own_business(ops: Caller, recipien
         assert kept.body["id"] == recipient_id
 
 
-async def test_erasure_and_export_are_not_there_yet(ops: Caller) -> None:
-    assert (await ops.call("DELETE", "/v1/recipients/user-42")).status == 405
-    assert (await ops.get("/v1/recipients/user-42/export")).status == 404
-
-
 async def test_recipients_are_listed_newest_first_and_found_by_an_address(ops: Caller) -> None:
     for number in range(3):
         await ops.put(

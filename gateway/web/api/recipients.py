@@ -17,6 +17,7 @@ from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 from gateway.web.items import MAX_NODES, check_items, refusal_json
 from gateway.web.pagination import PageQuery, page_response
 from gateway.web.responses import json_response
+from gateway.web.schemas.common import ReasonQuery
 from gateway.web.schemas.imports import KeptRecipientShape, RecipientBatchAnswer, RecipientBatchShape
 from gateway.web.schemas.recipients import RecipientAnswer, RecipientPage, RecipientShape
 from gateway.web.validation import validate
@@ -115,6 +116,30 @@ async def get_recipient(call: Call[Nothing, Nothing]) -> web.StreamResponse:
     return json_response(kept_recipient_json(recipient))
 
 
+@endpoint(
+    "DELETE",
+    "/v1/recipients/{recipient_id}",
+    summary="Erase a recipient",
+    tag="Recipients",
+    scopes=(Scope.RECIPIENTS,),
+    query=ReasonQuery,
+    answers={
+        204: Answer(description="Nothing that can be read of the person is left."),
+        202: Answer(
+            description="The person is unknown from now on; messages being handed over are erased as soon as they are."
+        ),
+    },
+)
+async def erase_recipient(call: Call[Nothing, ReasonQuery]) -> web.StreamResponse:
+    """Take back what waits for the person, and erase everything that can be read of them, in all messages as well.
+
+    Suppressions hold on by a keyed hash, and the consent history under a pseudonym. There is no way back.
+    """
+    by = call.caller.by(call.query.reason)
+    is_done = await call.gateway.eraser.erase(call.caller.service_id, recipient_id_of(call), by)
+    return web.Response(status=204 if is_done else 202)
+
+
 def _checked(given: Recipient) -> Recipient:
     recipient, problems = check_recipient(given)
     if problems:
@@ -161,4 +186,4 @@ def recipient_id_of(call: Call[BaseModel, BaseModel]) -> RecipientId:
     return RecipientId(given)
 
 
-ENDPOINTS: Final = (list_recipients, put_recipients, put_recipient, get_recipient)
+ENDPOINTS: Final = (list_recipients, put_recipients, put_recipient, get_recipient, erase_recipient)

@@ -36,6 +36,7 @@ def upgrade() -> None:
     _create_cap_counters()
     _create_audit()
     _create_inbound()
+    _create_erasures()
     op.add_column("workers", sa.Column("lock_key", sa.BigInteger()))
     _extend_deliveries()
     _extend_recipients()
@@ -59,7 +60,7 @@ def downgrade() -> None:
     op.drop_column("deliveries", "subject")
     op.drop_column("deliveries", "claims")
     op.drop_column("workers", "lock_key")
-    for table in ("consent_chains", "inbound", "audit", "rules_in_force", "cap_counters"):
+    for table in ("erasures", "consent_chains", "inbound", "audit", "rules_in_force", "cap_counters"):
         op.drop_table(table)
 
 
@@ -116,6 +117,19 @@ def _create_inbound() -> None:
     )
     op.create_index("ix_inbound_at", "inbound", ["at", "id"])
     op.create_index("ix_inbound_sender", "inbound", ["channel", "sender", "at"])
+
+
+def _create_erasures() -> None:
+    op.create_table(
+        "erasures",
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("service_id", _TEXT, nullable=False),
+        sa.Column("recipient_id", _TEXT, nullable=False),
+        sa.Column("addresses", _JSON, nullable=False),
+        sa.Column("requested_at", sa.BigInteger(), nullable=False),
+        sa.Column("scanned", _TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+    )
 
 
 def _extend_deliveries() -> None:

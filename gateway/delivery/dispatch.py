@@ -233,16 +233,26 @@ class Dispatcher:
         )
         if not await self._reserve(job, intent):
             return None
-        if self._clock.monotonic() - began > _STALE_SECONDS:
-            # The store took its time, and what was allowed may have ended meanwhile.
+        if self._clock.monotonic() - began > _STALE_SECONDS and not await self._still_allowed(claim, facts):
             now = self._clock.now()
-            if not isinstance(_decide(claim, facts, now), Send):
-                return steps.take_back(claim, "overtaken", now, now)
+            return steps.take_back(claim, "overtaken", now, now)
         # From here on the provider may have been called, whatever happens to us.
         job.attempt = attempt
         result = await self._send(provider, envelope)
         finished = replace(attempt, finished_at=self._clock.now(), result=result)
         return self._judge(claim, finished, decision, provider, addresses)
+
+    async def _still_allowed(self, claim: Claim, facts: Facts) -> bool:
+        """Whether it may go although the store took its time: what was allowed may have ended, or a STOP have come.
+
+        Only what people said is read anew; the delivery's own slots are taken by now.
+        """
+        try:
+            stored = await self._fresh_facts(claim)
+        except _AWAY:
+            return False
+        told = replace(facts, suppressions=stored.suppressions, consents=stored.consents)
+        return isinstance(_decide(claim, told, self._clock.now()), Send)
 
     async def _reserve(self, job: _Job, intent: Reservation) -> bool:
         try:

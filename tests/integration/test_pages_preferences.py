@@ -179,3 +179,94 @@ async def test_a_link_that_is_not_ours_says_that_it_does_not_work(working: Site,
 async def test_a_form_that_is_too_large_is_refused(working: Site) -> None:
     async with working.client.post("/u/x", data={"granted": "x" * 20_000}) as response:
         assert response.status == 413
+
+
+OWN: Mapping[str, Any] = {
+    "granted": "email:offers",
+    "limit": "3",
+    "per": "week",
+    "start": "21:00",
+    "end": "08:00",
+    "day": "4",
+    "timezone": "Asia/Tokyo",
+    "pause": "14",
+}
+
+
+async def kept(caller: Caller, person: str) -> Any:
+    return (await caller.get(f"/v1/recipients/{person}")).body["preferences"]
+
+
+async def test_own_limits_are_kept_shown_and_told_in_the_timeline(working: Site, caller: Caller) -> None:
+    await grant(caller, "limiter", timezone="Europe/Paris")
+    path = await send_offer(working, caller, {"id": "limiter"})
+
+    async with working.client.post(path, data=OWN, allow_redirects=False) as response:
+        assert response.status == 303
+
+    preferences = await kept(caller, "limiter")
+    assert preferences["frequency_caps"] == [
+        {"name": "own-frequency", "limit": 3, "per": "week", "categories": ["marketing"]}
+    ]
+    quiet = {rule["name"]: rule for rule in preferences["quiet_hours"]}
+    assert quiet["own-hours"]["forbid"] == [{"from": "21:00", "to": "08:00", "days": ["fri"]}]
+    assert quiet["own-break"]["valid_until"] > "2026-01-01"
+    assert preferences["timezone"] == "Asia/Tokyo"
+    page = await get_page(working, path)
+    values = {box.attributes.get("name"): box.attributes.get("value") for box in page.all("input")}
+    assert (values["limit"], values["start"], values["end"]) == ("3", "21:00", "08:00")
+    chosen = [option.attributes["value"] for option in page.all("option") if "selected" in option.attributes]
+    assert chosen == ["week", "Asia/Tokyo", "kept"]
+    message = (await caller.get("/v1/messages", recipient="limiter")).body["items"][0]
+    events = (await caller.get(f"/v1/messages/{message['id']}/events")).body["items"]
+    assert events[-1]["type"] == "delivery.preferences_changed"
+
+
+async def test_own_hours_hold_what_settings_let_go_and_a_put_does_not_lose_them(working: Site, caller: Caller) -> None:
+    await grant(caller, "sleeper")
+    path = await send_offer(working, caller, {"id": "sleeper"})
+    async with working.client.post(path, data=OWN, allow_redirects=False):
+        pass
+
+    await caller.put("/v1/recipients/sleeper", {"email": "sleeper@example.org", "timezone": "Europe/Paris"})
+
+    explained = (await caller.post("/v1/explain", {**OFFER, "to": {"id": "sleeper"}})).body["deliveries"][0]
+    assert explained["decision"] in ("suppress", "expire", "hold")
+    assert explained["rule"] == "own-break"
+    assert explained["zones"] == ["Asia/Tokyo"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"start": "21:00", "end": "21:00"}, {"start": "21:00", "end": ""}, {"limit": "0"}, {"timezone": "Mars/Base"}],
+    ids=lambda wrong: "-".join(wrong.values()),
+)
+async def test_what_cannot_be_meant_is_shown_again_and_nothing_is_saved(
+    working: Site, caller: Caller, service: str, wrong: Mapping[str, str]
+) -> None:
+    person = f"wrong-{service}"
+    await grant(caller, person)
+    path = await send_offer(working, caller, {"id": person})
+
+    async with working.client.post(path, data={**OWN, "granted": "email:digest", **wrong}) as response:
+        page = Html(await response.text())
+        assert response.status == 422
+
+    assert list(page.dangers()) == []
+    assert any(element.attributes.get("role") == "alert" for element in page.all("p"))
+    assert await kept(caller, person) is None
+    assert await states(caller, person) == {("email", "offers"): "granted"}
+
+
+async def test_a_form_without_own_limits_leaves_those_that_were_chosen(working: Site, caller: Caller) -> None:
+    await grant(caller, "keeper")
+    path = await send_offer(working, caller, {"id": "keeper"})
+    async with working.client.post(path, data=OWN, allow_redirects=False):
+        pass
+    before = await kept(caller, "keeper")
+
+    async with working.client.post(path, data={"nothing": "1", "pause": ""}, allow_redirects=False) as response:
+        assert response.status == 303
+
+    assert await kept(caller, "keeper") == before
+    assert await states(caller, "keeper") == {("email", "offers"): "denied"}

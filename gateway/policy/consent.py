@@ -38,7 +38,8 @@ def _standing(facts: Facts) -> Consent | None:
     """The line that holds: the channel's own or, where a grant on any channel is enough, the topic's."""
     of_topic = [line for line in facts.consents if line.topic == facts.topic]
     own = current_consent(line for line in of_topic if line.channel is facts.channel)
-    if not facts.consent_on_any_channel or (own is not None and own.state is ConsentState.DENIED):
+    # Who was asked on this channel and has not said yes may not be the one who said so on another.
+    if not facts.consent_on_any_channel or (own is not None and own.state is not ConsentState.GRANTED):
         return own
     standing = [current_consent(line for line in of_topic if line.channel is channel) for channel in Channel]
     said = [line for line in standing if line is not None and line.state is not ConsentState.PENDING]

@@ -8,6 +8,7 @@ import pytest
 from gateway.domain.decisions import Send, Suppress
 from gateway.domain.preferences import Category, Consent, ConsentState, current_consent
 from gateway.domain.recipients import Channel
+from gateway.domain.values import replace
 from gateway.policy.gate import decide
 from tests.factories import NOW, make_consent, make_facts
 
@@ -42,6 +43,16 @@ def test_marketing_follows_the_line_that_holds(consents: tuple[Consent, ...], re
     answers = {_reason(*order) for order in permutations(consents)}
 
     assert answers == {reason}
+
+
+def test_who_has_yet_to_confirm_on_this_channel_gets_nothing_for_a_grant_on_another() -> None:
+    elsewhere = make_consent(channel=Channel.SMS)
+    facts = make_facts(category=Category.MARKETING, topic="offers", consents=(PENDING, elsewhere))
+
+    decision = decide(replace(facts, consent_on_any_channel=True), NOW)
+
+    assert isinstance(decision, Suppress)
+    assert decision.reason == "consent_pending"
 
 
 def test_a_denial_does_not_stop_what_needs_no_consent() -> None:

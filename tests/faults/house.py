@@ -274,8 +274,16 @@ def _toml(sections: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 
 def _plain(table: Mapping[str, Any]) -> list[str]:
-    # A JSON string, number or list of strings is a TOML one too.
-    return [f"{name} = {json.dumps(value)}" for name, value in table.items() if not isinstance(value, dict)]
+    return [f"{name} = {_inline(value)}" for name, value in table.items() if not isinstance(value, dict)]
+
+
+def _inline(value: Any) -> str:
+    """One value; a JSON string, number or truth is a TOML one too."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_inline(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return json.dumps(value)
 
 
 @asynccontextmanager

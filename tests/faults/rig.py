@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from tests.faults.house import House, Mode, open_house
@@ -114,7 +115,8 @@ class Stage:
         store_folder: Path | None = None,
         started: bool = True,
         clocked: bool = False,
-        **sections: Mapping[str, Any],
+        mailbox: Mapping[str, Any] = MappingProxyType({"kind": "mailbox"}),
+        **sections: Any,
     ) -> AsyncIterator[Scene]:
         """A gateway with a key, `started` unless it is told otherwise.
 
@@ -125,7 +127,7 @@ class Stage:
         folder.mkdir(parents=True)
         async with AsyncExitStack() as stack:
             stubs = [await stack.enter_async_context(open_stub(folder, f"relay-{n + 1}")) for n in range(relays)]
-            given = {**make_sections(stubs, connections, delivery or {}), **sections}
+            given = {**make_sections(stubs, connections, delivery or {}, mailbox), **sections}
             view: StoreView
             match self.mode:
                 case Mode.EMBEDDED:
@@ -153,7 +155,9 @@ class Stage:
             )
 
 
-def make_sections(stubs: list[Stub], connections: int, delivery: Mapping[str, Any]) -> dict[str, Any]:
+def make_sections(
+    stubs: list[Stub], connections: int, delivery: Mapping[str, Any], mailbox: Mapping[str, Any]
+) -> dict[str, Any]:
     """Settings: e-mail to the stubs in their order, the rest to the mailbox; retries and lost answers take seconds."""
     relay = {
         "kind": "smtp",
@@ -163,7 +167,7 @@ def make_sections(stubs: list[Stub], connections: int, delivery: Mapping[str, An
         "connections": connections,
     }
     return {
-        "providers": {"mailbox": {"kind": "mailbox"}, **{stub.name: {**relay, "port": stub.port} for stub in stubs}},
+        "providers": {"mailbox": dict(mailbox), **{stub.name: {**relay, "port": stub.port} for stub in stubs}},
         "routes": [
             {"channel": "email", "providers": [stub.name for stub in stubs]},
             {"channel": "sms", "providers": ["mailbox"]},

@@ -10,9 +10,11 @@ from typing import Final
 from tests.faults.rig import Row
 from tests.faults.rows import (
     answers,
+    caps,
     clocks,
     disk,
     frozen,
+    hours,
     kills,
     load,
     poison,
@@ -32,8 +34,10 @@ ROWS: Final[Sequence[Row]] = (
     *store.ROWS,
     *redis.ROWS,
     *races.ROWS,
+    *caps.ROWS,
     *answers.ROWS,
     *clocks.ROWS,
+    *hours.ROWS,
     *stops.ROWS,
     *poison.ROWS,
     *restore.ROWS,

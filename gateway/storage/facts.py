@@ -12,7 +12,7 @@ from gateway.ports import Claim, StoredFacts
 from gateway.storage import tables
 from gateway.storage.columns import names
 from gateway.storage.counters import Counted, read_slots, read_waiting
-from gateway.storage.driver import Driver
+from gateway.storage.driver import Driver, Engine
 from gateway.storage.person_rows import consent_of, stored_recipient_of, suppression_of
 
 # CROSS JOIN keeps the keys outside, so that each is looked up in the index; a row value IN (…) would scan the table.
@@ -20,6 +20,7 @@ _RECIPIENTS: Final = (
     f"WITH k AS ({{keys}}) SELECT {names(tables.recipients, 't.')} FROM k CROSS JOIN recipients t"  # noqa: S608
     " WHERE t.service_id = k.column1 AND t.id = k.column2"
 )
+_UNCHANGED_RECIPIENTS: Final = f"{_RECIPIENTS} FOR SHARE OF t"
 _CONSENTS: Final = (
     f"WITH k AS ({{keys}}) SELECT {names(tables.consents, 't.')} FROM k CROSS JOIN consents t"  # noqa: S608
     " WHERE t.service_id = k.column1 AND t.recipient_id = k.column2 AND t.topic = k.column3"
@@ -108,9 +109,10 @@ async def _recipients(driver: Driver, claims: Sequence[Claim]) -> Mapping[Person
     return await find_people(driver, {person for claim in claims if (person := person_of(claim))})
 
 
-async def find_people(driver: Driver, keys: Collection[Person]) -> Mapping[Person, Recipient]:
-    """Those of them whom the store knows."""
-    return {(row[0], row[1]): stored_recipient_of(row) for row in await driver.select_in(_RECIPIENTS, list(keys))}
+async def find_people(driver: Driver, keys: Collection[Person], *, shared: bool = False) -> Mapping[Person, Recipient]:
+    """Those of them whom the store knows; `shared`, none of them changes until the transaction ends."""
+    query = _UNCHANGED_RECIPIENTS if shared and driver.engine is Engine.POSTGRESQL else _RECIPIENTS
+    return {(row[0], row[1]): stored_recipient_of(row) for row in await driver.select_in(query, list(keys))}
 
 
 async def _consents(driver: Driver, claims: Sequence[Claim]) -> Mapping[tuple[str, ...], list[Consent]]:

@@ -18,9 +18,10 @@ from gateway.domain.preferences import Consent
 from gateway.storage.columns import names, stored
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
+from gateway.storage.holds import look_again
 from gateway.storage.person_rows import consent_of, consent_row
 from gateway.storage.statements import Insert, Row
-from gateway.storage.tables import consent_chains, consents
+from gateway.storage.tables import consent_chains, consents, to_micros
 
 _SALT_BYTES: Final = 16
 _PORTION: Final = 1_000
@@ -42,10 +43,15 @@ _BLANK: Final = (
 
 
 async def append(driver: Driver, naming: Naming, lines: Sequence[Consent]) -> None:
-    """Add lines to their services' chains, in their order, in whatever transaction it is.
+    """Add lines to their services' chains, in their order, in whatever transaction it is; what is held for their
+    people is looked at again.
 
     A transaction that takes other locks takes them before: these are the ones that most others wait for.
     """
+    told: dict[str, int] = {}
+    for said in lines:
+        told[naming(said.service_id, said.recipient_id)] = to_micros(said.recorded_at)
+    await look_again(driver, told, max(told.values(), default=0))
     for service_id, own in groupby(sorted(lines, key=_service_of), key=_service_of):
         head = await lock_chain(driver, service_id)
         rows: list[Row] = []

@@ -7,6 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from gateway.domain.ids import RecipientId, ServiceId
+from gateway.domain.ledger import Naming
 from gateway.domain.recipients import Channel, JsonValue, Recipient
 from gateway.errors import InvalidRequest, NotFound
 from gateway.ports import Page
@@ -18,9 +19,10 @@ from gateway.storage.documents import dump
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.facts import Person, find_people
+from gateway.storage.holds import look_again, look_again_at_person
 from gateway.storage.person_rows import recipient_row, stored_recipient_of
 from gateway.storage.statements import Insert
-from gateway.storage.tables import from_micros
+from gateway.storage.tables import from_micros, to_micros
 
 _upsert: Final = Insert(
     tables.recipients,
@@ -41,20 +43,28 @@ _KNOWN: Final = (
 class Recipients:
     """Implements ports.RecipientStore."""
 
-    def __init__(self, database: Database, people: "PeopleBatcher") -> None:
+    def __init__(self, database: Database, people: "PeopleBatcher", naming: Naming) -> None:
         self._people = people
+        self._naming = naming
         self._reader = database.reader
         self._writer = database.writer
 
     async def put_recipient(self, service_id: ServiceId, recipient: Recipient, now: datetime) -> bool:
         """Keep the whole record in place of what was there; True when it is new."""
-        return await self._writer.run(lambda driver: _put(driver, service_id, recipient, now))
+        (is_new,) = await self.put_recipients(service_id, (recipient,), now)
+        return is_new
 
     async def put_recipients(
         self, service_id: ServiceId, recipients: Sequence[Recipient], now: datetime
     ) -> Sequence[bool]:
         """`put_recipient` for each, all in one transaction; of two with one id the later is kept."""
-        return await self._writer.run(lambda driver: _put_all(driver, service_id, recipients, now))
+
+        async def put(driver: Driver) -> Sequence[bool]:
+            are_new = await _put_all(driver, service_id, recipients, now)
+            await look_again(driver, {self._naming(service_id, one.id) for one in recipients if one.id}, to_micros(now))
+            return are_new
+
+        return await self._writer.run(put)
 
     async def set_preferences(
         self,
@@ -70,6 +80,7 @@ class Recipients:
             row = recipient_row(service_id, Recipient(id=recipient_id), now)
             await driver.insert(_insert_new, [row])
             await driver.execute(_CHOOSE, (chosen, row[-1], service_id, recipient_id))
+            await look_again(driver, (self._naming(service_id, recipient_id),), to_micros(now))
 
         await self._writer.run(keep)
 
@@ -119,11 +130,8 @@ async def remember(driver: Driver, service_id: ServiceId, inline: Recipient, now
     await driver.lock([f"recipient:{service_id}:{inline.id}"])
     kept = await _find(driver, service_id, inline)
     await driver.insert(_upsert, [recipient_row(service_id, inline if kept is None else kept.overlaid(inline), now)])
-
-
-async def _put(driver: Driver, service_id: ServiceId, recipient: Recipient, now: datetime) -> bool:
-    (is_new,) = await _put_all(driver, service_id, (recipient,), now)
-    return is_new
+    if inline.id is not None:
+        await look_again_at_person(driver, (service_id, inline.id), to_micros(now))
 
 
 async def _put_all(

@@ -105,7 +105,7 @@ async def open_store(
                 ),
                 log=MessageLog(database),
                 steering=Steering(database),
-                recipients=Recipients(database, people),
+                recipients=Recipients(database, people, pseudonyms.of_person),
                 consents=Consents(database, commit, pseudonyms.of_person),
                 ledger=Ledger(database),
                 suppressions=Suppressions(database, pseudonyms),

@@ -20,9 +20,10 @@ from gateway.storage.cursors import cursor_at, older_than
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.facts import find_suppressions
+from gateway.storage.holds import look_again_at_address
 from gateway.storage.person_rows import suppression_of, suppression_row
 from gateway.storage.statements import Insert
-from gateway.storage.tables import suppressions
+from gateway.storage.tables import suppressions, to_micros
 
 _SAME: Final = (
     f"SELECT {names(suppressions)} FROM suppressions"  # noqa: S608 - our own names
@@ -157,6 +158,7 @@ async def suppress(driver: Driver, asked: Suppression, pseudonyms: Pseudonyms) -
     suppression = suppression_of(row)
     channel, address, reason, scope = row[1:5]
     await driver.lock([address_lock(channel, address)])
+    await look_again_at_address(driver, suppression.channel, address, pseudonyms, to_micros(suppression.created_at))
     found = await driver.fetch(_SAME, (channel, row[-1], address, reason, scope))
     if not found:
         await driver.insert(_insert, [row])

@@ -231,17 +231,6 @@ async def test_what_waits_with_a_higher_priority_is_told_to_what_comes_later(sto
     assert (waiting.category, waiting.topic, waiting.channel) == ("marketing", "offers", urgent.delivery.channel)
 
 
-async def test_a_person_who_changed_while_a_hold_was_decided_is_looked_at_at_once(store: Store) -> None:
-    await store.recipients.put_recipient(SERVICE, make_recipient(), NOW)
-    (claim,) = await claims_of(store, [1])
-    seen = await facts_of(store, claim)
-    await store.recipients.put_recipient(SERVICE, make_recipient(timezone="Asia/Tokyo"), NOW)
-
-    await hold(store, claim, NOW + DAY, seen)
-
-    assert len(await store.dispatch.claim(WORKER, 1, NOW)) == 1
-
-
 async def test_counters_that_count_for_nothing_are_forgotten(store: Store) -> None:
     claims = await claims_of(store, range(2))
     await reserve(store, claims[0], need(1))

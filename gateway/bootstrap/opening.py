@@ -378,6 +378,7 @@ def _make_dispatcher(parts: _Parts) -> Dispatcher:
             retry=RetryPolicy(attempts=settings.attempts, first=settings.retry_first, longest=settings.retry_max),
             unknown_after=settings.unknown_after,
             resent=frozenset(category for category in Category if settings.on_unknown.resends(category)),
+            release_over=parts.settings.policy.release_over,
         ),
         clock=parts.clock,
         chance=random.random,

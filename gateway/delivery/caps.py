@@ -1,39 +1,16 @@
 """What caps, and facts that change while a delivery waits, need to know of each step; all pure."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Final
 
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Outcome
-from gateway.domain.rules import RuleSet
 from gateway.domain.values import replace
-from gateway.ports import Claim, Step, StoredFacts
+from gateway.ports import Step, StoredFacts
 
 _MAY_HAVE_GONE: Final = frozenset({Outcome.SENT, Outcome.DELIVERED, Outcome.UNKNOWN})
 """Answers that keep the slot."""
 _WAITED: Final = frozenset({DeliveryStatus.HELD, DeliveryStatus.QUEUED})
 """Deliveries in these keep a slot against later ones of lower priority."""
-
-
-def keeping_slots(claim: Claim, stored: StoredFacts, rules: RuleSet) -> Mapping[str, tuple[datetime, ...]]:
-    """By a cap's counter, when those may go that wait for the person, came before this one and have a higher priority.
-
-    They keep their slots: a newsletter that happens to be claimed first takes none of them.
-    """
-    first = [
-        other
-        for other in stored.waiting
-        if other.lane < claim.message.lane and other.created_at <= claim.message.created_at
-    ]
-    if not first:
-        return {}
-    return {
-        cap.counter: tuple(
-            [other.due_at for other in first if cap.speaks_of(other.channel, other.category, other.topic)]
-        )
-        for cap in rules.frequency_caps
-    }
 
 
 def told(step: Step, stored: StoredFacts | None, *, reserved: bool) -> Step:

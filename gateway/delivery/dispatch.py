@@ -64,7 +64,7 @@ class DispatchRules:
     """How long receipts and look-ups may settle a lost answer before the category decides."""
     resent: frozenset[Category]
     """Categories that would rather arrive twice than not at all."""
-    release_over: timedelta = timedelta(0)
+    release_over: timedelta
     """How long an opening takes to let go what was held to it."""
 
 

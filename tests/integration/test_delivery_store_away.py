@@ -100,6 +100,7 @@ def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider, cloc
             ),
             unknown_after=gateway.settings.delivery.unknown_after,
             resent=frozenset(),
+            release_over=timedelta(0),
         ),
         clock=clock or gateway.clock,
         chance=lambda: 0.5,

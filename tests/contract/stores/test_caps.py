@@ -25,7 +25,7 @@ from tests.contract.store_builders import (
     status_of,
     step_for,
 )
-from tests.factories import NOW, SERVICE, make_recipient
+from tests.factories import NOW, make_recipient
 
 S = DeliveryStatus
 DAY = timedelta(days=1)

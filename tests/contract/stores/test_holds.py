@@ -7,6 +7,7 @@ import pytest
 
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.recipients import EmailAddress
+from gateway.domain.values import replace
 from gateway.ports import Claim, StoredFacts
 from gateway.storage.store import Store
 from tests.contract.store_builders import WORKER, claim_one, new_message, step_for
@@ -41,7 +42,7 @@ CHANGES: dict[str, Change] = {
     "consent": lambda store: store.consents.add_consents([make_consent(at=NOW, recorded_at=SOON)]),
     "suppression": lambda store: store.suppressions.add_suppression(make_suppression(created_at=SOON)),
     "remembered": lambda store: store.accepting.accept(
-        new_message(2, due_at=LATER, remember=make_recipient(timezone="Asia/Tokyo"))
+        replace(new_message(2, due_at=LATER), remember=make_recipient(timezone="Asia/Tokyo"))
     ),
 }
 

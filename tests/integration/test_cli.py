@@ -98,6 +98,28 @@ async def test_explain_tells_why_a_message_would_not_go(served: Served) -> None:
     assert "suppress" in sampled.out
 
 
+async def test_explain_tries_the_rules_of_a_file(served: Served, tmp_path: Path) -> None:
+    rules, broken = tmp_path / "rules.toml", tmp_path / "broken.toml"
+    rules.write_text(
+        "[[quiet_hours]]\nname = 'night'\ncategories = ['transactional']\nvalid_from = 2026-01-01\n"
+        "forbid = [{from = '20:00', to = '08:00'}]\n",
+        encoding="utf-8",
+    )
+    broken.write_text("[[quiet_hours]", encoding="utf-8")
+    asked = (
+        "explain", "order-shipped", "--email", "amina@example.org", "--channel", "email", "--sample", "usual",
+        "--timezone", "Europe/Berlin", "--at", "2026-11-30T22:00:00Z",
+    )  # fmt: skip
+
+    told = await served.run(*asked, "--rules", str(rules), "--json")
+    refused = await served.run(*asked, "--rules", str(broken))
+
+    (delivery,) = json.loads(told.out)["deliveries"]
+    assert (delivery["rule"], delivery["not_before"]) == ("night", "2026-12-01T07:00:00Z")
+    assert refused.status == 2
+    assert "broken.toml" in refused.err
+
+
 async def test_people_and_what_they_want_are_kept(served: Served) -> None:
     kept = await served.run(
         "recipients", "put", "user-42", "--email", "amina@example.org", "--locale", "fr-CA",

@@ -1,5 +1,6 @@
 """Settings say where each value came from, and a wrong one names its key, its place and its fix."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,32 @@ def test_a_provider_setting_can_be_a_variable(tmp_path: Path) -> None:
         pytest.param("[providers.a]\nport = 25\n", {}, ["providers.a", "which kind", "'smtp'"], id="no kind"),
         pytest.param("[providers.a]\nkind = 'smtp'\n", {}, ["providers.a.host", "required"], id="missing key"),
         pytest.param("[[routes]]\nchannel = 'sms'\nproviders = ['x']\n", {}, ["routes[0]", "'x'"], id="dangling route"),
+        pytest.param(
+            "[[quiet_hours]]\nname = 'a'\nforbid = [{from = '22:00', to = '8:00'}]\n"
+            "[[quiet_hours]]\nname = 'b'\ncountries = ['UK']\nallow = [\n  {from = '09:00', to = '09:00'},\n]\n",
+            {},
+            [
+                "heliograph.toml:3: quiet_hours.0.forbid.0.to: Give a local time as HH:MM",
+                "heliograph.toml:6: quiet_hours.1.countries.0: 'UK' is no ISO 3166-1",
+                "heliograph.toml:7: quiet_hours.1.allow.0.to: It begins and ends at one time",
+            ],
+            id="quiet hours",
+        ),
+        pytest.param(
+            "[[frequency_caps]]\nname = 'offers'\nlimit = 3\nper = 'fortnight'\n",
+            {},
+            ["heliograph.toml:4: frequency_caps.0.per: Give day, week or month"],
+            id="frequency caps",
+        ),
+        pytest.param(
+            "[policy]\ncritical_overrides = ['bounce', 'stop']\n",
+            {},
+            ["heliograph.toml:2", "policy.critical_overrides", "a STOP holds for every message"],
+            id="a STOP that critical would override",
+        ),
+        pytest.param(
+            "[policy]\nrelease_over = '2h'\n", {}, ["policy.release_over", "seconds=3600"], id="a slow release"
+        ),
         pytest.param("[security]\nsecret = {env = 'GONE'}\n", {}, ["heliograph.toml:2", "'GONE'"], id="missing secret"),
         pytest.param(
             "", {"HELIOGRAPH_SERVER_PROT": "1"}, ["HELIOGRAPH_SERVER_PROT", "HELIOGRAPH_SERVER_PORT"], id="variable"
@@ -129,6 +156,21 @@ def test_country_packs_are_all_none_or_listed(
     write(tmp_path, text)
 
     assert load_settings(environ, tmp_path).settings.policy.packs == packs
+
+
+def test_the_operators_rules_are_read_with_their_dates(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "[[quiet_hours]]\nname = 'night'\nforbid = [{from = '22:00', to = '08:00'}]\nvalid_from = 2026-11-01\n"
+        "[[frequency_caps]]\nname = 'offers'\nlimit = 3\nper = '24h'\n",
+    )
+
+    rules = load_settings({}, tmp_path).settings.rules()
+
+    assert [(rule.name, rule.valid_from, rule.origin) for rule in rules.quiet_hours] == [
+        ("night", date(2026, 11, 1), "settings")
+    ]
+    assert [(cap.name, cap.limit, cap.per) for cap in rules.frequency_caps] == [("offers", 3, timedelta(days=1))]
 
 
 def test_a_rule_of_a_pack_is_not_overridden_without_a_reason(tmp_path: Path) -> None:

@@ -65,3 +65,31 @@ def test_a_denial_does_not_stop_what_needs_no_consent() -> None:
 
 def test_nobody_has_a_current_line_without_history() -> None:
     assert current_consent(()) is None
+
+
+SMS_GRANT = make_consent(channel=Channel.SMS)
+SMS_DENIAL = make_consent(channel=Channel.SMS, state=ConsentState.DENIED)
+
+
+@pytest.mark.parametrize(
+    ("consents", "reason", "on"),
+    [
+        pytest.param((), "no_consent", None, id="silence"),
+        pytest.param((SMS_GRANT,), None, "sms", id="another channel's grant is enough"),
+        pytest.param((PENDING, SMS_GRANT), None, "sms", id="also while this channel's waits to be confirmed"),
+        pytest.param((PENDING,), "consent_pending", "email", id="which alone is none"),
+        pytest.param((DENIAL, make_consent(channel=Channel.SMS, at=NOW)), "consent_denied", "email", id="own denial"),
+        pytest.param((GRANT, SMS_DENIAL), "consent_denied", "sms", id="withdrawn elsewhere at the same instant"),
+        pytest.param((make_consent(at=NOW), SMS_DENIAL), None, "email", id="given again here since"),
+        pytest.param((make_consent(topic="newsletter"),), "no_consent", None, id="another topic's grant"),
+    ],
+)
+def test_where_so_configured_a_grant_on_any_channel_is_enough(
+    consents: tuple[Consent, ...], reason: str | None, on: str | None
+) -> None:
+    facts = make_facts(category=Category.MARKETING, topic="offers", consents=consents, consent_on_any_channel=True)
+
+    decision = decide(facts, NOW)
+
+    assert (None if isinstance(decision, Send) else getattr(decision, "reason", "")) == reason
+    assert next(step for step in decision.trace if step.rule == "consent").saw["on"] == on

@@ -74,11 +74,11 @@ def test_a_calendar_is_the_recipients_own() -> None:
 def test_a_day_must_have_ended_on_every_clock() -> None:
     now = utc(2026, 11, 22, 12)
     both = ["America/Chicago", "Pacific/Auckland"]
+    clocks = [wall_clock(zone) for zone in both]
 
-    assert earliest(cap(Calendar.DAY), [now, now], now, both) == utc(2026, 11, 23, 6)
-    assert (
-        in_use(cap(Calendar.DAY), [to_micros(now)], [wall_clock(zone) for zone in both], to_micros(now + 3 * HOUR)) == 1
-    )
+    assert earliest(cap(Calendar.DAY), [now, now], now, both) == utc(2026, 11, 23, 11)
+    assert in_use(cap(Calendar.DAY), [to_micros(now)], clocks, to_micros(now + 17 * HOUR)) == 1
+    assert in_use(cap(Calendar.DAY), [to_micros(now)], clocks, to_micros(now + 23 * HOUR)) == 0
 
 
 def test_a_day_begins_after_a_gap_at_midnight() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.domain.decisions import Send
-from gateway.domain.preferences import Category, Suppression
+from gateway.domain.preferences import Category, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, PushDevice, PushPlatform
 from gateway.policy.gate import decide
 from gateway.policy.suppression import open_addresses
@@ -54,3 +54,31 @@ def test_push_tokens_differ_by_case() -> None:
     )
 
     assert open_addresses(facts, NOW) == ("one", "two")
+
+
+@pytest.mark.parametrize(
+    ("category", "reason", "overridden", "passes"),
+    [
+        (Category.CRITICAL, SuppressionReason.BOUNCE, {SuppressionReason.BOUNCE}, True),
+        (Category.CRITICAL, SuppressionReason.COMPLAINT, {SuppressionReason.BOUNCE}, False),
+        (Category.CRITICAL, SuppressionReason.BOUNCE, set(), False),
+        (Category.CRITICAL, SuppressionReason.STOP, set(SuppressionReason), False),
+        (Category.TRANSACTIONAL, SuppressionReason.BOUNCE, {SuppressionReason.BOUNCE}, False),
+    ],
+)
+def test_critical_overrides_what_the_settings_name_and_never_a_stop(
+    category: Category, reason: SuppressionReason, overridden: set[SuppressionReason], passes: bool
+) -> None:
+    facts = make_facts(
+        category=category,
+        suppressions=(make_suppression(reason=reason),),
+        overridden=frozenset(overridden),
+    )
+
+    decision = decide(facts, NOW)
+
+    assert isinstance(decision, Send) is passes
+    saw = next(step for step in decision.trace if step.rule == "suppression").saw
+    assert saw.get("overridden") == (["sup_1"] if passes else None)
+    assert isinstance(saw["suppressions"], list)
+    assert len(saw["suppressions"]) == 1

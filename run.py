@@ -88,6 +88,9 @@ def test(options: Sequence[str]) -> int:
 
 
 def check(options: Sequence[str]) -> int:
+    if list(options) in (["--help"], ["-h"]):
+        print(__doc__.strip())
+        return 0
     if list(options) not in ([], ["--full"]):
         raise Failed(f"check takes --full or nothing, and got: {shlex.join(options)}")
     prepare("dev")

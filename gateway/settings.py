@@ -35,6 +35,12 @@ def _redis_url(url: str) -> str:
     return url
 
 
+def _store_url(url: str) -> str:
+    if urlsplit(url).scheme.partition("+")[0] not in ("sqlite", "postgresql"):
+        raise ValueError("it must be sqlite:///path/to/file.db or postgresql://…")
+    return url
+
+
 _LEAST_SECRET: Final = 16
 """Characters; an empty variable must not leave links that anybody can sign."""
 
@@ -93,7 +99,7 @@ class ServerSettings(Section):
 class StoreSettings(Section):
     """Where the truth lives."""
 
-    url: str = "sqlite:///var/heliograph.db"
+    url: Annotated[str, AfterValidator(_store_url)] = "sqlite:///var/heliograph.db"
 
 
 class QueueSettings(Section):

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from gateway.errors import ConfigurationError
 from gateway.ports import Clock
-from gateway.settings import Settings
+from gateway.settings import Settings, masked_url
 from gateway.storage import migrations
 from gateway.storage.copying import copy_rows
 from gateway.storage.driver import Engine
@@ -39,8 +39,13 @@ async def copy_store(source: str, target: str, clock: Clock, progress: Progress)
 
     Raises Conflict where rows could be lost, and leaves the target without rows; ConfigurationError for a bad URL.
     """
+    for url in (source, target):
+        try:
+            engine_of(url)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{masked_url(url)}: {error.message}") from error
     if not _may_exist(source):
-        raise ConfigurationError(f"there is no store at {source}")
+        raise ConfigurationError(f"there is no store at {masked_url(source)}")
     async with _opened(source) as read, _opened(target) as write:
         return await copy_rows(read, write, clock.now(), progress)
 

@@ -22,6 +22,7 @@ _SECONDS = 30
 _PATIENCE_SECONDS = 120
 _PAUSE_SECONDS = 1.0
 _LATER = (429, 503)
+_ABSENT = 404
 _EMPTY = 204
 _TIMEOUT = aiohttp.ClientTimeout(total=_SECONDS)
 
@@ -54,13 +55,17 @@ class Client:
         body: object = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        absent: str | None = None,
     ) -> Answer:
         """Make one call; a problem becomes its sentences on standard error and exit status 1.
 
-        A body of bytes goes as it is, any other as JSON.
+        A body of bytes goes as it is, any other as JSON. `absent` says what it means that a thing is not there.
         """
         try:
-            return _successful(await self._exchange(method, path, body, params, headers))
+            answer = await self._exchange(method, path, body, params, headers)
+            if answer.status == _ABSENT and absent is not None:
+                raise fail(absent)
+            return _successful(answer)
         except _NoAnswer as error:
             raise fail(str(error)) from error
 

@@ -138,6 +138,12 @@ def _rules(path: Path) -> dict[str, Any]:
     return dict(json.loads(encode(tables)))
 
 
+def _absent(message_id: str) -> str:
+    return (
+        f"There is no message {message_id} that this key may see; `heliograph messages list` shows those that it may."
+    )
+
+
 @app.command("list")
 @command
 async def list_messages(
@@ -147,13 +153,25 @@ async def list_messages(
     template: Annotated[str | None, typer.Option(show_default=False)] = None,
     recipient: Annotated[str | None, typer.Option(show_default=False)] = None,
     tag: Annotated[str | None, typer.Option(show_default=False)] = None,
+    provider: Annotated[str | None, typer.Option(help="A configured name.", show_default=False)] = None,
+    service: Annotated[
+        str | None, typer.Option(help="Name or id; another service's messages need the scope ops.", show_default=False)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
     url: Url = DEFAULT_URL,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
     """List messages, newest first."""
-    filters = {"status": status, "channel": channel, "template": template, "recipient": recipient, "tag": tag}
+    filters = {
+        "status": status,
+        "channel": channel,
+        "template": template,
+        "recipient": recipient,
+        "tag": tag,
+        "provider": provider,
+        "service": service,
+    }
     params = {name: value for name, value in filters.items() if value is not None} | {"limit": str(limit)}
     async with connect(url, key) as client:
         answer = await client.call("GET", "/v1/messages", params=params)
@@ -179,7 +197,7 @@ async def list_messages(
 async def show(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_json: Json = False) -> None:
     """Show one message and its timeline."""
     async with connect(url, key) as client:
-        message = (await client.call("GET", f"/v1/messages/{in_path(message_id)}")).body
+        message = (await client.call("GET", f"/v1/messages/{in_path(message_id)}", absent=_absent(message_id))).body
         events = (await client.call("GET", f"/v1/messages/{in_path(message_id)}/events")).body
     if as_json:
         print_json({**message, "events": events["items"]})
@@ -205,7 +223,7 @@ async def show(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_jso
 async def cancel(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Take a message back, if no provider was called yet."""
     async with connect(url, key) as client:
-        await client.call("POST", f"/v1/messages/{in_path(message_id)}/cancel", body={})
+        await client.call("POST", f"/v1/messages/{in_path(message_id)}/cancel", body={}, absent=_absent(message_id))
     notes.print(f"{message_id} is cancelled")
 
 
@@ -220,7 +238,8 @@ async def retry(
 ) -> None:
     """Try a failed delivery again, through the whole policy."""
     async with connect(url, key) as client:
-        await client.call("POST", f"/v1/messages/{in_path(message_id)}/retry", body={"reason": reason})
+        path = f"/v1/messages/{in_path(message_id)}/retry"
+        await client.call("POST", path, body={"reason": reason}, absent=_absent(message_id))
     notes.print(f"{message_id} is on its way again")
 
 

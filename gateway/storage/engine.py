@@ -92,7 +92,7 @@ def engine_of(url: str) -> Engine:
     try:
         return _ENGINES[sa.make_url(url).get_backend_name()]
     except (KeyError, sa.exc.ArgumentError) as error:
-        raise ConfigurationError("store.url: it must be sqlite:///path/to/file.db or postgresql://…") from error
+        raise ConfigurationError("a store is sqlite:///path/to/file.db or postgresql://…") from error
 
 
 def open_database(url: str) -> Database:

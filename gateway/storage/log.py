@@ -14,12 +14,13 @@ from gateway.errors import NotFound
 from gateway.ports import MessageQuery, MessageRecord, Page
 from gateway.storage import tables
 from gateway.storage.columns import names
-from gateway.storage.cursors import cursor_at, make_cursor, older_than, read_cursor
+from gateway.storage.cursors import cursor_at, older_than
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.records import load_records
 from gateway.storage.rows import event_of
 from gateway.storage.statements import Row
+from gateway.storage.timelines import Place, read_place
 
 _messages: Final = tables.messages.c
 _deliveries: Final = tables.deliveries.c
@@ -69,17 +70,21 @@ class MessageLog:
         self, message_id: MessageId, service_id: ServiceId | None, limit: int, cursor: str | None
     ) -> Page[Event]:
         """The timeline, oldest first. Raises NotFound."""
-        after = 0 if cursor is None else read_cursor(cursor, int)[0]
+        place = Place() if cursor is None else read_place(cursor)
 
         async def read(driver: Driver) -> Sequence[Row]:
             owners = await driver.fetch(_OWNER, (message_id,))
             if not owners or service_id not in (None, owners[0][0]):
                 raise _absent()
-            return await driver.fetch(_EVENTS, (message_id, after, limit + 1))
+            found = await driver.fetch(_EVENTS, (message_id, place.after, limit + len(place.shown) + 1))
+            return [row for row in found if row[0] not in place.shown]
 
         rows = await self._reader.run(read)
-        following = make_cursor(rows[limit - 1][0]) if len(rows) > limit else None
-        return Page(items=tuple(event_of(row) for row in rows[:limit]), next_cursor=following)
+        following = place.past(rows[:limit]) if len(rows) > limit else None
+        return Page(
+            items=tuple(event_of(row) for row in rows[:limit]),
+            next_cursor=None if following is None else following.cursor(),
+        )
 
     async def summary(self, since: datetime) -> Mapping[tuple[str, Channel, str, DeliveryStatus], int]:
         """How many deliveries by (template, channel, locale, status) were created since then; locale "" before

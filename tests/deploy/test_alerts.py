@@ -82,6 +82,7 @@ if PROMTOOL is not None:
     @pytest.mark.parametrize("command", [("check", "heliograph.rules.yaml"), ("test", "heliograph.rules.test.yaml")])
     def test_prometheus_itself_accepts_the_rules_and_their_cases(command: tuple[str, str]) -> None:
         verb, file = command
+        assert PROMTOOL is not None
 
         done = subprocess.run([PROMTOOL, verb, "rules", file], cwd=FOLDER, capture_output=True, text=True, check=False)
 

@@ -65,6 +65,14 @@ async def test_a_message_goes_out_with_one_command(served: Served) -> None:
     assert "delivery.delivered" in told.out
     listed = await served.run("messages", "list", "--tag", "shell")
     assert message_id in listed.out
+    for found, filters in (
+        (True, ("--provider", "mailbox")),
+        (False, ("--provider", "nobody")),
+        (True, ("--service", "default")),
+        (False, ("--service", "another")),
+    ):
+        filtered = await served.run("messages", "list", "--tag", "shell", *filters)
+        assert (message_id in filtered.out) is found, filters
 
 
 async def test_a_scheduled_message_can_be_taken_back_once(served: Served) -> None:
@@ -76,9 +84,12 @@ async def test_a_scheduled_message_can_be_taken_back_once(served: Served) -> Non
 
     cancelled = await served.run("messages", "cancel", message_id)
     missing = await served.run("messages", "cancel", "msg_none")
+    unseen = await served.run("messages", "show", "msg_none")
 
     assert (cancelled.status, cancelled.out) == (0, "")
-    assert missing.status == 1
+    assert missing.status == unseen.status == 1
+    for told in (missing.err, unseen.err):
+        assert "There is no message msg_none that this key may see" in " ".join(told.split())
 
 
 async def test_explain_tells_why_a_message_would_not_go(served: Served) -> None:

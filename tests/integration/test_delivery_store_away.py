@@ -49,9 +49,11 @@ class AwayStore:
     async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
         return await self._store.claim(worker, limit, now, lowest)
 
-    async def facts(self, claims: Sequence[Claim], now: datetime) -> Mapping[DeliveryId, StoredFacts]:
+    async def facts(
+        self, claims: Sequence[Claim], now: datetime, *, slots: bool = False
+    ) -> Mapping[DeliveryId, StoredFacts]:
         self._come_back("facts")
-        return await self._store.facts(claims, now)
+        return await self._store.facts(claims, now, slots=slots)
 
     async def reserve(self, reservation: Reservation) -> bool:
         self._come_back("reserve")
@@ -60,6 +62,9 @@ class AwayStore:
     async def record(self, step: Step) -> bool:
         self._come_back("record")
         return await self._store.record(step)
+
+    async def note_failed_claims(self, claim: Claim, count: int) -> None:
+        await self._store.note_failed_claims(claim, count)
 
     async def next_due(self) -> datetime | None:
         return await self._store.next_due()
@@ -228,10 +233,12 @@ async def test_what_cannot_be_read_of_one_delivery_holds_no_other_up(tmp_path: P
     provider = ScriptedProvider("scripted")
 
     class UnreadableStore(AwayStore):
-        async def facts(self, claims: Sequence[Claim], now: datetime) -> Mapping[DeliveryId, StoredFacts]:
+        async def facts(
+            self, claims: Sequence[Claim], now: datetime, *, slots: bool = False
+        ) -> Mapping[DeliveryId, StoredFacts]:
             if any(claim.message.id == broken.message_id for claim in claims):
                 raise ValueError("a row that no code of ours has written")
-            return await super().facts(claims, now)
+            return await super().facts(claims, now, slots=slots)
 
     async with open_rig(tmp_path, work=False) as rig:
         broken, fine = await rig.send(), await rig.send()

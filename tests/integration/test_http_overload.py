@@ -135,7 +135,7 @@ async def test_an_old_backlog_refuses_a_flood_unread_and_never_what_may_be_urgen
         clock.advance(120)
 
         again = await line.post(send_body(), "Idempotency-Key: once")
-        answers = []
+        answers: list[tuple[int, Any, Any]] = []
         async with asyncio.timeout(20):
             while not answers or answers[-1][2]["detail"] != "What is due waits too long already.":
                 answers.append(await line.post(send_body()))

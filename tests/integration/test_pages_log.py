@@ -8,10 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aiohttp.test_utils import TestClient
 
+from gateway.delivery.presentation import JsonObject
 from gateway.domain.ids import DeliveryId, MessageId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import EmailContent, Outcome, SendResult, SmsContent, Versions
-from gateway.domain.recipients import Channel
+from gateway.domain.recipients import Channel, JsonValue
 from gateway.domain.values import replace
 from gateway.ports import DeliveryRecord, MailboxItem, MessageRecord
 from tests.factories import NOW, make_attempt, make_delivery, make_event, make_message, make_recipient
@@ -242,9 +243,17 @@ def hostile_site() -> tuple[MemoryLog, MemoryMailbox]:
         type=f"delivery.{CANARY}",
         data={"reason": CANARY, "decision": CANARY, "trace": trace, CANARY: CANARY},
     )
-    content = {"subject": CANARY, "html": CANARY, "text": CANARY, "locale": "ar", "headers": {CANARY: CANARY}}
-    files = [{"filename": CANARY, "content_type": CANARY, "bytes": 1, "inline_id": None}]
-    push = {"title": CANARY, "body": CANARY, "action": "javascript:alert(1)", "bytes": 1, "locale": CANARY}
+    mail: JsonObject = {
+        "subject": CANARY,
+        "html": CANARY,
+        "text": CANARY,
+        "locale": "ar",
+        "headers": {CANARY: CANARY},
+    }
+    files: list[JsonValue] = [{"filename": CANARY, "content_type": CANARY, "bytes": 1, "inline_id": None}]
+    mail["attachments"] = files
+    text: JsonObject = {"text": CANARY, "encoding": CANARY, "units": 1, "segments": 1}
+    push: JsonObject = {"title": CANARY, "body": CANARY, "action": "javascript:alert(1)", "bytes": 1, "locale": CANARY}
     items = [
         MailboxItem(
             delivery_id=DeliveryId(name),
@@ -256,8 +265,8 @@ def hostile_site() -> tuple[MemoryLog, MemoryMailbox]:
             received_at=NOW,
         )
         for name, channel, shown in (
-            ("dlv_e", Channel.EMAIL, {**content, "attachments": files}),
-            ("dlv_s", Channel.SMS, {"text": CANARY, "encoding": CANARY, "units": 1, "segments": 1}),
+            ("dlv_e", Channel.EMAIL, mail),
+            ("dlv_s", Channel.SMS, text),
             ("dlv_p", Channel.PUSH, push),
         )
     ]

@@ -25,7 +25,8 @@ def make_email() -> MailboxItem:
     mail["Subject"] = "طلبك"
     mail.set_content("مرحبًا")
     mail.add_alternative(html, subtype="html")
-    mail.get_payload()[1].add_related(PIXEL, "image", "png", cid="<logo>")
+    (part,) = (part for part in mail.iter_parts() if part.get_content_subtype() == "html")
+    part.add_related(PIXEL, "image", "png", cid="<logo>")
     return MailboxItem(
         delivery_id=DeliveryId("dlv_e"),
         channel=Channel.EMAIL,

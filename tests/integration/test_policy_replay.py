@@ -10,7 +10,8 @@ import pytest
 
 from gateway.bootstrap import open_replay
 from gateway.delivery.comparison import Comparison
-from gateway.domain.recipients import Channel, RecipientId
+from gateway.domain.ids import RecipientId
+from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
 from tests.factories import NOW, make_consent, make_recipient
 from tests.fakes import SetClock

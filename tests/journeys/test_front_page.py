@@ -67,7 +67,7 @@ async def test_the_curl_of_the_readme_delivers_one_message(served: Served) -> No
 
 @pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
 async def test_the_send_command_of_a_page_delivers_one_message(served: Served, page: str) -> None:
-    command = re.search(r"\.venv/bin/heliograph (send [^`\n]+)", text_of(page))[1]
+    (command,) = re.findall(r"\.venv/bin/heliograph (send [^`\n]+)", text_of(page))[:1]
 
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -81,7 +81,7 @@ async def test_the_send_command_of_a_page_delivers_one_message(served: Served, p
     output, _ = await process.communicate()
 
     assert process.returncode == 0
-    identifier = re.search(rb"msg_\w+", output)[0].decode()
+    identifier = re.findall(rb"msg_\w+", output)[0].decode()
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {served.key}"}) as session:
         await delivered(session, f"{served.url}/v1/messages/{identifier}")
 

@@ -130,8 +130,8 @@ async def replaced(process: Served, dead: int) -> None:
 async def test_several_processes_accept_and_dispatch_as_one_and_outlive_their_children(
     tmp_path: Path, postgres_url: str, redis_url: str
 ) -> None:
-    store = {"HELIOGRAPH_STORE_URL": postgres_url}
-    async with house(tmp_path, redis_url, "--processes=2", dispatchers=2, **store) as home:
+    words = ("--processes=2",)
+    async with house(tmp_path, redis_url, *words, dispatchers=2, HELIOGRAPH_STORE_URL=postgres_url) as home:
         web, worker = home.web, home.workers[0]
         accepted = await home.accepted(30)
         await home.delivered(accepted, 60)

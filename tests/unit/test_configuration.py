@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.bootstrap import SystemClock, copy_store
 from gateway.configuration import load_settings
 from gateway.errors import ConfigurationError
 from gateway.settings import SmtpProviderSettings
@@ -200,3 +201,21 @@ def test_a_default_that_cannot_be_used_is_told_as_it_is(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match=r"^store\.url: cannot open x$"), loaded.placing():
         raise ConfigurationError("store.url: cannot open x")
+
+
+async def test_a_copy_names_the_address_that_is_none_instead_of_the_settings(tmp_path: Path) -> None:
+    source = f"sqlite:///{tmp_path}/store.db"
+
+    with pytest.raises(ConfigurationError) as refused:
+        await copy_store(source, "nonsense://user:secret@host/x", SystemClock(), lambda *_: None)
+
+    assert refused.value.message == (
+        "nonsense://user:••••@host/x: a store is sqlite:///path/to/file.db or postgresql://…"
+    )
+
+
+def test_a_store_that_is_none_is_refused_with_its_key_and_place(tmp_path: Path) -> None:
+    write(tmp_path, '[store]\nurl = "nonsense://"\n')
+
+    with pytest.raises(ConfigurationError, match=r":2: store\.url: it must be sqlite:///"):
+        load_settings({}, tmp_path)

@@ -113,3 +113,10 @@ def test_check_takes_no_other_option_than_full(capsys: pytest.CaptureFixture[str
 
     assert status == 1
     assert "--fast" in capsys.readouterr().err
+
+
+def test_check_says_what_it_takes_instead_of_refusing_to(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = run.main(["check", "--help"])
+
+    assert (status, "check [--full]" in capsys.readouterr().out) == (0, True)
+    assert not (house / ".venv" / "heliograph.json").exists(), "nothing is installed for that"

@@ -186,9 +186,9 @@ async def test_a_test_key_takes_nothing_away_from_what_reaches_people(store: Sto
 
 
 async def test_people_are_counted_apart_and_those_without_an_id_by_address(store: Store) -> None:
+    people: list[dict[str, Any]] = [{}, {"id": "user-7"}, {"id": None}, {"id": None, "email": "AMINA@example.org"}]
     known, other, by_address, same_address = [
-        (await claims_of(store, [number], to=make_recipient(**to)))[0]
-        for number, to in enumerate([{}, {"id": "user-7"}, {"id": None}, {"id": None, "email": "AMINA@example.org"}])
+        (await claims_of(store, [number], to=make_recipient(**to)))[0] for number, to in enumerate(people)
     ]
 
     granted = [await reserve(store, claim, need(1)) for claim in (known, other, by_address, same_address)]

@@ -32,7 +32,8 @@ def test_what_is_kept_is_what_was_wished(wishes: Wishes) -> None:
 def test_wishes_become_rules_of_the_person_that_speak_of_marketing_alone(wishes: Wishes) -> None:
     rules = own_rules(wishes_json(wishes))
 
-    assert {rule.origin for rule in (*rules.quiet_hours, *rules.frequency_caps)} <= {RECIPIENT}
+    origins = [rule.origin for rule in rules.quiet_hours] + [cap.origin for cap in rules.frequency_caps]
+    assert set(origins) <= {RECIPIENT}
     assert bool(rules) is any((wishes.quiet, wishes.frequency, wishes.break_until))
     assert not rules.speaking_of(Channel.SMS, Category.TRANSACTIONAL, None)
     assert not rules.speaking_of(Channel.SMS, Category.CRITICAL, None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -143,7 +144,7 @@ def test_whoever_waits_for_the_instant_never_exceeds_the_cap(per: timedelta | Ca
         assert has_room(one, before[:-1][-limit:], before[-1], ["UTC"])
 
 
-def rules(*caps: dict[str, object], hours: list[dict[str, object]] | None = None) -> RuleSet:
+def rules(*caps: dict[str, object], hours: list[dict[str, Any]] | None = None) -> RuleSet:
     return parse_rules({"frequency_caps": list(caps), "quiet_hours": hours or []}, "settings")
 
 

@@ -110,7 +110,7 @@ async def test_a_lock_that_another_process_keeps_is_unavailable_within_ten_secon
 
 async def test_a_caller_that_is_cancelled_leaves_the_writer_whole(store: Store) -> None:
     for number in range(0, 100, 2):
-        call = asyncio.create_task(store.accepting.accept(new_message(number)))
+        call = asyncio.ensure_future(store.accepting.accept(new_message(number)))
         steer = asyncio.create_task(store.leases.beat(f"wrk_{number}"))  # type: ignore[arg-type]
         for _ in range(number % 7):
             await asyncio.sleep(0)

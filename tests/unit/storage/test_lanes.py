@@ -1,14 +1,19 @@
 """The urgent go first, and yet nobody waits for ever."""
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.messages import Lane
 from gateway.storage.lanes import FAIR_SHARE, share
 
-backlogs = st.fixed_dictionaries(
-    {lane: st.integers(0, 90).map(lambda size, lane=lane: [(lane, n) for n in range(size)]) for lane in Lane}
-)
+
+def _backlog(lane: Lane, size: int) -> list[tuple[Lane, int]]:
+    return [(lane, number) for number in range(size)]
+
+
+backlogs = st.fixed_dictionaries({lane: st.integers(0, 90).map(partial(_backlog, lane)) for lane in Lane})
 
 
 @given(due=backlogs, limit=st.integers(0, 80), turn=st.integers(0, 1000))

@@ -38,7 +38,7 @@ def test_what_is_inserted_is_selected(rows: list[tuple[int, str]]) -> None:
     assert sorted(map(tuple, found)) == sorted(rows)
 
 
-HOT = {
+HOT: Mapping[str, tuple[str | Mapping[Engine, str], int]] = {
     "waiting": (claims._WAITING, 0),
     "oldest": (claims._OLDEST, 0),
     "claimed": (claims._CLAIMED, 1),

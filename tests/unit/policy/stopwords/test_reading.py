@@ -2,6 +2,7 @@
 
 import string
 import unicodedata
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -45,7 +46,7 @@ def test_what_stands_around_a_word_and_its_capitals_change_nothing(
 
 
 @given(word=st.sampled_from(ACTING), form=st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
-def test_every_normal_form_of_a_word_is_the_word(word: Word, form: str) -> None:
+def test_every_normal_form_of_a_word_is_the_word(word: Word, form: Literal["NFC", "NFD", "NFKC", "NFKD"]) -> None:
     assert read_text(unicodedata.normalize(form, word.text), LEXICON, home_of(word)).meaning is word.meaning
 
 

@@ -254,6 +254,7 @@ class RetentionSettings(Section):
     messages: Annotated[Duration, Field(ge=timedelta(days=3))] = timedelta(days=400)
     """From the acceptance, and from the last change of a delivery; not below the 72 h of idempotency keys."""
     events: Duration = timedelta(days=400)
+    """Timelines, and the texts that came in."""
     content: Duration = timedelta(days=400)
     """What was rendered, as the proof of what was sent."""
     mailbox: Duration = timedelta(days=30)

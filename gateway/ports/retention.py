@@ -13,7 +13,7 @@ class Retention(Value, frozen=True, kw_only=True):
     messages: timedelta
     """Messages with everything that belongs to them, from their acceptance and from their last change."""
     events: timedelta
-    """Their timelines."""
+    """Their timelines, and the texts that came in."""
     content: timedelta
     """What was rendered for them."""
     mailbox: timedelta

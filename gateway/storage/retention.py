@@ -105,7 +105,7 @@ class _Round:
     def _rows(self, on_postgresql: bool) -> Sequence[tuple[str, "sa.Select[Any]"]]:
         """The keys of rows that may go, by kind; the oldest first."""
         times, content, events = self.retention, tables.contents.c.delivery_id, tables.events.c.message_id
-        mailbox = tables.mailbox.c
+        mailbox, inbound = tables.mailbox.c, tables.inbound.c
         portions: list[tuple[str, sa.Select[Any]]] = [
             ("messages", self._aged(_messages.id, MESSAGE, times.messages, on_postgresql)),
             (
@@ -114,6 +114,7 @@ class _Round:
                 .where(mailbox.received_at < self.now - min(times.mailbox, times.messages))
                 .order_by(mailbox.received_at),
             ),
+            ("inbound", sa.select(inbound.id).where(inbound.at < self.now - times.events).order_by(inbound.at)),
         ]
         if times.content < times.messages:
             portions.append(("content", self._aged(content, DELIVERY, times.content, on_postgresql)))
@@ -262,5 +263,6 @@ _DELETE: Final = {
     "events": _delete_by(tables.events.c.message_id),
     "messages": _delete_messages,
     "mailbox": _delete_by(tables.mailbox.c.delivery_id),
+    "inbound": _delete_by(tables.inbound.c.id),
     "deliveries": _delete_deliveries,
 }

@@ -12,6 +12,7 @@ from tests.faults.rows import (
     answers,
     caps,
     clocks,
+    consents,
     disk,
     frozen,
     hours,
@@ -41,5 +42,6 @@ ROWS: Final[Sequence[Row]] = (
     *stops.ROWS,
     *poison.ROWS,
     *restore.ROWS,
+    *consents.ROWS,
     *load.ROWS,
 )

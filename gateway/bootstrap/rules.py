@@ -1,13 +1,19 @@
 """The rules in force: the settings' own and those of the country packs that they choose."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
 
+import pytz
 import structlog
 
 from gateway.delivery.facts import Terms
+from gateway.domain.encoding import encode
 from gateway.policy.packs.in_force import Override, RulesInForce, choose_packs
 from gateway.policy.packs.reading import Pack, load_packs
 from gateway.settings import Settings
+from gateway.storage.engine import Database
+from gateway.storage.rules_in_force import adopt_rules
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -32,6 +38,24 @@ def make_terms(settings: Settings) -> Terms:
         consent_on_any_channel=policy.consent == "topic",
         overridden=frozenset(policy.critical_overrides),
     )
+
+
+async def follow_rules(terms: Terms, database: Database, now: datetime) -> None:
+    """Have what is held decided again where other rules are in force than at the start before."""
+    if looked_at := await adopt_rules(database, fingerprint_of(terms), now):
+        _log.info("rules.changed", held=looked_at)
+
+
+def fingerprint_of(terms: Terms) -> str:
+    """What changes with anything by which a held delivery would be decided otherwise, the clocks' tables included."""
+    told = (
+        terms.rules.digest,
+        terms.default_timezone,
+        terms.consent_on_any_channel,
+        sorted(terms.overridden),
+        vars(pytz)["OLSON_VERSION"],
+    )
+    return sha256(encode(told)).hexdigest()
 
 
 def tell_overrides(rules: RulesInForce) -> None:

@@ -1,8 +1,10 @@
 """Which rules are in force for a recipient: the operator's and the country's together, less what was overridden."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Final
 
+from gateway.domain.encoding import encode
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.domain.rules import NO_RULES, FrequencyCap, QuietHours, RuleSet
@@ -52,6 +54,8 @@ class RulesInForce:
             line.rule for line in standing if isinstance(line.rule, FrequencyCap)
         )
         """Every cap that may speak of anybody."""
+        self.digest: Final = sha256(encode((own, standing))).hexdigest()
+        """Tells these rules from any others."""
         kinds = [(channel, category) for channel in Channel for category in Category]
         self._own = {kind: _speaking(own, *kind) for kind in kinds}
         self._countries = {kind: _by_country(standing, *kind) for kind in kinds}

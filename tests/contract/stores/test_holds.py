@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 
 from gateway.domain.lifecycle import DeliveryStatus
+from gateway.domain.messages import Priority
 from gateway.domain.recipients import EmailAddress
 from gateway.domain.values import replace
 from gateway.ports import Claim, StoredFacts
+from gateway.storage.rules_in_force import adopt_rules
 from gateway.storage.store import Store
 from tests.contract.store_builders import WORKER, claim_one, new_message, step_for
 from tests.factories import NOW, SERVICE, make_consent, make_recipient, make_suppression
@@ -87,3 +89,18 @@ async def test_one_who_is_written_to_by_address_alone_is_found_by_it(store: Stor
     await CHANGES["suppression"](store)
 
     assert await due_soon(store) == [S.HELD]
+
+
+async def test_other_rules_have_all_that_is_held_decided_again_the_urgent_first(store: Store) -> None:
+    await adopt_rules(store.database, "before", NOW)
+    for number, priority in enumerate([Priority.LOW, Priority.HIGH]):
+        claim = await claim_one(store, new_message(number, priority=priority))
+        await hold(store, claim, await facts_of(store, claim))
+
+    same = await adopt_rules(store.database, "before", NOW)
+    other = await adopt_rules(store.database, "after", NOW)
+    again = await adopt_rules(store.database, "after", NOW)
+
+    assert (same, other, again) == (0, 2, 0)
+    assert [claim.message.priority for claim in await store.dispatch.claim(WORKER, 10, NOW)] == ["high"]
+    assert [claim.message.priority for claim in await store.dispatch.claim(WORKER, 10, SOON)] == ["low"]

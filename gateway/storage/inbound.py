@@ -21,7 +21,6 @@ from gateway.storage.cursors import cursor_at, older_than
 from gateway.storage.documents import dump, load
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
-from gateway.storage.holds import look_again
 from gateway.storage.person_rows import suppression_of
 from gateway.storage.records import load_records
 from gateway.storage.statements import Insert, Row
@@ -36,10 +35,6 @@ _LAST: Final = (
 _OWNERS: Final = {
     Channel.SMS: "SELECT service_id, id, locale FROM recipients WHERE phone = ? ORDER BY updated_at DESC LIMIT 1",
     Channel.EMAIL: "SELECT service_id, id, locale FROM recipients WHERE email = ? ORDER BY updated_at DESC LIMIT 1",
-}
-_OWNED: Final = {
-    Channel.SMS: "SELECT service_id, id FROM recipients WHERE phone = ?",
-    Channel.EMAIL: "SELECT service_id, id FROM recipients WHERE email = ?",
 }
 _LOCALE: Final = "SELECT locale FROM recipients WHERE service_id = ? AND id = ?"
 _STOPS: Final = (
@@ -115,7 +110,6 @@ async def _take_in(driver: Driver, intake: Intake, pseudonyms: Pseudonyms) -> In
         handled["suppression_id"] = standing.id
         # Whoever has left already got the answer then; another would be one text too many.
         changed = standing.id == intake.suppression.id
-        await _end_what_waits(driver, text, pseudonyms)
     if intake.lifts:
         lifted = await _lift(driver, text)
         handled["lifted"] = [*lifted]
@@ -127,14 +121,6 @@ async def _take_in(driver: Driver, intake: Intake, pseudonyms: Pseudonyms) -> In
     await driver.execute(_HANDLED, (dump(handled), text.id))
     await tell(driver, [intake.replied, intake.changed if changed else None])
     return kept
-
-
-async def _end_what_waits(driver: Driver, text: InboundText, pseudonyms: Pseudonyms) -> None:
-    """Have what is held for the number decided again at once, so that nobody takes it for something that will go."""
-    owners = await driver.fetch(_OWNED[text.channel], (text.sender,))
-    subjects = {pseudonyms.of_person(service_id, recipient_id) for service_id, recipient_id in owners}
-    subjects.add(pseudonyms.of_address(text.channel.value, text.sender))
-    await look_again(driver, subjects, to_micros(text.at))
 
 
 async def _lift(driver: Driver, text: InboundText) -> Sequence[str]:

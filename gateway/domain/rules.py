@@ -141,21 +141,34 @@ RECIPIENT: Final = "recipient"
 """The origin of what people asked for themselves."""
 
 
+class Overridden(Value, frozen=True, kw_only=True):
+    """A rule of a country pack that would speak, were it not for the operator."""
+
+    rule: str
+    origin: str
+    reason: str
+    """Why the operator does not follow it."""
+
+
 class RuleSet(Value, frozen=True, kw_only=True):
     """Rules that are in force together; a message must please all of them."""
 
     quiet_hours: tuple[QuietHours, ...] = ()
     frequency_caps: tuple[FrequencyCap, ...] = ()
+    overridden: tuple[Overridden, ...] = ()
+    """They hold nothing, and stand in the trace."""
 
     def __bool__(self) -> bool:
-        return bool(self.quiet_hours or self.frequency_caps)
+        return bool(self.quiet_hours or self.frequency_caps or self.overridden)
 
     def joined(self, other: "RuleSet") -> "RuleSet":
         """Both sets at once."""
         if not other:
             return self
         return RuleSet(
-            quiet_hours=self.quiet_hours + other.quiet_hours, frequency_caps=self.frequency_caps + other.frequency_caps
+            quiet_hours=self.quiet_hours + other.quiet_hours,
+            frequency_caps=self.frequency_caps + other.frequency_caps,
+            overridden=self.overridden + other.overridden,
         )
 
     def speaking_of(self, channel: Channel, category: Category, topic: str | None) -> "RuleSet":
@@ -165,6 +178,7 @@ class RuleSet(Value, frozen=True, kw_only=True):
         return RuleSet(
             quiet_hours=tuple([rule for rule in self.quiet_hours if rule.speaks_of(channel, category, topic)]),
             frequency_caps=tuple([cap for cap in self.frequency_caps if cap.speaks_of(channel, category, topic)]),
+            overridden=self.overridden,
         )
 
 

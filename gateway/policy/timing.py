@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from gateway.domain.decisions import Facts, TraceStep
+from gateway.domain.rules import Overridden
 from gateway.domain.values import Value, replace
 from gateway.policy.clauses import Cap, Clause, Hours, Schedule
 from gateway.policy.quiet_hours import fits_place
@@ -50,7 +51,12 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
     if search.verdict == "hold":
         rulings |= {cap: _at_the_end(cap, search) for cap in dropping}
         stopped = next((rulings[cap] for cap in dropping if rulings[cap].step.verdict == "suppress"), stopped)
-    return Timing(steps=tuple([ruling.step for ruling in rulings.values()]), stopped=stopped)
+    steps = [ruling.step for ruling in rulings.values()]
+    return Timing(steps=(*steps, *[_overridden(one) for one in rules.overridden]), stopped=stopped)
+
+
+def _overridden(rule: Overridden) -> TraceStep:
+    return passes(rule.rule, {"origin": rule.origin, "overridden": rule.reason}).step
 
 
 class _Search:

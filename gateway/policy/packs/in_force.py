@@ -7,7 +7,7 @@ from typing import Final
 from gateway.domain.encoding import encode
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
-from gateway.domain.rules import NO_RULES, FrequencyCap, QuietHours, RuleSet
+from gateway.domain.rules import NO_RULES, FrequencyCap, Overridden, QuietHours, RuleSet
 from gateway.domain.values import Value
 from gateway.errors import ConfigurationError
 from gateway.policy.packs.reading import Pack, PackLine
@@ -32,11 +32,11 @@ def choose_packs(packs: Mapping[str, Pack], wanted: bool | Collection[str]) -> M
 
 
 class _Country(Value, frozen=True, kw_only=True):
-    """What a country's pack adds for one channel and category."""
+    """What a country's pack says for one channel and category."""
 
     everywhere: RuleSet
-    regional: tuple[tuple[FrequencyCap, tuple[str, ...]], ...]
-    """Caps of some regions; hours know their regions themselves."""
+    regional: tuple[tuple[tuple[str, ...], RuleSet], ...]
+    """What holds in some regions alone, but for hours: those know their regions themselves."""
 
 
 class RulesInForce:
@@ -58,7 +58,7 @@ class RulesInForce:
         """Tells these rules from any others."""
         kinds = [(channel, category) for channel in Channel for category in Category]
         self._own = {kind: _speaking(own, *kind) for kind in kinds}
-        self._countries = {kind: _by_country(standing, *kind) for kind in kinds}
+        self._countries = {kind: _by_country(lines, self.overrides, *kind) for kind in kinds}
 
     def of(self, channel: Channel, category: Category, country: str | None, region: str | None = None) -> RuleSet:
         """Those that may speak of such a message to a person who is there.
@@ -70,8 +70,10 @@ class RulesInForce:
         if local is None:
             return own
         rules = local.everywhere.joined(own)
-        caps = tuple([cap for cap, regions in local.regional if region in regions])
-        return rules.joined(RuleSet(frequency_caps=caps)) if caps else rules
+        for regions, regional in local.regional:
+            if region in regions:
+                rules = rules.joined(regional)
+        return rules
 
     def speaks_of(self, channel: Channel, category: Category) -> bool:
         """Whether there is any rule for such a message, in any country: without one nothing need be looked up."""
@@ -90,23 +92,33 @@ def _fits(rule: QuietHours | FrequencyCap, channel: Channel, category: Category)
     return rule.speaks_of(channel, category, rule.topics[0] if rule.topics else None)
 
 
-def _by_country(lines: Iterable[PackLine], channel: Channel, category: Category) -> Mapping[str, _Country]:
+def _by_country(
+    lines: Iterable[PackLine], overrides: Mapping[str, str], channel: Channel, category: Category
+) -> Mapping[str, _Country]:
     found: dict[str, list[PackLine]] = {}
     for line in lines:
         if _fits(line.rule, channel, category):
             found.setdefault(line.country, []).append(line)
-    return {country: _country(of_country) for country, of_country in found.items()}
+    return {country: _country(of_country, overrides) for country, of_country in found.items()}
 
 
-def _country(lines: Sequence[PackLine]) -> _Country:
-    caps = [(line.rule, line.regions) for line in lines if isinstance(line.rule, FrequencyCap)]
-    return _Country(
-        everywhere=RuleSet(
-            quiet_hours=tuple(line.rule for line in lines if isinstance(line.rule, QuietHours)),
-            frequency_caps=tuple(cap for cap, regions in caps if not regions),
-        ),
-        regional=tuple((cap, regions) for cap, regions in caps if regions),
-    )
+def _country(lines: Sequence[PackLine], overrides: Mapping[str, str]) -> _Country:
+    everywhere, regional = RuleSet(), []
+    for line in lines:
+        rules = _rules_of(line, overrides.get(line.rule.name))
+        if line.regions and not rules.quiet_hours:
+            regional.append((line.regions, rules))
+        else:
+            everywhere = everywhere.joined(rules)
+    return _Country(everywhere=everywhere, regional=tuple(regional))
+
+
+def _rules_of(line: PackLine, override: str | None) -> RuleSet:
+    if override is not None:
+        return RuleSet(overridden=(Overridden(rule=line.rule.name, origin=line.rule.origin, reason=override),))
+    if isinstance(line.rule, QuietHours):
+        return RuleSet(quiet_hours=(line.rule,))
+    return RuleSet(frequency_caps=(line.rule,))
 
 
 def _checked(overrides: Sequence[Override], lines: Collection[str], own: RuleSet) -> Mapping[str, str]:

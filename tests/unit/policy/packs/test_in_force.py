@@ -1,16 +1,20 @@
 """Packs and the operator's rules are in force together, and nothing is loosened without a reason."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from gateway.domain.decisions import Send
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.domain.rule_tables import parse_rules
 from gateway.domain.rules import NO_RULES, RuleSet
 from gateway.errors import ConfigurationError
+from gateway.policy.gate import decide
 from gateway.policy.packs.in_force import Override, RulesInForce, choose_packs
 from gateway.policy.packs.reading import load_packs
+from tests.factories import NOW, make_consent, make_facts, make_recipient
 
 PACKS = load_packs()
 
@@ -73,6 +77,29 @@ def test_an_override_with_a_reason_takes_one_rule_out() -> None:
     assert "us-texas" not in found
     assert {"us-federal", "us-florida"} <= found
     assert rules.overrides == {"us-texas": "advice of counsel, 3 March 2026"}
+
+
+def test_what_is_overridden_stands_in_the_trace_of_whom_it_would_concern() -> None:
+    rules = RulesInForce(NO_RULES, PACKS, [Override(rule="us-texas", reason="advice of counsel")])
+    texan = make_recipient(country="US", region="US-TX", timezone="America/Chicago")
+
+    decision = decide(
+        make_facts(
+            channel=Channel.SMS,
+            category=Category.MARKETING,
+            topic="offers",
+            recipient=texan,
+            consents=(make_consent(channel=Channel.SMS),),
+            rules=rules.of(Channel.SMS, Category.MARKETING, "US", "US-TX"),
+        ),
+        NOW + timedelta(hours=4),
+    )
+
+    assert isinstance(decision, Send)
+    steps = {step.rule: step for step in decision.trace}
+    assert (steps["us-texas"].verdict, steps["us-texas"].saw["overridden"]) == ("pass", "advice of counsel")
+    assert "us-federal" in steps
+    assert rules.of(Channel.SMS, Category.MARKETING, "US", "US-FL").overridden == ()
 
 
 @pytest.mark.parametrize(

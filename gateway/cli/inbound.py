@@ -19,13 +19,17 @@ async def list_inbound(
             "--meaning", help="stop, start, help, unclear (a person has to look) or other.", show_default=False
         ),
     ] = None,
+    sender: Annotated[
+        str | None, typer.Option("--from", help="Whose texts: E.164, such as +33612345678.", show_default=False)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
     url: Url = DEFAULT_URL,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
     """List the texts that came in, newest first."""
-    params = {"limit": str(limit)} | ({} if meaning is None else {"meaning": meaning})
+    filters = {"meaning": meaning, "sender": sender, "limit": str(limit)}
+    params = {name: value for name, value in filters.items() if value is not None}
     async with connect(url, key) as client:
         answer = await client.call("GET", "/v1/inbound", params=params)
     if as_json:

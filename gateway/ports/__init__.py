@@ -18,7 +18,7 @@ from gateway.ports.accepting import (
 )
 from gateway.ports.audit import AuditQuery, AuditStore
 from gateway.ports.dispatching import Claim, DispatchStore, LeaseStore, Reservation, Step, StoredFacts
-from gateway.ports.inbound import Acquaintance, InboundStore, Intake, WebhookReceiver, WebhookRequest
+from gateway.ports.inbound import Acquaintance, InboundQuery, InboundStore, Intake, WebhookReceiver, WebhookRequest
 from gateway.ports.mailbox import MailboxItem, MailboxStore
 from gateway.ports.people import ConsentStore, LedgerStore, RecipientStore, SuppressionStore
 from gateway.ports.providers import Capabilities, Provider
@@ -56,6 +56,7 @@ __all__ = [
     "DeliveryRecord",
     "DispatchStore",
     "Idempotency",
+    "InboundQuery",
     "InboundStore",
     "Intake",
     "LeaseStore",

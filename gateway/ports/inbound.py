@@ -51,6 +51,16 @@ class Acquaintance(Value, frozen=True, kw_only=True):
     """Its delivery there."""
 
 
+class InboundQuery(Value, frozen=True, kw_only=True):
+    """Which texts; None says nothing."""
+
+    meaning: str | None = None
+    sender: str | None = None
+    """Whose they are: the whole number."""
+    limit: int = 50
+    cursor: str | None = None
+
+
 class Intake(Value, frozen=True, kw_only=True):
     """A text, and what follows from it; all of it in one transaction, or nothing where the text was known."""
 
@@ -79,5 +89,5 @@ class InboundStore(Protocol):
         Once it returns no provider call to a suppressed address is begun.
         """
 
-    async def list_inbound(self, meaning: str | None, limit: int, cursor: str | None) -> Page[InboundText]:
-        """Those that came in, newest first."""
+    async def list_inbound(self, query: InboundQuery) -> Page[InboundText]:
+        """Those that match, newest first."""

@@ -12,7 +12,7 @@ from gateway.domain.preferences import BY_TEXT, Suppression, SuppressionReason
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.domain.values import replace
-from gateway.ports import Acquaintance, Intake, Page
+from gateway.ports import Acquaintance, InboundQuery, Intake, Page
 from gateway.storage import tables
 from gateway.storage.accept import accept_within
 from gateway.storage.audit import write_audit
@@ -22,11 +22,11 @@ from gateway.storage.documents import dump, load
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.person_rows import suppression_of
+from gateway.storage.reader_events import tell
 from gateway.storage.records import load_records
 from gateway.storage.statements import Insert, Row
 from gateway.storage.suppressions import address_lock, suppress
 from gateway.storage.tables import from_micros, to_micros
-from gateway.storage.timeline import tell
 
 _insert: Final = Insert(tables.inbound, suffix=" ON CONFLICT DO NOTHING RETURNING id")
 _LAST: Final = (
@@ -59,18 +59,21 @@ class Inbounds:
         """Keep a text and do what follows, durably; as it is kept, or None for one that was told before."""
         return await self._database.writer.run(lambda driver: _take_in(driver, intake, self._pseudonyms))
 
-    async def list_inbound(self, meaning: str | None, limit: int, cursor: str | None) -> Page[InboundText]:
-        """Those that came in, newest first."""
+    async def list_inbound(self, query: InboundQuery) -> Page[InboundText]:
+        """Those that match, newest first."""
         table = tables.inbound
-        query = sa.select(*stored(table)).order_by(table.c.at.desc(), table.c.id.desc())
-        if meaning is not None:
-            query = query.where(table.c.kind == meaning)
-        if cursor is not None:
-            query = query.where(older_than(cursor, table.c.at, table.c.id))
+        select = sa.select(*stored(table)).order_by(table.c.at.desc(), table.c.id.desc())
+        if query.meaning is not None:
+            select = select.where(table.c.kind == query.meaning)
+        if query.sender is not None:
+            # The channel stands first in the index.
+            select = select.where(table.c.channel.in_([*map(str, Channel)]), table.c.sender == query.sender)
+        if query.cursor is not None:
+            select = select.where(older_than(query.cursor, table.c.at, table.c.id))
         async with self._database.reader.connect() as connection:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-        items = tuple(_text_of(tuple(row)) for row in rows[:limit])
-        more = len(rows) > limit
+            rows = (await connection.execute(select.limit(query.limit + 1))).all()
+        items = tuple(_text_of(tuple(row)) for row in rows[: query.limit])
+        more = len(rows) > query.limit
         return Page(items=items, next_cursor=cursor_at(items[-1].at, items[-1].id) if more else None)
 
 

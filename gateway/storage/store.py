@@ -22,6 +22,7 @@ from gateway.storage.leases import Leases
 from gateway.storage.ledger import Ledger
 from gateway.storage.log import MessageLog
 from gateway.storage.mailbox import Mailbox
+from gateway.storage.reader_events import Timeline
 from gateway.storage.readiness import WhenBehind, make_ready
 from gateway.storage.recipients import Recipients, make_people_batcher
 from gateway.storage.retention import Forgetting
@@ -29,7 +30,6 @@ from gateway.storage.secret import kept_pseudonyms
 from gateway.storage.services import Services
 from gateway.storage.steering import Steering
 from gateway.storage.suppressions import Suppressions, name_addresses
-from gateway.storage.timeline import Timeline
 from gateway.storage.traffic import Traffic
 from gateway.storage.watching import Watching
 

@@ -9,7 +9,7 @@ from gateway.domain.inbound import InboundText
 from gateway.domain.preferences import BY_TEXT, SPARES, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel
 from gateway.domain.values import replace
-from gateway.ports import Intake, Retention
+from gateway.ports import InboundQuery, Intake, Retention
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
     WORKER,
@@ -67,7 +67,7 @@ async def test_of_twenty_who_tell_of_one_text_one_is_heard(store: Store) -> None
     assert len(kept) == 1
     assert len(await standing(store)) == 1
     assert len(await store.dispatch.claim(WORKER, 50, NOW)) == 1
-    assert (await store.inbound.list_inbound(None, 10, None)).items == tuple(kept)
+    assert (await store.inbound.list_inbound(InboundQuery())).items == tuple(kept)
 
 
 async def test_what_followed_is_kept_with_the_text(store: Store) -> None:
@@ -134,8 +134,10 @@ async def test_pages_by_meaning_newest_first_until_retention_takes_them(store: S
         at = NOW + timedelta(seconds=number)
         await store.inbound.take_in(Intake(text=make_text(number, event_id=str(number), meaning=meaning, at=at)))
 
-    first = await store.inbound.list_inbound("unclear", 2, None)
-    second = await store.inbound.list_inbound("unclear", 2, first.next_cursor)
+    first = await store.inbound.list_inbound(InboundQuery(meaning="unclear", limit=2))
+    second = await store.inbound.list_inbound(
+        InboundQuery(meaning="unclear", sender=NUMBER, limit=2, cursor=first.next_cursor)
+    )
 
     assert [text.id for text in first.items + second.items] == ["inb_5", "inb_3", "inb_1"]
     days = timedelta(days=3)
@@ -143,4 +145,4 @@ async def test_pages_by_meaning_newest_first_until_retention_takes_them(store: S
         Retention(messages=days, events=days, content=days, mailbox=days), NOW + timedelta(days=3, seconds=4)
     )
     assert gone["inbound"] == 3
-    assert len((await store.inbound.list_inbound(None, 10, None)).items) == 2
+    assert len((await store.inbound.list_inbound(InboundQuery())).items) == 2

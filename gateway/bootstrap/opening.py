@@ -10,7 +10,7 @@ from typing import Final
 from gateway.bootstrap.bells import Bells, open_bells
 from gateway.bootstrap.connections import make_routing, open_providers, require_routes
 from gateway.bootstrap.content import open_content
-from gateway.bootstrap.rules import follow_rules, make_terms
+from gateway.bootstrap.rules import follow_rules, make_terms, record_overrides
 from gateway.bootstrap.stores import (
     Meanwhile,
     SystemClock,
@@ -193,6 +193,7 @@ async def open_gateway(
         await stack.enter_async_context(Gauges(store=parts.store.watching, clock=parts.clock, metrics=parts.metrics))
         if work:
             await follow_rules(parts.terms, parts.store.database, parts.clock.now())
+            await record_overrides(parts.terms.rules, parts.store.audit, parts.clock.now())
             worker = await stack.enter_async_context(_make_worker(parts, _make_dispatcher(parts)))
             gateway.readiness.watch(lambda: worker.is_working)
             gateway = replace(gateway, worker=worker)

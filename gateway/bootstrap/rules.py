@@ -8,9 +8,11 @@ import pytz
 import structlog
 
 from gateway.delivery.facts import Terms
+from gateway.domain.audit import SYSTEM, AuditAction, By, make_entry
 from gateway.domain.encoding import encode
 from gateway.policy.packs.in_force import Override, RulesInForce, choose_packs
 from gateway.policy.packs.reading import Pack, load_packs
+from gateway.ports import AuditQuery, AuditStore
 from gateway.settings import Settings
 from gateway.storage.engine import Database
 from gateway.storage.rules_in_force import adopt_rules
@@ -38,6 +40,14 @@ def make_terms(settings: Settings) -> Terms:
         consent_on_any_channel=policy.consent == "topic",
         overridden=frozenset(policy.critical_overrides),
     )
+
+
+async def record_overrides(rules: RulesInForce, audit: AuditStore, now: datetime) -> None:
+    """Keep in the audit trail which rules of packs are not followed, and why; once for each reason."""
+    for rule, reason in rules.overrides.items():
+        last = await audit.list_audit(AuditQuery(action=AuditAction.OVERRIDE, subject=rule), 1, None)
+        if [entry.reason for entry in last.items] != [reason]:
+            await audit.add_audit(make_entry(AuditAction.OVERRIDE, rule, By(actor=SYSTEM, reason=reason), now))
 
 
 async def follow_rules(terms: Terms, database: Database, now: datetime) -> None:

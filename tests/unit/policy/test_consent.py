@@ -76,8 +76,10 @@ SMS_DENIAL = make_consent(channel=Channel.SMS, state=ConsentState.DENIED)
     [
         pytest.param((), "no_consent", None, id="silence"),
         pytest.param((SMS_GRANT,), None, "sms", id="another channel's grant is enough"),
-        pytest.param((PENDING, SMS_GRANT), None, "sms", id="also while this channel's waits to be confirmed"),
-        pytest.param((PENDING,), "consent_pending", "email", id="which alone is none"),
+        pytest.param((PENDING, SMS_GRANT), "consent_pending", "email", id="but not while this channel's is pending"),
+        pytest.param(
+            (make_consent(channel=Channel.SMS, state=ConsentState.PENDING),), "no_consent", None, id="nor its"
+        ),
         pytest.param((DENIAL, make_consent(channel=Channel.SMS, at=NOW)), "consent_denied", "email", id="own denial"),
         pytest.param((GRANT, SMS_DENIAL), "consent_denied", "sms", id="withdrawn elsewhere at the same instant"),
         pytest.param((make_consent(at=NOW), SMS_DENIAL), None, "email", id="given again here since"),

@@ -62,6 +62,7 @@ class Metrics:
         self.poison = count(
             "heliograph_deliveries_poisoned", "Deliveries set aside since claims of them kept ending with their worker."
         )
+        self.inbound = count("heliograph_inbound", "Texts that came in, by what each was taken to mean.", ["meaning"])
         self.claims_lost = count(
             "heliograph_claims_lost", "Steps that were not written since the claim had become another worker's."
         )

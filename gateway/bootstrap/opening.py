@@ -353,6 +353,7 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             covers=settings.policy.stop_covers,
             wake=wake,
             clock=clock,
+            metrics=parts.metrics,
         ),
         readiness=ReadinessCheck(
             store=store.condition, templates=parts.templates, catalogs=parts.catalogs, clock=clock

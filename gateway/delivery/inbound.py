@@ -18,6 +18,7 @@ from gateway.domain.messages import Event, SendRequest
 from gateway.domain.preferences import BY_TEXT, SPARES, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, JsonValue, PhoneNumber, Recipient
 from gateway.errors import GatewayError, NotFound
+from gateway.metrics import Metrics
 from gateway.policy.stopwords.lexicon import Lexicon, Meaning
 from gateway.policy.stopwords.reading import Reading, read_text
 from gateway.ports import Acquaintance, Clock, InboundStore, Intake, NewMessage, ServiceStore, Wake
@@ -48,6 +49,7 @@ class InboundDesk:
         covers: StopCovers,
         wake: Wake,
         clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._store = store
         self._services = services
@@ -57,6 +59,7 @@ class InboundDesk:
         self._covers = covers
         self._wake = wake
         self._clock = clock
+        self._counters = {meaning: metrics.inbound.labels(meaning.value) for meaning in Meaning}
 
     async def take_in(self, provider: str, inbound: Inbound) -> InboundText | None:
         """Keep a text and do what it asks, durably; None for one that was told before.
@@ -84,6 +87,7 @@ class InboundDesk:
         if kept is None:
             _log.info("inbound.repeated", provider=provider)
             return None
+        self._counters[reading.meaning].inc()
         _log.info("inbound.taken", inbound=kept.id, provider=provider, meaning=kept.meaning, reply=_reply_of(kept))
         if "reply" in kept.handled:
             self._wake.ring()

@@ -30,6 +30,7 @@ from gateway.delivery.drafting import Drafter
 from gateway.delivery.envelopes import Addressing
 from gateway.delivery.erasure import Eraser
 from gateway.delivery.explain import Explainer
+from gateway.delivery.export import Exporter
 from gateway.delivery.facts import Terms
 from gateway.delivery.fallbacks import FallbackReport
 from gateway.delivery.inbound import InboundDesk
@@ -99,6 +100,7 @@ class Gateway:
     confirmation_links: ConfirmationLinks
     recorder: Recorder
     eraser: Eraser
+    exporter: Exporter
     inbound: InboundDesk
     readiness: ReadinessCheck
     worker: Worker | None
@@ -324,6 +326,16 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
         previewer=Previewer(renderer=parts.renderer, links=parts.links, clock=clock, default_timezone=zone),
         steering=Steering(store=store.steering, log=store.log, wake=wake, clock=clock),
         eraser=parts.eraser,
+        exporter=Exporter(
+            belongings=store.belongings,
+            recipients=store.recipients,
+            consents=store.consents,
+            suppressions=store.suppressions,
+            log=store.log,
+            audit=store.audit,
+            pseudonyms=store.pseudonyms,
+            clock=clock,
+        ),
         unsubscriber=Unsubscriber(
             links=parts.links,
             log=store.log,

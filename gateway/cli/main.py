@@ -30,7 +30,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "send": Entry("messages", "send", "Send one message of TEMPLATE."),
     "explain": Entry("messages", "explain", "Say what would happen to such a message, and why."),
     "messages": Entry("messages", "app", "Look at messages and steer them."),
-    "recipients": Entry("recipients", "app", "Keep and read people."),
+    "recipients": Entry("recipients", "app", "Keep, read, export and erase people."),
     "consents": Entry("consents", "app", "Say and read what a person wants, and check the ledger of it."),
     "suppressions": Entry("suppressions", "app", "Keep addresses from being written to; the key needs the scope ops."),
     "templates": Entry("templates", "app", "Look at templates and check them."),

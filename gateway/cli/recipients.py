@@ -9,10 +9,10 @@ from gateway.cli.bulk.imports import Import, run_import
 from gateway.cli.bulk.options import Errors, Resume, Source, Target, Written
 from gateway.cli.bulk.rows import Cell
 from gateway.cli.client import DEFAULT_URL, Key, Url, connect
-from gateway.cli.output import Json, command, print_json, print_table
+from gateway.cli.output import Json, command, notes, print_json, print_table
 from gateway.cli.values import in_path, parse_object
 
-app = typer.Typer(no_args_is_help=True, help="Keep and read people.")
+app = typer.Typer(no_args_is_help=True, help="Keep, read, export and erase people.")
 
 _COLUMNS = {
     "id": Cell.TEXT,
@@ -25,6 +25,7 @@ _COLUMNS = {
     "region": Cell.TEXT,
     "attributes": Cell.JSON,
 }
+_DONE = 204
 _LISTED = ("id", "email", "phone", "locale", "timezone", "country")
 Text = Annotated[str | None, typer.Option(show_default=False)]
 
@@ -129,6 +130,42 @@ async def export_recipients(target: Target, *, written: Written = None, url: Url
     """Write the people of the key's service to FILE, in the columns that `import` reads."""
     async with connect(url, key) as client:
         await run_export(client, target, written, title="recipients", path="/v1/recipients", columns=_COLUMNS)
+
+
+@app.command()
+@command
+async def report(
+    recipient_id: str,
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why; kept in the audit trail.", show_default=False)] = None,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+) -> None:
+    """Print all that is held on a person, as JSON: the record, consents, suppressions, messages and the rest."""
+    params = {} if reason is None else {"reason": reason}
+    async with connect(url, key) as client:
+        answer = await client.call("GET", f"/v1/recipients/{in_path(recipient_id)}/export", params=params)
+    print_json(answer.body)
+
+
+@app.command()
+@command
+async def erase(
+    recipient_id: str,
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why; kept in the audit trail.", show_default=False)] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+) -> None:
+    """Erase everything that can be read of a person; what must outlive them stays unreadable. No way back."""
+    if not yes:
+        typer.confirm(f"Erase {recipient_id} from every message, for good?", abort=True, err=True)
+    params = {} if reason is None else {"reason": reason}
+    async with connect(url, key) as client:
+        answer = await client.call("DELETE", f"/v1/recipients/{in_path(recipient_id)}", params=params)
+    is_done = answer.status == _DONE
+    notes.print(f"{recipient_id} is erased" if is_done else f"{recipient_id} is unknown; the rest is under way")
 
 
 def _print(recipient: Any, as_json: bool) -> None:

@@ -8,16 +8,14 @@ from typing import Protocol
 from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import ErasureId, RecipientId, ServiceId
 from gateway.domain.values import Value
+from gateway.ports.belongings import Belonging
 
 
 class Erasure(Value, frozen=True, kw_only=True):
     """A person to be erased, until nothing is left of them; then this is gone as well."""
 
     id: ErasureId
-    service_id: ServiceId
-    recipient_id: RecipientId
-    addresses: tuple[tuple[str, str], ...]
-    """Each channel and address of theirs, in its comparable spelling."""
+    whose: Belonging
     requested_at: datetime
     """What comes in later is of a new acquaintance."""
     scanned: str

@@ -11,7 +11,8 @@ class Retention(Value, frozen=True, kw_only=True):
     """How long each thing is kept at least; what a message still needs, and the message itself, stays longer."""
 
     messages: timedelta
-    """Messages with everything that belongs to them, from their acceptance and from their last change."""
+    """Messages with everything that belongs to them, from their acceptance and from their last change; suppressions
+    since they ended."""
     events: timedelta
     """Their timelines, and the texts that came in."""
     content: timedelta

@@ -60,6 +60,12 @@ async def lock_counters(driver: Driver, of: Sequence[Counted]) -> None:
     await driver.lock([f"slots:{name}" for name in sorted(_names(of))])
 
 
+async def slots_under(driver: Driver, subjects: Iterable[str]) -> dict[Counter, Slots]:
+    """Every counter of these subjects, and of what was tried out on them."""
+    rows = await driver.select_in(_COUNTERS, each_key(name for one in subjects for name in (one, f"{one}{_TEST}")))
+    return {(subject, cap): _load(slots) for subject, cap, slots in rows}
+
+
 async def read_counters(driver: Driver, of: Sequence[Counted]) -> dict[Counter, Slots]:
     """Every counter of these people."""
     rows = await driver.select_in(_COUNTERS, each_key(_names(of)))

@@ -72,7 +72,7 @@ class Inbounds:
             select = select.where(older_than(query.cursor, table.c.at, table.c.id))
         async with self._database.reader.connect() as connection:
             rows = (await connection.execute(select.limit(query.limit + 1))).all()
-        items = tuple(_text_of(tuple(row)) for row in rows[: query.limit])
+        items = tuple(text_of(tuple(row)) for row in rows[: query.limit])
         more = len(rows) > query.limit
         return Page(items=items, next_cursor=cursor_at(items[-1].at, items[-1].id) if more else None)
 
@@ -164,7 +164,8 @@ def _row(text: InboundText) -> Row:
     )
 
 
-def _text_of(row: Row) -> InboundText:
+def text_of(row: Row) -> InboundText:
+    """The text of a row."""
     inbound_id, provider, event_id, channel, sender, recipient, text, meaning, at, handled = row
     return InboundText(
         id=InboundId(inbound_id),

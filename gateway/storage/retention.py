@@ -116,6 +116,10 @@ class _Round:
             ),
             ("inbound", sa.select(inbound.id).where(inbound.at < self.now - times.events).order_by(inbound.at)),
         ]
+        ended = tables.suppressions.c
+        # As long as the messages that it kept back: what they say of it can be looked up.
+        gone = sa.select(ended.id).where(ended.expires_at < self.now - times.messages).order_by(ended.expires_at)
+        portions.append(("suppressions", gone))
         if times.content < times.messages:
             portions.append(("content", self._aged(content, DELIVERY, times.content, on_postgresql)))
         if times.events < times.messages:
@@ -264,5 +268,6 @@ _DELETE: Final = {
     "messages": _delete_messages,
     "mailbox": _delete_by(tables.mailbox.c.delivery_id),
     "inbound": _delete_by(tables.inbound.c.id),
+    "suppressions": _delete_by(tables.suppressions.c.id),
     "deliveries": _delete_deliveries,
 }

@@ -10,6 +10,7 @@ from gateway.domain.pseudonyms import Pseudonyms
 from gateway.ports import Clock
 from gateway.storage.accept import Accepting
 from gateway.storage.audit import Audit
+from gateway.storage.belongings import Belongings
 from gateway.storage.commit import GroupCommit
 from gateway.storage.condition import Condition
 from gateway.storage.consents import Consents
@@ -60,6 +61,7 @@ class Store:
     forgetting: Forgetting
     timeline: Timeline
     erasures: Erasures
+    belongings: Belongings
     watching: Watching
     traffic: Traffic
 
@@ -117,6 +119,7 @@ async def open_store(
                 forgetting=Forgetting(database),
                 timeline=Timeline(database),
                 erasures=Erasures(database, pseudonyms),
+                belongings=Belongings(database, pseudonyms),
                 watching=Watching(database),
                 traffic=Traffic(database),
             )

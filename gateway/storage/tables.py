@@ -395,6 +395,8 @@ suppressions: Final = sa.Table(
     sa.Index("uq_suppressions_address_hash", "channel", "address_hash", "reason", "scope", unique=True),
     sa.Index("ix_suppressions_created_at", "created_at", "id"),
 )
+_ENDS = suppressions.c.expires_at.is_not(None)
+sa.Index("ix_suppressions_expires_at", suppressions.c.expires_at, sqlite_where=_ENDS, postgresql_where=_ENDS)
 _UNNAMED = suppressions.c.address_hash.is_(None)
 sa.Index("ix_suppressions_unnamed", suppressions.c.id, sqlite_where=_UNNAMED, postgresql_where=_UNNAMED)
 

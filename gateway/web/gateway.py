@@ -7,6 +7,7 @@ from gateway.delivery.accept import Acceptor
 from gateway.delivery.consents import Recorder
 from gateway.delivery.erasure import Eraser
 from gateway.delivery.explain import Explainer
+from gateway.delivery.export import Exporter
 from gateway.delivery.inbound import InboundDesk
 from gateway.delivery.preview import Previewer
 from gateway.delivery.readiness import ReadinessCheck
@@ -84,6 +85,10 @@ class Gateway(Protocol):
     @property
     def acceptor(self) -> Acceptor:
         """Where a 202 comes from."""
+
+    @property
+    def exporter(self) -> Exporter:
+        """Gives out all that is held on people."""
 
     @property
     def eraser(self) -> Eraser:

@@ -338,3 +338,46 @@ async def test_one_wish_has_one_key_in_every_form(shop: Caller) -> None:
     many = await shop.post("/v1/messages/batch", {"message": shared, "recipients": [person]})
 
     assert many.body["items"][0]["message"]["id"] == single.body["id"]
+
+
+async def test_all_that_is_held_is_exported_and_then_erased(ops: Caller) -> None:
+    await ops.put("/v1/recipients/amina", AMINA)
+    await ops.put("/v1/recipients/amina/consents", consent(wording="Yes, news please"))
+    suppression = {"channel": "email", "address": "amina@example.org", "reason": "manual", "scope": "marketing"}
+    await ops.post("/v1/suppressions", suppression)
+    attached = {"filename": "bill.txt", "content_type": "text/plain", "content": "SGVsbG8="}
+    to = {"id": "amina", "email": "other@example.org"}
+    sent = await ops.post("/v1/messages", send_body(to=to, attachments=[attached]), **{"Idempotency-Key": "order-1"})
+    inline = await ops.post("/v1/messages", send_body(to={"email": "AMINA@example.org"}))
+    stranger = await ops.post("/v1/messages", send_body(to={"email": "bea@example.org"}))
+
+    exported = await ops.get("/v1/recipients/amina/export", reason="she asked")
+    erased = await ops.call("DELETE", "/v1/recipients/amina?reason=she%20asked")
+
+    assert exported.status == 200
+    held = exported.body
+    assert [person["email"] for person in held["recipient"]] == ["amina@example.org"]
+    assert [line["wording"] for line in held["consents"]] == ["Yes, news please"]
+    assert [one["address"] for one in held["suppressions"]] == ["amina@example.org"]
+    assert [message["id"] for message in held["messages"]] == [sent.body["id"], inline.body["id"]]
+    assert held["messages"][0]["attachments"][0]["content"] == "SGVsbG8="
+    assert held["messages"][0]["events"][0]["type"] == "message.accepted"
+    assert (held["audit"][0]["action"], held["audit"][0]["reason"]) == ("recipient.export", "she asked")
+    assert erased.status == 204
+    assert [(await ops.get(f"/v1/recipients/amina{rest}")).status for rest in ("", "/consents", "/export")] == [404] * 3
+    assert (await ops.call("DELETE", "/v1/recipients/amina")).status == 404
+    left = [(await ops.get(f"/v1/messages/{one.body['id']}")).body for one in (sent, inline, stranger)]
+    assert [message["status"] for message in left] == ["cancelled", "cancelled", "accepted"]
+    assert [message["recipient"]["email"] for message in left] == [None, None, "bea@example.org"]
+    found = await ops.get("/v1/suppressions", channel="email", address="amina@example.org")
+    assert [(one["address"], one["scope"]) for one in found.body["items"]] == [(None, "marketing")]
+
+
+async def test_nobody_exports_or_erases_another_services_recipient(site: Site, ops: Caller) -> None:
+    other = await site.caller("a-service-that-asks", ALL_SCOPES)
+    await ops.put("/v1/recipients/ours", AMINA)
+
+    asked = [await other.get("/v1/recipients/ours/export"), await other.call("DELETE", "/v1/recipients/ours")]
+
+    assert [reply.status for reply in asked] == [404, 404]
+    assert (await ops.get("/v1/recipients/ours")).status == 200

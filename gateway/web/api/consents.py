@@ -126,7 +126,7 @@ async def get_consent_history(call: Call[Nothing, PageQuery]) -> web.StreamRespo
     )
     if not page.items and call.query.cursor is None:
         await _require_known(call, recipient_id)
-    return page_response(call.request, page, _consent_json)
+    return page_response(call.request, page, consent_json)
 
 
 def _said(line: ConsentShape, recipient_id: RecipientId, pointer: str) -> Said:
@@ -156,7 +156,7 @@ async def _current(
     current = await consents.current_consents(service_id, recipient_id, at=at, known_at=known_at)
     if not current and not (await consents.consent_history(service_id, recipient_id, 1, None)).items:
         await _require_known(call, recipient_id)
-    items: list[JsonValue] = [_consent_json(consent) for consent in current]
+    items: list[JsonValue] = [consent_json(consent) for consent in current]
     return json_response({"items": items})
 
 
@@ -165,7 +165,8 @@ async def _require_known(call: Call[BaseModel, BaseModel], recipient_id: Recipie
     await call.gateway.recipients.get_recipient(call.caller.service_id, recipient_id)
 
 
-def _consent_json(consent: Consent) -> dict[str, JsonValue]:
+def consent_json(consent: Consent) -> dict[str, JsonValue]:
+    """A line of the consent history."""
     return {
         "id": consent.id,
         "channel": consent.channel.value,

@@ -42,10 +42,11 @@ async def list_inbound(call: Call[Nothing, InboundListQuery]) -> web.StreamRespo
     page = await call.gateway.texts.list_inbound(
         InboundQuery(meaning=query.meaning, sender=query.sender, limit=query.limit, cursor=query.cursor)
     )
-    return page_response(call.request, page, _inbound_json)
+    return page_response(call.request, page, inbound_json)
 
 
-def _inbound_json(text: InboundText) -> dict[str, JsonValue]:
+def inbound_json(text: InboundText) -> dict[str, JsonValue]:
+    """A text that came in."""
     return {
         "id": text.id,
         "provider": text.provider,

@@ -52,7 +52,7 @@ async def list_suppressions(call: Call[Nothing, SuppressionQuery]) -> web.Stream
     if channel is not None and address is not None:
         address = _normal_address(channel, address, "?address")
     page = await call.gateway.suppressions.list_suppressions(channel, address, query.limit, query.cursor)
-    return page_response(call.request, page, _suppression_json)
+    return page_response(call.request, page, suppression_json)
 
 
 @endpoint(
@@ -71,7 +71,7 @@ async def add_suppression(call: Call[SuppressionShape, Nothing]) -> web.StreamRe
     """Never write to this address on this channel again, held and scheduled messages included."""
     asked = _asked(call.body, call.gateway.clock.now())
     stands = await call.gateway.suppressions.add_suppression(asked)
-    return json_response(_suppression_json(stands), 201 if stands.id == asked.id else 200)
+    return json_response(suppression_json(stands), 201 if stands.id == asked.id else 200)
 
 
 @endpoint(
@@ -171,7 +171,8 @@ def _normal_address(channel: Channel, address: str, pointer: str) -> str:
         raise InvalidRequest("This is no address on that channel.", (problem,)) from error
 
 
-def _suppression_json(suppression: Suppression) -> dict[str, JsonValue]:
+def suppression_json(suppression: Suppression) -> dict[str, JsonValue]:
+    """A suppression as it stands."""
     return {
         "id": suppression.id,
         "channel": suppression.channel.value,

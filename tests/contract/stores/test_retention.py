@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.domain.encoding import encode
-from gateway.domain.ids import DELIVERY, MESSAGE, DeliveryId, MessageId, make_id
+from gateway.domain.ids import DELIVERY, MESSAGE, DeliveryId, MessageId, SuppressionId, make_id
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attachment
 from gateway.domain.recipients import Channel
@@ -264,6 +264,18 @@ async def test_what_people_said_and_suppressions_are_never_forgotten(store: Stor
     await forget_all(store, SHORT, NOW + timedelta(days=4_000))
 
     assert len((await store.suppressions.list_suppressions(None, None, 10, None)).items) == 1
+
+
+async def test_a_suppression_that_ended_goes_after_the_time_of_messages(store: Store) -> None:
+    ended = make_suppression(id=SuppressionId("sup_2"), address="other@example.org", expires_at=NOW)
+    await store.suppressions.add_suppressions([make_suppression(), ended])
+
+    early = await forget_all(store, SHORT, NOW + SHORT.messages)
+    late = await forget_all(store, SHORT, NOW + SHORT.messages + timedelta(seconds=1))
+
+    assert (early, late) == (set(), {"suppressions"})
+    kept = await store.suppressions.list_suppressions(None, None, 5, None)
+    assert [one.id for one in kept.items] == ["sup_1"]
 
 
 async def test_more_than_one_portion_goes_in_as_many_rounds(store: Store) -> None:

@@ -47,6 +47,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("suppressions") as suppressions:
         suppressions.drop_index("ix_suppressions_unnamed")
+        suppressions.drop_index("ix_suppressions_expires_at")
         suppressions.drop_index("uq_suppressions_address_hash")
         suppressions.drop_column("address_hash")
     with op.batch_alter_table("consents") as consents:
@@ -166,6 +167,10 @@ def _extend_suppressions() -> None:
         suppressions.add_column(sa.Column("address_hash", _TEXT))
     op.create_index(
         "uq_suppressions_address_hash", "suppressions", ["channel", "address_hash", "reason", "scope"], unique=True
+    )
+    ends = sa.text("expires_at IS NOT NULL")
+    op.create_index(
+        "ix_suppressions_expires_at", "suppressions", ["expires_at"], sqlite_where=ends, postgresql_where=ends
     )
     unnamed = sa.text("address_hash IS NULL")
     op.create_index("ix_suppressions_unnamed", "suppressions", ["id"], sqlite_where=unnamed, postgresql_where=unnamed)

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import DeliveryId, MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Event
 from gateway.domain.recipients import Channel
 from gateway.errors import InvalidRequest, NotFound
-from gateway.ports import MailboxItem, MessageQuery, MessageRecord, Page
+from gateway.ports import AuditQuery, MailboxItem, MessageQuery, MessageRecord, Page
 
 
 class MemoryLog:
@@ -75,4 +76,18 @@ class MemoryMailbox:
         if cursor is not None:
             raise InvalidRequest("The cursor is not ours.")
         found = [item for item in self.items.values() if channel in (None, item.channel)]
+        return Page(items=tuple(found[:limit]), next_cursor=None)
+
+
+class MemoryAudit:
+    """An audit trail that is read by the test itself."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[AuditEntry, Event | None]] = []
+
+    async def add_audit(self, entry: AuditEntry, event: Event | None = None) -> None:
+        self.entries.append((entry, event))
+
+    async def list_audit(self, query: AuditQuery, limit: int, cursor: str | None) -> Page[AuditEntry]:
+        found = [entry for entry, _ in self.entries if query.action in (None, entry.action)]
         return Page(items=tuple(found[:limit]), next_cursor=None)

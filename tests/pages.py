@@ -13,7 +13,7 @@ from gateway.settings import Settings
 from gateway.web.console.routes import console_routes
 from gateway.web.pages.environment import Pages
 from tests.fakes import SetClock
-from tests.page_stores import MemoryLog, MemoryMailbox
+from tests.page_stores import MemoryAudit, MemoryLog, MemoryMailbox
 
 _VOID = {"meta", "link", "input", "br", "img", "rect", "path", "circle"}
 
@@ -87,7 +87,10 @@ async def make_pages(settings: Settings | None = None) -> Pages:
 
 
 async def make_console(
-    log: MemoryLog | None = None, mailbox: MemoryMailbox | None = None, settings: Settings | None = None
+    log: MemoryLog | None = None,
+    mailbox: MemoryMailbox | None = None,
+    settings: Settings | None = None,
+    audit: MemoryAudit | None = None,
 ) -> web.Application:
     """The console alone."""
     settings = settings or Settings()
@@ -98,6 +101,7 @@ async def make_console(
             settings=settings,
             log=log or MemoryLog(),
             mailbox=mailbox or MemoryMailbox(),
+            audit=audit or MemoryAudit(),
             clock=SetClock(),
         )
     )

@@ -49,6 +49,7 @@ from gateway.localization.catalogs import CatalogLibrary
 from gateway.metrics import Metrics
 from gateway.policy.stopwords.lexicon import load_lexicon
 from gateway.ports import (
+    AuditStore,
     Clock,
     ConsentStore,
     InboundStore,
@@ -142,6 +143,11 @@ class Gateway:
     def services(self) -> ServiceStore:
         """Services and their keys."""
         return self.store.services
+
+    @property
+    def audit(self) -> AuditStore:
+        """Who did what by hand, and why."""
+        return self.store.audit
 
     @property
     def mailbox(self) -> MailboxStore:

@@ -13,6 +13,7 @@ from gateway.domain.messages import Delivery, Event, Message, SendResult
 from gateway.domain.recipients import JsonValue
 
 MESSAGE_ACCEPTED = "message.accepted"
+MESSAGE_UNMASKED = "message.unmasked"
 REPLIED = "delivery.replied"
 UNSUBSCRIBED = "delivery.unsubscribed"
 RESUBSCRIBED = "delivery.resubscribed"
@@ -29,6 +30,18 @@ def message_accepted(message: Message) -> Event:
         type=MESSAGE_ACCEPTED,
         at=message.created_at,
         data={"template": message.template, "channels": [*message.channels]},
+    )
+
+
+def message_unmasked(message_id: MessageId, by: str, reason: str, at: datetime) -> Event:
+    """Somebody looked at whole addresses, and said why."""
+    return Event(
+        id=EventId(ids.make_id(ids.EVENT, at)),
+        message_id=message_id,
+        delivery_id=None,
+        type=MESSAGE_UNMASKED,
+        at=at,
+        data={"by": by, "reason": reason},
     )
 
 

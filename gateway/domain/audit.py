@@ -10,8 +10,10 @@ from gateway.domain.recipients import JsonValue
 from gateway.domain.values import Value
 
 Actor = NewType("Actor", str)
-"""Who acts: `key:<key id>` over HTTP, `cli:<user>` on a command line, or one of the two below."""
+"""Who acts: `key:<key id>` over HTTP, `cli:<user>` on a command line, or one of those below."""
 
+CONSOLE: Final = Actor("console")
+"""Whoever sits at the gateway's own machine and looks at its pages, which ask nobody's name."""
 RECIPIENT: Final = Actor("recipient")
 """The person, by a link or an answer to a message."""
 SYSTEM: Final = Actor("system")

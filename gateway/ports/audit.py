@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.audit import Actor, AuditAction, AuditEntry
+from gateway.domain.messages import Event
 from gateway.domain.values import Value
 from gateway.ports.reading import Page
 
@@ -22,8 +23,8 @@ class AuditQuery(Value, frozen=True, kw_only=True):
 class AuditStore(Protocol):
     """The audit trail. Deeds that are one transaction of a store hand their entry to that store instead."""
 
-    async def add_audit(self, entry: AuditEntry) -> None:
-        """Add an entry that belongs to no other write."""
+    async def add_audit(self, entry: AuditEntry, event: Event | None = None) -> None:
+        """Add an entry that belongs to no other write, with its event in the timeline of a message."""
 
     async def list_audit(self, query: AuditQuery, limit: int, cursor: str | None) -> Page[AuditEntry]:
         """Those that match, newest first."""

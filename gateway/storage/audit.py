@@ -7,12 +7,15 @@ import sqlalchemy as sa
 
 from gateway.domain.audit import Actor, AuditAction, AuditEntry
 from gateway.domain.ids import AuditId, ServiceId
+from gateway.domain.messages import Event
 from gateway.ports import AuditQuery, Page
+from gateway.storage.accept import insert_events
 from gateway.storage.columns import stored
 from gateway.storage.cursors import cursor_at, older_than
 from gateway.storage.documents import dump, load
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
+from gateway.storage.rows import event_row
 from gateway.storage.statements import Insert, Row
 from gateway.storage.tables import audit, from_micros, to_micros
 
@@ -26,9 +29,14 @@ class Audit:
         self._reader = database.reader
         self._writer = database.writer
 
-    async def add_audit(self, entry: AuditEntry) -> None:
-        """Add an entry that belongs to no other write."""
-        await self._writer.run(lambda driver: write_audit(driver, (entry,)))
+    async def add_audit(self, entry: AuditEntry, event: Event | None = None) -> None:
+        """Add an entry that belongs to no other write, with its event in the timeline of a message."""
+
+        async def add(driver: Driver) -> None:
+            await write_audit(driver, (entry,))
+            await driver.insert(insert_events, [] if event is None else [event_row(event)])
+
+        await self._writer.run(add)
 
     async def list_audit(self, query: AuditQuery, limit: int, cursor: str | None) -> Page[AuditEntry]:
         """Those that match, newest first."""

@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.delivery.confirmation import Confirmation, ConfirmationLinks
 from gateway.delivery.unsubscribe import Unsubscriber
 from gateway.localization.catalogs import CatalogLibrary
-from gateway.ports import Clock, LogStore, MailboxStore
+from gateway.ports import AuditStore, Clock, LogStore, MailboxStore
 from gateway.resources import shipped_templates
 from gateway.settings import Settings
 from gateway.web.console.routes import console_routes
@@ -43,6 +43,10 @@ class Site(Protocol):
         """What went out through the mailbox."""
 
     @property
+    def audit(self) -> AuditStore:
+        """Who did what by hand, and why."""
+
+    @property
     def unsubscriber(self) -> Unsubscriber:
         """What the links in messages do."""
 
@@ -60,7 +64,9 @@ def page_routes(site: Site) -> list[web.RouteDef]:
     settings = site.settings
     pages = Pages(catalogs=site.page_catalogs, clock=site.clock, timezone=settings.policy.default_timezone)
     return [
-        *console_routes(pages=pages, settings=settings, log=site.log, mailbox=site.mailbox, clock=site.clock),
+        *console_routes(
+            pages=pages, settings=settings, log=site.log, mailbox=site.mailbox, audit=site.audit, clock=site.clock
+        ),
         *public_routes(
             pages=pages,
             unsubscriber=site.unsubscriber,

@@ -9,6 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from gateway.delivery.presentation import JsonObject
+from gateway.domain.audit import AuditAction
 from gateway.domain.ids import DeliveryId, MessageId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import EmailContent, Outcome, SendResult, SmsContent, Versions
@@ -16,7 +17,7 @@ from gateway.domain.recipients import Channel, JsonValue
 from gateway.domain.values import replace
 from gateway.ports import DeliveryRecord, MailboxItem, MessageRecord
 from tests.factories import NOW, make_attempt, make_delivery, make_event, make_message, make_recipient
-from tests.page_stores import MemoryLog, MemoryMailbox
+from tests.page_stores import MemoryAudit, MemoryLog, MemoryMailbox
 from tests.pages import Html, make_console
 
 Client = Callable[[Any], Awaitable[TestClient[Any, Any]]]
@@ -324,3 +325,54 @@ async def test_a_hostile_e_mail_lists_no_link_that_runs_anything(aiohttp_client:
 
     outward = [link for link in page.links() if not link.startswith(("/", "#"))]
     assert outward == ["https://example.org/?a=1&b"]
+
+
+async def test_whole_addresses_are_shown_to_whoever_says_why_and_it_is_kept(aiohttp_client: Client) -> None:
+    record, audit = make_record(), MemoryAudit()
+    client = await aiohttp_client(await make_console(MemoryLog([record]), audit=audit))
+    path = f"/log/{record.message.id}"
+
+    masked = await read(client, path)
+    async with client.post(f"{path}/unmask", data={"reason": "The customer called"}) as answered:
+        whole = await answered.text()
+
+    assert "amina@example.org" not in masked.source
+    assert "a•••@example.org" in masked.source
+    assert [form.attributes["action"] for form in masked.all("form")] == [f"{path}/unmask"]
+    assert "amina@example.org" in whole
+    assert Html(whole).all("form") == []
+    ((entry, event),) = audit.entries
+    assert (entry.action, entry.subject) == (AuditAction.UNMASK, record.message.id)
+    assert (entry.actor, entry.reason) == ("console", "The customer called")
+    assert event is not None
+    assert (event.type, event.data) == ("message.unmasked", {"by": "console", "reason": "The customer called"})
+
+
+@pytest.mark.parametrize(
+    ("reason", "headers", "status"),
+    [
+        ("", {}, 200),
+        (" \n", {}, 200),
+        ("x" * 501, {}, 200),
+        ("why not", {"Sec-Fetch-Site": "cross-site"}, 403),
+        ("why not", {"Origin": "https://elsewhere.example"}, 403),
+    ],
+)
+async def test_without_a_reason_or_from_elsewhere_addresses_stay_masked(
+    aiohttp_client: Client, reason: str, headers: dict[str, str], status: int
+) -> None:
+    record, audit = make_record(), MemoryAudit()
+    client = await aiohttp_client(await make_console(MemoryLog([record]), audit=audit))
+
+    async with client.post(f"/log/{record.message.id}/unmask", data={"reason": reason}, headers=headers) as answered:
+        assert answered.status == status
+        assert "amina@example.org" not in await answered.text()
+
+    assert audit.entries == []
+
+
+async def test_the_address_of_a_form_leads_back_to_the_message(aiohttp_client: Client) -> None:
+    client = await aiohttp_client(await make_console(MemoryLog([make_record()])))
+
+    async with client.get("/log/msg_1/unmask?lang=de", allow_redirects=False) as answered:
+        assert (answered.status, answered.headers["Location"]) == (302, "/log/msg_1?lang=de")

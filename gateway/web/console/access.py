@@ -50,6 +50,14 @@ def is_at_this_machine(request: web.Request) -> bool:
     return _is_loopback_name(_host_of(request)) and not any(name in request.headers for name in _PROXY_HEADERS)
 
 
+def is_from_here(request: web.Request) -> bool:
+    """Whether a form was sent from one of our own pages, as far as the browser says: another's must do nothing here."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        return False
+    origin = request.headers.get("Origin")
+    return origin is None or URL(origin).authority == request.headers.get("Host")
+
+
 def _host_of(request: web.Request) -> str | None:
     try:
         return URL(f"http://{request.headers.get('Host', '')}").host

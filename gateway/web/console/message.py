@@ -1,22 +1,30 @@
 """One message: `/log/{message_id}`, with its timeline, decisions, attempts and content as sent."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
+from gateway.delivery.events import message_unmasked
 from gateway.delivery.presentation import JsonObject, delivery_json, event_json, message_json
+from gateway.domain.audit import CONSOLE, AuditAction, By, make_entry
 from gateway.domain.ids import DeliveryId, MessageId
 from gateway.domain.messages import EmailContent
-from gateway.domain.recipients import Channel
+from gateway.domain.recipients import Channel, masked
 from gateway.errors import NotFound
 from gateway.localization.locales import direction, parse_locale
-from gateway.ports import DeliveryRecord, LogStore, MailboxStore, MessageRecord
+from gateway.ports import AuditStore, Clock, DeliveryRecord, LogStore, MailboxStore, MessageRecord
+from gateway.web.body import arrived
+from gateway.web.console.access import is_from_here
 from gateway.web.console.frames import email_frame
 from gateway.web.pages.environment import Pages
 
 _MOST_EVENTS: Final = 500
+_LONGEST_REASON: Final = 500
+Shown = Callable[[str], str]
+"""How an address is shown."""
 _SHOWN_APART: Final = frozenset({"trace", "decision", "reason", "rule", "route", "channel", "template"})
 """Members of an event's data that the timeline shows in their own place."""
 
@@ -28,20 +36,43 @@ class MessagePage:
     pages: Pages
     log: LogStore
     mailbox: MailboxStore
+    audit: AuditStore
+    clock: Clock
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """`GET /log/{message_id}`."""
+        """`GET /log/{message_id}`: addresses are masked."""
         message_id = MessageId(request.match_info["message_id"])
+        return await self._show(request, message_id, masked)
+
+    async def unmask(self, request: web.Request) -> web.StreamResponse:
+        """`POST /log/{message_id}/unmask`: the same page with whole addresses, for whoever says why.
+
+        Who, when and why is in the audit trail and in the timeline before anything is shown.
+        """
+        message_id = MessageId(request.match_info["message_id"])
+        reason = str((await arrived(request, request.post())).get("reason", "")).strip()
+        if not is_from_here(request):
+            raise web.HTTPForbidden
+        if not 0 < len(reason) <= _LONGEST_REASON or not reason.isprintable():
+            return await self._show(request, message_id, masked)
+        await self.log.read(message_id, None)
+        now, by = self.clock.now(), By(actor=CONSOLE, reason=reason)
+        event = message_unmasked(message_id, by.actor, reason, now)
+        await self.audit.add_audit(make_entry(AuditAction.UNMASK, message_id, by, now), event)
+        return await self._show(request, message_id, _whole)
+
+    async def _show(self, request: web.Request, message_id: MessageId, shown: Shown) -> web.Response:
         record = await self.log.read(message_id, None)
         timeline = await self.log.events(message_id, None, _MOST_EVENTS, None)
         channels = {delivery.delivery.id: delivery.delivery.channel for delivery in record.deliveries}
         message = message_json(record)
-        message["deliveries"] = [_delivery(record, delivery) for delivery in record.deliveries]
+        message["deliveries"] = [_delivery(record, delivery, shown) for delivery in record.deliveries]
         return self.pages.respond(
             request,
             "console/message.html",
             message=message,
-            whom=_whom(record),
+            whom=_whom(record, shown),
+            is_masked=shown is masked and _has_address(record),
             data_text=_pretty(message["data"]),
             metadata_text=_pretty(message["metadata"]),
             events=[_event(event_json(event), channels) for event in timeline.items],
@@ -64,19 +95,30 @@ class MessagePage:
         return True
 
 
-def _delivery(record: MessageRecord, delivery: DeliveryRecord) -> JsonObject:
+def _whole(address: str) -> str:
+    return address
+
+
+def _delivery(record: MessageRecord, delivery: DeliveryRecord, shown: Shown) -> JsonObject:
     locale = record.message.locale
     return {
         **delivery_json(delivery),
+        "address": None if delivery.address is None else shown(delivery.address),
         "locale": locale or "",
         "direction": direction(parse_locale(locale)) if locale else "auto",
     }
 
 
-def _whom(record: MessageRecord) -> list[str]:
+def _whom(record: MessageRecord, shown: Shown) -> list[str]:
     to = record.message.to
+    addresses = [shown(address) for address in (to.email, to.phone) if address]
     devices = [device.platform.value for device in to.push]
-    return [word for word in (to.id, to.email, to.phone, *devices) if word]
+    return [*([to.id] if to.id else []), *addresses, *devices]
+
+
+def _has_address(record: MessageRecord) -> bool:
+    to = record.message.to
+    return bool(to.email or to.phone or any(delivery.address for delivery in record.deliveries))
 
 
 def _event(event: JsonObject, channels: dict[DeliveryId, Channel]) -> JsonObject:

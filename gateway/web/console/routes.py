@@ -1,10 +1,10 @@
 """Every page of the console."""
 
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from aiohttp import web
 
-from gateway.ports import Clock, LogStore, MailboxStore
+from gateway.ports import AuditStore, Clock, LogStore, MailboxStore
 from gateway.settings import Settings
 from gateway.web.console.access import guarded
 from gateway.web.console.log import LogPage
@@ -13,13 +13,15 @@ from gateway.web.console.message import MessagePage
 from gateway.web.pages.environment import Pages
 from gateway.web.pages.handlers import as_page
 
+_UNMASK: Final = "/log/{message_id}/unmask"
+
 
 def console_routes(
-    *, pages: Pages, settings: Settings, log: LogStore, mailbox: MailboxStore, clock: Clock
+    *, pages: Pages, settings: Settings, log: LogStore, mailbox: MailboxStore, audit: AuditStore, clock: Clock
 ) -> list[web.RouteDef]:
     """The routes, each behind the door of `access` and with refusals as pages."""
     log_page = LogPage(pages=pages, log=log, clock=clock, timezone=settings.policy.default_timezone)
-    message_page = MessagePage(pages=pages, log=log, mailbox=mailbox)
+    message_page = MessagePage(pages=pages, log=log, mailbox=mailbox, audit=audit, clock=clock)
     mailbox_pages = MailboxPages(pages=pages, mailbox=mailbox, log=log)
     handlers = {
         "/": _to_log,
@@ -30,7 +32,13 @@ def console_routes(
         "/mailbox/{delivery_id}": mailbox_pages.show,
         "/mailbox/{delivery_id}/html": mailbox_pages.show_email,
     }
-    return [web.get(path, guarded(pages, settings, as_page(pages, handler))) for path, handler in handlers.items()]
+    shown = [web.get(path, guarded(pages, settings, as_page(pages, handler))) for path, handler in handlers.items()]
+    unmask = guarded(pages, settings, as_page(pages, message_page.unmask))
+    return [*shown, web.post(_UNMASK, unmask), web.get(_UNMASK, _to_message)]
+
+
+async def _to_message(request: web.Request) -> NoReturn:
+    raise web.HTTPFound(request.rel_url.parent.with_query(request.rel_url.query))
 
 
 async def _to_log(_request: web.Request) -> NoReturn:

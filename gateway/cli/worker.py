@@ -15,7 +15,7 @@ from gateway.configuration import load_settings
 from gateway.logs import configure_logs
 from gateway.resources import refuse_foreign_providers, version
 from gateway.settings import Settings, masked_url
-from gateway.web.app import make_probe_app
+from gateway.web.probes import make_probe_app
 from gateway.web.server import listening, reserved
 from gateway.web.waiting import answering
 from gateway.work.supervisor import Child

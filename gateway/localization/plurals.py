@@ -4,15 +4,20 @@ Babel's own table for PO headers differs from CLDR for some twenty languages; `L
 are derived from it and checked against it.
 """
 
+import pickle
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from typing import cast
 
-from babel import Locale
+from babel import Locale, localedata
+from babel.core import get_global
 from babel.plural import PluralRule, to_gettext
 
 from gateway.errors import CatalogBroken
+from gateway.localization.locales import to_posix
 from gateway.localization.po_reader import MAX_PLURAL_FORMS
 
 CHECKED_COUNTS = range(1001)
@@ -51,6 +56,24 @@ def form_of(forms: PluralForms, count: int) -> int:
     return index
 
 
+@lru_cache(maxsize=1_024)
+def plural_rule_of(locale: Locale) -> PluralRule:
+    """CLDR's rule for a locale, read on its own.
+
+    `Locale.plural_form` reads and keeps all that CLDR knows of the locale, a megabyte: too much for a process that
+    checks catalogs and writes no message in most of their languages.
+    """
+    name: str | None = to_posix(locale)
+    while name is not None and localedata.exists(name):
+        # Babel's own file, by its own path; a locale without a rule has its parent's.
+        with Path(localedata.resolve_locale_filename(name)).open("rb") as file:
+            known = pickle.load(file)  # noqa: S301 - a part of the package
+        if (rule := known.get("plural_form")) is not None:
+            return cast(PluralRule, rule)
+        name = get_global("parent_exceptions").get(name) or name.rpartition("_")[0] or None
+    return locale.plural_form
+
+
 @lru_cache(maxsize=256)
 def parse_plural_forms(header: str) -> PluralForms:
     """Read `nplurals=…; plural=…;`.
@@ -76,7 +99,8 @@ def categories(locale: Locale) -> tuple[str, ...]:
     Leaves out what only fractions take (`other` in Polish) and what only whole millions take (`many` in French and
     Spanish): translators would fill those in for nothing.
     """
-    used = {locale.plural_form(number) for number in CHECKED_COUNTS}
+    rule = plural_rule_of(locale)
+    used = {rule(number) for number in CHECKED_COUNTS}
     return tuple(category for category in _CATEGORIES if category in used)
 
 
@@ -105,12 +129,13 @@ def cldr_header(locale: Locale) -> str:
     """The `Plural-Forms` header that CLDR's rules give for the locale."""
     used = categories(locale)
     index_of = {category: index for index, category in enumerate(used)}
-    wanted = [index_of[locale.plural_form(number)] for number in CHECKED_COUNTS]
+    rule = plural_rule_of(locale)
+    wanted = [index_of[rule(number)] for number in CHECKED_COUNTS]
     for expression in _TIDY_EXPRESSIONS:
         index = _Parser(expression).parse()
         if all(index(number) == form for number, form in zip(CHECKED_COUNTS, wanted, strict=True)):
             return f"nplurals={len(used)}; plural={expression if expression == '0' else f'({expression})'};"
-    rules = locale.plural_form.rules
+    rules = rule.rules
     # Babel counts `other` as one more form, which is the last one here: its condition is what the others leave.
     return to_gettext(PluralRule({category: rules[category] for category in used[:-1]})).rstrip(";") + ";"
 
@@ -131,8 +156,9 @@ def compare_with_cldr(forms: PluralForms, locale: Locale) -> PluralMismatch | No
     category_of: dict[int, str] = {}
     form_of_category: dict[str, int] = {}
     finer: PluralMismatch | None = None
+    rule = plural_rule_of(locale)
     for number in CHECKED_COUNTS:
-        index, category = form_of(forms, number), locale.plural_form(number)
+        index, category = form_of(forms, number), rule(number)
         if category_of.setdefault(index, category) != category:
             message = f"n = {number} takes form {index} like «{category_of[index]}», but is «{category}» in CLDR"
             return PluralMismatch(count=number, is_coarser=True, message=message)

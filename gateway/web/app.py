@@ -1,6 +1,6 @@
 """The web application: every route, one middleware around them, and the gateway that they reach."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from aiohttp import web
@@ -22,13 +22,11 @@ from gateway.web.api import (
     suppressions,
     templates,
 )
-from gateway.web.auth import Authenticator
 from gateway.web.documentation import documentation_routes
 from gateway.web.doorway import DOORWAY, Doorway
-from gateway.web.endpoints import Endpoint, Guards, bind
+from gateway.web.endpoints import Endpoint, api_routes
 from gateway.web.gateway import Gateway
 from gateway.web.hooks import hook_routes
-from gateway.web.limits import RateLimiter
 from gateway.web.metrics import HttpMetrics
 from gateway.web.middlewares import Guard
 from gateway.web.shortcuts import SHORTCUTS, shortcuts_to
@@ -55,19 +53,6 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
 
 _MOST_REQUESTS_AT_ONCE: Final = 256
 """As many as share a commit; more only wait longer, and those who are refused with them."""
-_MOST_PROBES_AT_ONCE: Final = 16
-
-
-PROBES: Final[tuple[Endpoint, ...]] = (*health.ENDPOINTS, *metrics.ENDPOINTS)
-"""What a process without an API answers."""
-
-
-def make_probe_app(gateway: Gateway) -> web.Application:
-    """The application of a worker: whether it lives, whether it can work, and what it measures."""
-    guard = Guard(Admission(_MOST_PROBES_AT_ONCE), HttpMetrics(gateway.metrics.registry), is_https=False)
-    app = web.Application(middlewares=[guard.middleware()])
-    app.add_routes(api_routes(PROBES, gateway))
-    return app
 
 
 def make_app(gateway: Gateway, pages: Iterable[web.AbstractRouteDef] = ()) -> web.Application:
@@ -104,16 +89,3 @@ def make_app(gateway: Gateway, pages: Iterable[web.AbstractRouteDef] = ()) -> we
 def _urgent_templates(renderer: Renderer) -> list[str]:
     templates = renderer.pin().templates.templates
     return [name for name, template in templates.items() if template.category is Category.CRITICAL]
-
-
-def api_routes(endpoints: Sequence[Endpoint], gateway: Gateway) -> list[web.RouteDef]:
-    """One route for each endpoint."""
-    guards = Guards(
-        authenticator=Authenticator(gateway.services, gateway.clock),
-        limiter=RateLimiter(gateway.clock),
-        body_bytes=gateway.settings.limits.body_bytes,
-        batch_body_bytes=gateway.settings.limits.batch_body_bytes,
-    )
-    return [
-        web.route(point.declaration.method, point.declaration.path, bind(point, gateway, guards)) for point in endpoints
-    ]

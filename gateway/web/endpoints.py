@@ -4,7 +4,7 @@ The decorator turns a typed handler into a value. `bind` makes the value a reque
 part of the document. Both read the same declaration, so that the two cannot drift apart.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -236,3 +236,16 @@ def _checked_path(parts: Mapping[str, str]) -> Mapping[str, str]:
         if len(part) > _MAX_PATH_PART or not part.isprintable():
             raise NotFound("There is no such thing here.")
     return parts
+
+
+def api_routes(endpoints: Sequence[Endpoint], gateway: Gateway) -> list[web.RouteDef]:
+    """One route for each endpoint."""
+    guards = Guards(
+        authenticator=Authenticator(gateway.services, gateway.clock),
+        limiter=RateLimiter(gateway.clock),
+        body_bytes=gateway.settings.limits.body_bytes,
+        batch_body_bytes=gateway.settings.limits.batch_body_bytes,
+    )
+    return [
+        web.route(point.declaration.method, point.declaration.path, bind(point, gateway, guards)) for point in endpoints
+    ]

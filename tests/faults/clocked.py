@@ -15,7 +15,8 @@ from gateway.bootstrap import open_gateway
 from gateway.cli.running import stop_signals
 from gateway.configuration import load_settings
 from gateway.logs import configure_logs
-from gateway.web.app import ADMISSION, make_app, make_probe_app
+from gateway.web.app import ADMISSION, make_app
+from gateway.web.probes import make_probe_app
 from gateway.web.server import listening
 
 

@@ -18,6 +18,7 @@ from gateway.localization.plurals import (
     counts_of_form,
     form_of,
     parse_plural_forms,
+    plural_rule_of,
 )
 from tests.po_texts import HEADERS
 
@@ -191,3 +192,10 @@ def test_a_negated_value_is_one_for_zero() -> None:
 
 def test_the_sign_of_a_count_does_not_matter() -> None:
     assert form_of(parse_plural_forms(HEADERS["fr"]), -1) == 0
+
+
+def test_a_rule_that_is_read_on_its_own_is_the_one_that_the_locale_has() -> None:
+    for name in (*ALL_NAMES, "fr_JP"):
+        locale = parse_locale(name)
+
+        assert plural_rule_of(locale).rules == locale.plural_form.rules, name

@@ -157,7 +157,7 @@ async def test_rules_that_changed_move_what_is_held_at_the_next_start(tmp_path: 
 
     earlier = {**DAYTIME, "allow": [{"from": "06:00", "to": "20:00"}]}
     again = ScriptedProvider("scripted")
-    sections = {"quiet_hours": [earlier], "policy": {"packs": False}, "routes": routes_to("scripted")}
+    sections: dict[str, Any] = {"quiet_hours": [earlier], "policy": {"packs": False}, "routes": routes_to("scripted")}
     async with open_rig(tmp_path, further=[again], clock=SetClock(MONDAY), **sections) as rig:
         await rig.settled(accepted, S.SENT)
 

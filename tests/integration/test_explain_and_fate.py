@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -177,7 +178,7 @@ async def test_what_explain_says_is_what_happens(tmp_path: Path) -> None:
             sent = await asyncio.gather(*[send(rig, request) for request in requests])
 
             for accepted, answer, request in zip(sent, answers, requests, strict=True):
-                await eventually(lambda of=accepted: rig.read(of), lambda seen: seen.status not in _WAITING)
+                await eventually(partial(rig.read, accepted), lambda seen: seen.status not in _WAITING)
                 (told[accepted],) = answer["deliveries"]
                 happened = await fate(rig, accepted)
                 for name in ("decision", "reason", "rule", "not_before", "trace"):

@@ -76,7 +76,8 @@ async def _require_limit(scene: Scene, number: int, verdict: Verdict) -> Counter
         gone = sum(found.get(status, 0) for status in _GONE)
         return not moving & set(found) and (gone >= _LIMIT or not found.get("held"))
 
-    found = Counter(await eventually(look, is_settled, _SETTLED_SECONDS))
+    settled: dict[str, int] = await eventually(look, is_settled, _SETTLED_SECONDS)
+    found = Counter(settled)
     gone = sum(found[status] for status in _GONE)
     verdict.require(gone == _LIMIT, f"person {number}: {gone} went or may have gone of {_LIMIT}: {dict(found)}")
     accepts = sum(accept.to == f"person-{number}@example.org" for accept in scene.stub.accepts())

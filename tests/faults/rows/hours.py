@@ -35,7 +35,7 @@ async def step_over_opening(stage: Stage, trials: int) -> Verdict:
         await _all_gone(scene, "held")
         await _post(scene, "open", trials)
         await _all_gone(scene, "open")
-        verdict = await scene.judge(trials, Allowed(ahead=2 * _HOUR))
+        verdict: Verdict = await scene.judge(trials, Allowed(ahead=2 * _HOUR))
         verdict.require(early == 0, f"{early} went while the hours were closed")
         verdict.require(verdict.accepted == 2 * trials, f"{verdict.accepted} accepts of {2 * trials}")
         return verdict
@@ -67,7 +67,7 @@ async def open_in_gap(stage: Stage, trials: int) -> Verdict:
         same_day = len(scene.stub.accepts())
         _set(scene, _GAP_DAY + timedelta(days=1, hours=6, minutes=10, seconds=1))
         await _all_gone(scene, "skipped")
-        verdict = await scene.judge(2 * trials, Allowed(ahead=timedelta(days=400)))
+        verdict: Verdict = await scene.judge(2 * trials, Allowed(ahead=timedelta(days=400)))
         verdict.require(before == 0, f"{before} went before the gap ended")
         verdict.require(at_end == trials, f"{at_end} of {trials} went at the end of the gap")
         verdict.require(same_day == trials, f"{same_day - trials} went on a day on which their window does not occur")
@@ -93,7 +93,7 @@ async def stop_while_held(stage: Stage, trials: int) -> Verdict:
             assert status in (200, 201), answer
         scene.house.step((opens - datetime.now(UTC)) + _SECOND)
         await _all_gone(scene, "stays")
-        verdict = await scene.judge(2 * trials, Allowed(statuses=("suppressed",), ahead=2 * _HOUR))
+        verdict: Verdict = await scene.judge(2 * trials, Allowed(statuses=("suppressed",), ahead=2 * _HOUR))
         stopped = await _statuses(scene, "text", "left")
         wanted = {"suppressed": 2 * trials}
         verdict.late += stopped.get("sent", 0) + stopped.get("delivered", 0)

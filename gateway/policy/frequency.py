@@ -20,6 +20,8 @@ def next_slot(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallCloc
     `taken` are the slots in use and those that are kept, in any order. A calendar's period must have one free on
     each of the clocks.
     """
+    if len(taken) < cap.limit:
+        return instant
     if isinstance(cap.per, Calendar):
         return _next_in_calendar(cap.limit, cap.per, taken, clocks, instant)
     return _next_in_window(cap.limit, cap.per // _MICROSECOND, sorted(taken), instant)
@@ -27,6 +29,8 @@ def next_slot(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallCloc
 
 def in_use(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock], instant: int) -> int:
     """How many slots speak against one more at the instant; on several clocks the most."""
+    if not taken:
+        return 0
     if isinstance(cap.per, Calendar):
         return max(_in_period(cap.per, taken, clock, instant) for clock in clocks)
     window = cap.per // _MICROSECOND
@@ -42,8 +46,6 @@ def period_start(period: Calendar, clock: WallClock, instant: int) -> int:
 
 def _next_in_window(limit: int, window: int, taken: Sequence[int], instant: int) -> int:
     """No more than `limit` may lie within less than a window of each other, whichever of them comes last."""
-    if len(taken) < limit:
-        return instant
     if taken[-1] <= instant:
         return max(instant, taken[-limit] + window)
     # Where a slot is freed, or a kept one is passed, more may be allowed than just before.

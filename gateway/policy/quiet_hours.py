@@ -68,6 +68,8 @@ def open_spans(rule: QuietHours, place: Whereabouts, ordinal: int) -> Sequence[S
 
 def closure(rule: QuietHours, place: Whereabouts, ordinal: int) -> str | None:
     """Why the whole local date is closed: the holiday's name, or `closed_dates`; None on an ordinary day."""
+    if rule.holidays is Holidays.OPEN and not rule.closed_dates:
+        return None
     day = date.fromordinal(ordinal)
     if day in rule.closed_dates:
         return "closed_dates"

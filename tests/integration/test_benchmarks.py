@@ -12,8 +12,8 @@ from benchmarks.__main__ import BENCHMARKS
 
 ROOT = Path(__file__).parents[2]
 PEER_LOCK = ROOT / "benchmarks" / "peers" / "django_celery" / "requirements.txt"
-SLOW = {"django", "latency", "memory", "workers"}
-"""Those that start many servers or install packages of their own: run in the long form."""
+SLOW = {"django", "latency", "memory", "release", "workers"}
+"""Those that start many servers, install packages of their own or wait for a minute to pass: run in the long form."""
 IS_LONG = "HELIOGRAPH_LONG" in os.environ
 
 

@@ -78,7 +78,7 @@ def as_of(stored: StoredFacts, at: datetime) -> StoredFacts:
 
 def _kept(rules: RuleSet, others: Sequence[WaitingDelivery], message: Message) -> Mapping[str, tuple[datetime, ...]]:
     """By counter, when those may go that came before this message and are more urgent: their slots stay theirs."""
-    first = [one for one in others if one.lane < message.lane and one.created_at <= message.created_at]
+    first = [one for one in others if one.goes_before(message.lane, message.created_at)]
     return {
         cap.counter: tuple([one.due_at for one in first if cap.speaks_of(one.channel, one.category, one.topic)])
         for cap in rules.frequency_caps

@@ -36,3 +36,7 @@ class WaitingDelivery(Value, frozen=True, kw_only=True):
     """When its message was accepted."""
     due_at: datetime
     """When it may go."""
+
+    def goes_before(self, lane: Lane, created_at: datetime) -> bool:
+        """Whether it keeps its slot against a delivery of that lane whose message was accepted then."""
+        return self.lane < lane and self.created_at <= created_at

@@ -1,23 +1,23 @@
 """Slots under frequency caps: taken in the transaction that marks `sending`, given back where nothing was sent."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from gateway.domain.ids import DeliveryId
 from gateway.domain.lifecycle import WAITING
-from gateway.domain.slots import SlotNeed, WaitingDelivery
+from gateway.domain.messages import Message
+from gateway.domain.slots import SlotNeed
 from gateway.ports import Reservation, Step, StoredFacts
 from gateway.storage import tables
 from gateway.storage.counters import (
     Counter,
     Slot,
     Slots,
+    Usage,
     counted_as,
     lock_counters,
     read_counters,
-    read_slots,
-    read_waiting,
+    read_usage,
 )
 from gateway.storage.documents import dump
 from gateway.storage.driver import Driver
@@ -99,20 +99,20 @@ async def freed_meanwhile(driver: Driver, held: Sequence[Step]) -> set[DeliveryI
     if not capped:
         return set()
     of = [(step.claim, step.subjects) for step in capped]
-    taken, waiting = await read_slots(driver, of), await read_waiting(driver, of)
+    used = await read_usage(driver, of)
     return {
         step.claim.delivery.id
-        for step, slots, others in zip(capped, taken, waiting, strict=True)
-        if step.seen is not None and _has_freed(step.seen, slots, others)
+        for step, usage in zip(capped, used, strict=True)
+        if step.seen is not None and _has_freed(step.claim.message, step.seen, usage)
     }
 
 
-def _has_freed(
-    seen: StoredFacts, slots: Mapping[str, tuple[datetime, ...]], waiting: Sequence[WaitingDelivery]
-) -> bool:
-    if not {other.id for other in seen.waiting} <= {other.id for other in waiting}:
+def _has_freed(message: Message, seen: StoredFacts, usage: Usage) -> bool:
+    still = {other.id for other in usage.waiting}
+    kept = {other.id for other in seen.waiting if other.goes_before(message.lane, message.created_at)}
+    if not kept <= still:
         return True
-    return any(not set(instants) <= set(slots.get(counter, ())) for counter, instants in seen.slots.items())
+    return any(not set(instants) <= set(usage.slots.get(counter, ())) for counter, instants in seen.slots.items())
 
 
 def _is_used_up(slots: Slots, need: SlotNeed, own: DeliveryId) -> bool:

@@ -5,6 +5,7 @@ counters, or relies on them for a hold, locks the person.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -57,7 +58,12 @@ def counted_as(claim: Claim, subjects: Iterable[str]) -> tuple[str, ...]:
 
 async def lock_counters(driver: Driver, of: Sequence[Counted]) -> None:
     """Nobody else takes or frees a slot of these people until the transaction ends."""
-    await driver.lock([f"slots:{name}" for name in sorted(_names(of))])
+    await lock_subjects(driver, _names(of))
+
+
+async def lock_subjects(driver: Driver, counted: Collection[str]) -> None:
+    """The same, of those who are named by what they are counted as."""
+    await driver.lock([f"slots:{name}" for name in sorted(counted)])
 
 
 async def slots_under(driver: Driver, subjects: Iterable[str]) -> dict[Counter, Slots]:
@@ -72,23 +78,34 @@ async def read_counters(driver: Driver, of: Sequence[Counted]) -> dict[Counter, 
     return {(subject, cap): _load(slots) for subject, cap, slots in rows}
 
 
-async def read_slots(driver: Driver, of: Sequence[Counted]) -> list[dict[str, tuple[datetime, ...]]]:
-    """For each claim, by counter, when the slots of its people were taken, newest first, without its own."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What others use, or wait to use, of the slots that a delivery may need."""
+
+    slots: Mapping[str, tuple[datetime, ...]]
+    """By counter, when they were taken, newest first."""
+    waiting: tuple[WaitingDelivery, ...]
+    """What is held or queued for the same people and has no slot yet."""
+
+
+async def read_usage(driver: Driver, of: Sequence[Counted]) -> list[Usage]:
+    """For each claim how the slots of its people are used by others."""
     counters = await read_counters(driver, of)
-    return [_taken_by_others(counters, claim.delivery.id, counted_as(claim, subjects)) for claim, subjects in of]
-
-
-async def read_waiting(driver: Driver, of: Sequence[Counted]) -> list[tuple[WaitingDelivery, ...]]:
-    """For each claim the deliveries to its people that are held or queued, without itself."""
-    found: dict[tuple[str, bool], list[WaitingDelivery]] = {}
+    # One that may have gone already is queued with the slot that it has.
+    served = {slot.delivery for slots in counters.values() for slot in slots}
+    waiting: dict[tuple[str, bool], list[WaitingDelivery]] = {}
     for subject, live, *row in await driver.select_in(_WAITING, each_key(name for _, names in of for name in names)):
-        found.setdefault((subject, bool(live)), []).append(_waiting_of(row))
+        if row[0] not in served:
+            waiting.setdefault((subject, bool(live)), []).append(_waiting_of(row))
     return [
-        tuple(
-            other
-            for subject in subjects
-            for other in found.get((subject, claim.message.live), ())
-            if other.id != claim.delivery.id
+        Usage(
+            slots=_taken_by_others(counters, claim.delivery.id, counted_as(claim, subjects)),
+            waiting=tuple(
+                other
+                for subject in subjects
+                for other in waiting.get((subject, claim.message.live), ())
+                if other.id != claim.delivery.id
+            ),
         )
         for claim, subjects in of
     ]

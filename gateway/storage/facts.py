@@ -11,7 +11,7 @@ from gateway.domain.values import replace
 from gateway.ports import Claim, StoredFacts
 from gateway.storage import tables
 from gateway.storage.columns import names
-from gateway.storage.counters import Counted, read_slots, read_waiting
+from gateway.storage.counters import Counted, read_usage
 from gateway.storage.driver import Driver, Engine
 from gateway.storage.person_rows import consent_of, stored_recipient_of, suppression_of
 
@@ -77,10 +77,10 @@ async def read_facts(
 async def _with_slots(
     driver: Driver, capped: Sequence[Counted], found: Mapping[DeliveryId, StoredFacts]
 ) -> Mapping[DeliveryId, StoredFacts]:
-    taken, waiting = await read_slots(driver, capped), await read_waiting(driver, capped)
+    used = await read_usage(driver, capped)
     return {
-        claim.delivery.id: replace(found[claim.delivery.id], slots=slots, waiting=others)
-        for (claim, _), slots, others in zip(capped, taken, waiting, strict=True)
+        claim.delivery.id: replace(found[claim.delivery.id], slots=usage.slots, waiting=usage.waiting)
+        for (claim, _), usage in zip(capped, used, strict=True)
     }
 
 

@@ -11,8 +11,10 @@ from gateway.errors import Conflict
 from gateway.ports import MessageRecord, NewDelivery
 from gateway.storage.accept import insert_deliveries, insert_events
 from gateway.storage.audit import write_audit
+from gateway.storage.counters import lock_subjects
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
+from gateway.storage.holds import look_again
 from gateway.storage.locks import locked
 from gateway.storage.log import own_record
 from gateway.storage.records import load_records
@@ -36,6 +38,7 @@ _MAY_HAVE_GONE: Final = frozenset(
         DeliveryStatus.UNKNOWN,
     }
 )
+_SUBJECTS: Final = "SELECT DISTINCT subject FROM deliveries WHERE message_id = ? AND subject IS NOT NULL"
 _CANCELLED: Final = "delivery.cancelled"
 _FAILED: Final = frozenset({DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED})
 
@@ -90,8 +93,17 @@ async def _cancel(
     if waiting:
         await write_audit(driver, [entry] if entry else [])
         await driver.execute(_FORGET, (message_id,))
+        await _let_others_go(driver, message_id, at)
         await refresh_status(driver, [message_id])
     return own_record(await load_records(driver, [message_id]), service_id)
+
+
+async def _let_others_go(driver: Driver, message_id: MessageId, now: int) -> None:
+    """Have looked at again what is held for the same person: a slot may have been kept for what was cancelled."""
+    subjects = {row[0] for row in await driver.fetch(_SUBJECTS, (message_id,))}
+    if subjects:
+        await lock_subjects(driver, subjects)
+        await look_again(driver, subjects, now)
 
 
 async def _lock_deliveries(driver: Driver, message_id: MessageId) -> None:

@@ -19,6 +19,7 @@ from tests.contract.store_builders import (
     WORKER,
     answered_attempt,
     attempt_for,
+    new_event,
     new_message,
     reservation_for,
     sent_step,
@@ -229,6 +230,32 @@ async def test_what_waits_with_a_higher_priority_is_told_to_what_comes_later(sto
 
     assert (waiting.id, waiting.lane, waiting.due_at) == (urgent.delivery.id, urgent.message.lane, NOW + DAY)
     assert (waiting.category, waiting.topic, waiting.channel) == ("marketing", "offers", urgent.delivery.channel)
+
+
+async def test_a_cancelled_delivery_keeps_no_slot_from_others(store: Store) -> None:
+    (urgent,) = await claims_of(store, [1], priority=Priority.HIGH)
+    await hold(store, urgent, NOW + DAY)
+    (usual,) = await claims_of(store, [2])
+    await hold(store, usual, NOW + 2 * DAY)
+
+    await store.steering.cancel(urgent.message.id, None, new_event(urgent.message, "message.cancelled", at=NOW))
+
+    assert [claim.delivery.id for claim in await store.dispatch.claim(WORKER, 2, NOW)] == [usual.delivery.id]
+
+
+async def test_what_is_queued_with_its_slot_is_not_counted_twice(store: Store) -> None:
+    (lost,) = await claims_of(store, [1], priority=Priority.HIGH)
+    await reserve(store, lost)
+    answer = answered_attempt(lost, SendResult(outcome=Outcome.UNKNOWN))
+    subjects = (await facts_of(store, lost)).subjects
+    await store.dispatch.record(
+        step_for(lost, S.QUEUED, due_at=NOW + DAY, attempt=answer, subjects=subjects, events=())
+    )
+
+    (usual,) = await claims_of(store, [2])
+    facts = await facts_of(store, usual)
+
+    assert (facts.waiting, facts.slots) == ((), {"offers": (NOW,)})
 
 
 async def test_counters_that_count_for_nothing_are_forgotten(store: Store) -> None:

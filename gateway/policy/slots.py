@@ -12,7 +12,7 @@ from gateway.domain.decisions import Facts
 from gateway.domain.rules import Calendar, FrequencyCap
 from gateway.domain.slots import SlotNeed
 from gateway.policy.clauses import clocks_of
-from gateway.policy.frequency import next_slot, period_start
+from gateway.policy.frequency import in_use, next_slot, period_start
 from gateway.policy.wall_clocks import WallClock, to_instant, to_micros
 from gateway.policy.zones import locate
 
@@ -56,7 +56,10 @@ def _counted_from(cap: FrequencyCap, clocks: Sequence[WallClock], instant: int) 
 
 def _room(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock], instant: int) -> int:
     """How many more may go at this very instant."""
+    if isinstance(cap.per, Calendar) or all(at <= instant for at in taken):
+        return max(cap.limit - in_use(cap, taken, clocks, instant), 0)
 
+    # What is kept for later takes room before it is taken.
     def is_full(more: int) -> bool:
         return next_slot(cap, [*taken, *[instant] * more], clocks, instant) > instant
 

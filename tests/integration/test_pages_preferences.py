@@ -270,3 +270,17 @@ async def test_a_form_without_own_limits_leaves_those_that_were_chosen(working: 
 
     assert await kept(caller, "keeper") == before
     assert await states(caller, "keeper") == {("email", "offers"): "denied"}
+
+
+async def test_who_wants_one_message_a_month_gets_one(working: Site, caller: Caller) -> None:
+    await grant(caller, "rarely")
+    path = await send_offer(working, caller, {"id": "rarely"})
+    once = {"granted": "email:offers", "limit": "1", "per": "month", "pause": ""}
+    async with working.client.post(path, data=once, allow_redirects=False) as response:
+        assert response.status == 303
+
+    await send_offer(working, caller, {"id": "rarely"})
+    another = await caller.post("/v1/messages", {**OFFER, "to": {"id": "rarely"}})
+    ended = await settled(caller, another.body["id"], "held", "expired")
+
+    assert ended["deliveries"][0]["reason"] == "frequency_cap"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.delivery import events
 from gateway.delivery.links import UnsubscribeLinks
@@ -27,6 +28,8 @@ from gateway.rendering.registry import TemplateLibrary
 
 ONE_CLICK = "one-click"
 PREFERENCE_CENTRE = "preference-centre"
+_ENOUGH: Final = 20
+"""Suppressions of one number that are looked at; there are a handful of reasons and scopes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,8 @@ class Preferences:
     """Own hours, own frequency, a break, own zone."""
     timezone: str
     """The zone that the person is taken to live by."""
+    is_stopped: bool
+    """Whether a STOP stands for the person's number: no choice made here brings texts back, only a START."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +121,14 @@ class Unsubscriber:
         )
         person = await self._person(record.message)
         wishes = wishes_of(None if person is None else person.preferences)
-        known = wishes.timezone or record.message.to.timezone or (None if person is None else person.timezone)
+        whole = record.message.to if person is None else person.overlaid(record.message.to)
         return Preferences(
             record=record,
             delivery=delivery,
             choices=choices,
             wishes=wishes,
-            timezone=known or self._default_timezone,
+            timezone=whole.timezone or self._default_timezone,
+            is_stopped=await self._is_stopped(whole),
         )
 
     async def choose(
@@ -174,6 +180,15 @@ class Unsubscriber:
             return await self._recipients.get_recipient(message.service_id, message.to.id)
         except NotFound:
             return None
+
+    async def _is_stopped(self, person: Recipient) -> bool:
+        if person.phone is None:
+            return False
+        found = await self._suppressions.list_suppressions(Channel.SMS, person.phone, _ENOUGH, None)
+        now = self._clock.now()
+        return any(
+            one.reason is SuppressionReason.STOP and one.forbids(Category.MARKETING, None, now) for one in found.items
+        )
 
     async def _wish(
         self, message: Message, delivery: DeliveryRecord, recipient_id: RecipientId, wishes: Wishes

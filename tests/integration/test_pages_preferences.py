@@ -284,3 +284,16 @@ async def test_who_wants_one_message_a_month_gets_one(working: Site, caller: Cal
     ended = await settled(caller, another.body["id"], "held", "expired")
 
     assert ended["deliveries"][0]["reason"] == "frequency_cap"
+
+
+async def test_the_page_says_that_texts_were_stopped(working: Site, caller: Caller) -> None:
+    await grant(caller, "stopped", phone="+33612340077", locale="de")
+    path = await send_offer(working, caller, {"id": "stopped"})
+    before = await get_page(working, path)
+
+    await caller.post("/v1/suppressions", {"channel": "sms", "address": "+33612340077", "reason": "stop"})
+
+    after = await get_page(working, path)
+    assert "START" not in before.source
+    assert "SMS an deine Nummer sind gestoppt." in after.source
+    assert "+33612340077" not in after.source

@@ -107,6 +107,7 @@ class PreferencePages:
             saved="saved" in request.query and entered is None,
             wrong=entered is not None,
             can_choose=message.to.id is not None,
+            is_stopped=found.is_stopped,
             topics=_by_topic(found, message.topic, entered),
             fields=fields,
             weekdays=weekdays(reader.locale),

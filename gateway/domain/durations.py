@@ -13,7 +13,10 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is no duration: write a whole number and a unit, such as 5s, 15m, 2h, 3d or 1w")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is longer than anybody can wait") from error
 
 
 def format_duration(duration: timedelta) -> str:

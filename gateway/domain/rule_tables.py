@@ -34,6 +34,11 @@ MOST_SLOTS: Final = 1_000
 """Of one cap: so many instants are kept for each person."""
 
 
+LONGEST_NAME: Final = 100
+MOST_ITEMS: Final = 200
+"""In one list, of rules, windows, dates or words."""
+
+
 class WrongRules(ValueError):
     """Rules that cannot be meant; `problems` names every wrong key by JSON pointer."""
 
@@ -126,6 +131,7 @@ def _frequency_cap(table: "_Table", origin: str) -> FrequencyCap:
 
 
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _REGION: Final = re.compile(r"([A-Z]{2})-[A-Z0-9]{1,3}", re.ASCII)
 
 
@@ -180,6 +186,9 @@ class _Table:
         if isinstance(given, str) or not isinstance(given, Sequence):
             self.wrong(key, "wrong_type", 'Give a list, such as ["…"].')
             return
+        if len(given) > MOST_ITEMS:
+            self.wrong(key, "too_long", f"Give at most {MOST_ITEMS} of them.")
+            return
         for index, item in enumerate(given):
             yield f"{key}/{index}", item
 
@@ -215,6 +224,8 @@ class _Table:
         name = self.text("name")
         if not name.strip():
             self.wrong("name", "missing", "Name the rule; the name says in the trace which rule spoke.")
+        elif len(name) > LONGEST_NAME:
+            self.wrong("name", "too_long", f"Give a name of at most {LONGEST_NAME} characters.")
         return name
 
     def codes(self, key: str, problem_of: Callable[[str], str | None]) -> tuple[str, ...]:
@@ -312,6 +323,6 @@ def _date(given: object) -> date | None:
     if isinstance(given, date) and not isinstance(given, datetime):
         return given
     try:
-        return date.fromisoformat(given) if isinstance(given, str) and len(given) == 10 else None
+        return date.fromisoformat(given) if isinstance(given, str) and _DATE.fullmatch(given) else None
     except ValueError:
         return None

@@ -4,7 +4,6 @@ Each is a clause that can say, of any instant, which is the earliest from there 
 are microseconds since 1970.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -15,7 +14,7 @@ from gateway.domain.recipients import JsonValue
 from gateway.domain.rules import Calendar, FrequencyCap, Over, QuietHours
 from gateway.policy.frequency import in_use, next_slot
 from gateway.policy.quiet_hours import closure_at, next_opening
-from gateway.policy.wall_clocks import WallClock, to_instant, to_micros, wall_clock
+from gateway.policy.wall_clocks import WallClock, to_instant, to_micros, wall_clocks
 from gateway.policy.zones import Whereabouts
 
 
@@ -72,7 +71,7 @@ class Cap:
         """Whether the next channel is tried where it does not defer."""
         self._cap = cap
         self._place = place
-        self._clocks = clocks_of(place)
+        self._clocks = wall_clocks(place.zones)
         self._used = [to_micros(slot) for slot in facts.slots.get(cap.counter, ())]
         # Who is due already goes as soon as it can.
         self._kept = [max(to_micros(at), now) for at in facts.waiting.get(cap.counter, ())]
@@ -105,7 +104,7 @@ class Hours:
         self.name = rule.name
         self._rule = rule
         self._place = place
-        self._clocks = clocks_of(place)
+        self._clocks = wall_clocks(place.zones)
 
     def earliest(self, instant: int, limit: int) -> int | None:
         """When it is open on all the clocks."""
@@ -135,11 +134,6 @@ class Hours:
 
     def _opening(self, clock: WallClock, instant: int, limit: int) -> int | None:
         return next_opening(self._rule, self._place, clock, instant, limit)
-
-
-def clocks_of(place: Whereabouts) -> Sequence[WallClock]:
-    """The clocks of the candidate zones."""
-    return [wall_clock(zone) for zone in place.zones]
 
 
 def _shown(place: Whereabouts) -> dict[str, JsonValue]:

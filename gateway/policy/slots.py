@@ -11,9 +11,8 @@ from typing import Final
 from gateway.domain.decisions import Facts
 from gateway.domain.rules import Calendar, FrequencyCap
 from gateway.domain.slots import SlotNeed
-from gateway.policy.clauses import clocks_of
 from gateway.policy.frequency import in_use, next_slot, period_start
-from gateway.policy.wall_clocks import WallClock, to_instant, to_micros
+from gateway.policy.wall_clocks import WallClock, to_instant, to_micros, wall_clocks
 from gateway.policy.zones import locate
 
 _LONGEST: Final = {
@@ -30,7 +29,7 @@ def needed_slots(facts: Facts, now: datetime) -> tuple[SlotNeed, ...]:
     caps = facts.rules.speaking_of(facts.channel, facts.category, facts.topic).frequency_caps
     if not caps:
         return ()
-    clocks = clocks_of(locate(facts.recipient, facts.default_timezone))
+    clocks = wall_clocks(locate(facts.recipient, facts.default_timezone).zones)
     return tuple([_need(cap, facts, clocks, now) for cap in caps])
 
 

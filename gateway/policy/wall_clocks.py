@@ -5,7 +5,7 @@ tables end with the year 2037.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final
@@ -65,6 +65,10 @@ class WallClock:
                 return found
         raise AssertionError("the last spell never ends")
 
+    def since(self, instant: int) -> Sequence[tuple[int, int]]:
+        """When the clock is changed from an instant on, and to which offset: equal for clocks that agree from there."""
+        return [(begin, offset) for begin, _, offset in self.spells(instant)]
+
     def shown(self, instant: int) -> str:
         """The wall time with its offset, such as `2026-11-21T23:40:00-06:00`."""
         offset = timezone((self.wall(instant) - instant) * _MICROSECOND)
@@ -75,6 +79,20 @@ class WallClock:
 def wall_clock(zone: str) -> WallClock:
     """The clock of an IANA zone."""
     return WallClock(zone)
+
+
+_ALIKE_SINCE: Final = to_micros(datetime(2020, 1, 1, tzinfo=UTC))
+"""No message is older; the zones of a country differ in their past more than in what their clocks show today."""
+
+
+@lru_cache(maxsize=1_024)
+def wall_clocks(zones: tuple[str, ...]) -> Sequence[WallClock]:
+    """The clocks of several zones, of those that have shown the same since 2020 only the first."""
+    found: dict[tuple[tuple[int, int], ...], WallClock] = {}
+    for zone in zones:
+        clock = wall_clock(zone)
+        found.setdefault(tuple(clock.since(_ALIKE_SINCE)), clock)
+    return list(found.values())
 
 
 def _offsets(zone: str) -> tuple[list[int], list[int]]:

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from gateway.domain.rules import Calendar, FrequencyCap, RuleSet
 from gateway.domain.slots import SlotNeed
 from gateway.domain.values import replace
-from gateway.policy.clauses import clocks_of
 from gateway.policy.frequency import next_slot
 from gateway.policy.slots import needed_slots
-from gateway.policy.wall_clocks import to_micros
+from gateway.policy.wall_clocks import to_micros, wall_clocks
 from gateway.policy.zones import locate
 from tests.factories import NOW, make_facts, make_recipient
 
@@ -84,7 +83,7 @@ def test_the_store_lets_exactly_as_many_go_as_the_cap_has_room_for(
 ) -> None:
     rule = cap(per, limit)
     used, kept = [at for at in used if at <= NOW], [at for at in kept if at >= NOW]
-    clocks, now = clocks_of(locate(make_recipient(timezone=zone), "UTC")), to_micros(NOW)
+    clocks, now = wall_clocks(locate(make_recipient(timezone=zone), "UTC").zones), to_micros(NOW)
     taken = [to_micros(at) for at in (*used, *kept)]
     room = 0
     while next_slot(rule, [*taken, *[now] * room], clocks, now) == now:

@@ -8,7 +8,7 @@ import pytz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.wall_clocks import NEVER, to_instant, to_micros, wall_clock
+from gateway.policy.wall_clocks import NEVER, to_instant, to_micros, wall_clock, wall_clocks
 from tests.unit.policy.clock_oracle import iana_zone, utc, wall
 
 FIRST, LAST = utc(2020, 1, 1), utc(2036, 1, 1)
@@ -63,3 +63,18 @@ def test_instants_survive_the_way_to_numbers_and_back() -> None:
     at = datetime(2026, 11, 22, 7, 30, 1, 999_999, tzinfo=UTC)
 
     assert to_instant(to_micros(at)) == at
+
+
+def test_of_clocks_that_agree_one_is_asked() -> None:
+    zones = ("America/New_York", "America/Detroit", "America/Chicago", "America/Indiana/Knox", "Pacific/Honolulu")
+
+    assert [clock.zone for clock in wall_clocks(zones)] == ["America/New_York", "America/Chicago", "Pacific/Honolulu"]
+
+
+@pytest.mark.parametrize("country", ["US", "AU", "RU", "AQ"])
+def test_the_clocks_that_are_asked_show_whatever_any_zone_of_the_country_shows(country: str) -> None:
+    names = tuple(pytz.country_timezones[country])
+    instants = [FIRST + timedelta(days=11, hours=5) * number for number in range(500)]
+
+    for at in map(to_micros, instants):
+        assert {clock.wall(at) for clock in wall_clocks(names)} == {wall_clock(name).wall(at) for name in names}

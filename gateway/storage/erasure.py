@@ -16,6 +16,7 @@ from typing import Final
 
 from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import ERASURE, ErasureId, RecipientId, ServiceId, make_id
+from gateway.domain.preferences import BY_TEXT
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel, comparable
 from gateway.errors import NotFound
@@ -29,6 +30,7 @@ from gateway.storage.columns import names
 from gateway.storage.documents import dump, load
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
+from gateway.storage.facts import find_suppressions
 from gateway.storage.ledger import blank_person
 from gateway.storage.statements import Insert, Row
 from gateway.storage.tables import from_micros, to_micros
@@ -42,10 +44,7 @@ _insert: Final = Insert(tables.erasures)
 _OPEN: Final = f"SELECT {names(tables.erasures)} FROM erasures ORDER BY requested_at, id"  # noqa: S608 - our own names
 _ONE: Final = f"SELECT {names(tables.erasures)} FROM erasures WHERE id = ?"  # noqa: S608 - our own names
 _FORGET_PERSON: Final = "DELETE FROM recipients WHERE service_id = ? AND id = ?"
-_UNREADABLE: Final = (
-    "UPDATE suppressions SET address_hash = ?, address = NULL, evidence = NULL"
-    " WHERE channel = ? AND (address_hash = ? OR address_hash IS NULL AND address = ?)"
-)
+_HIDE: Final = "UPDATE suppressions SET address_hash = ?, address = NULL, evidence = ? WHERE id = ?"
 _NAMED: Final = (
     "SELECT id FROM messages WHERE recipient_id = ? AND service_id = ? AND created_at <= ? ORDER BY id LIMIT ?"
 )
@@ -78,9 +77,7 @@ class Erasures:
             erasure = Erasure(id=erasure_id, whose=whose, requested_at=now, scanned="")
             await driver.execute(_FORGET_PERSON, (service_id, recipient_id))
             await blank_person(driver, service_id, recipient_id)
-            for channel, address in erasure.whose.addresses:
-                name = self._pseudonyms.of_address(channel, comparable(Channel(channel), address))
-                await driver.execute(_UNREADABLE, (name, channel, name, address))
+            await _hide_suppressions(driver, whose, self._pseudonyms)
             await _forget_keys(driver, erasure)
             await driver.insert(_insert, [_row_of(erasure)])
             await write_audit(driver, [entry])
@@ -129,6 +126,18 @@ async def _advance(driver: Driver, erasure: Erasure, now: datetime) -> Advance:
     await _blank_reasons(driver, erasure)
     await driver.execute(_END, (erasure.id,))
     return Advance.DONE
+
+
+async def _hide_suppressions(driver: Driver, whose: Belonging, pseudonyms: Pseudonyms) -> None:
+    """Leave of the suppressions of their addresses what they forbid, and whether a text of theirs may lift them."""
+    spelled = {(channel, comparable(Channel(channel), address)) for channel, address in whose.addresses}
+    found = await find_suppressions(driver, spelled, pseudonyms)
+    for (channel, address), suppressions in found.items():
+        name = pseudonyms.of_address(channel, address)
+        for one in suppressions:
+            by_text = (one.evidence or {}).get("by") == BY_TEXT
+            evidence = dump({"by": BY_TEXT}) if by_text else None
+            await driver.execute(_HIDE, (name, evidence, one.id))
 
 
 async def _forget_keys(driver: Driver, erasure: Erasure) -> None:

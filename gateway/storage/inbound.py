@@ -16,12 +16,12 @@ from gateway.ports import Acquaintance, InboundQuery, Intake, Page
 from gateway.storage import tables
 from gateway.storage.accept import accept_within
 from gateway.storage.audit import write_audit
-from gateway.storage.columns import names, stored
+from gateway.storage.columns import stored
 from gateway.storage.cursors import cursor_at, older_than
 from gateway.storage.documents import dump, load
 from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
-from gateway.storage.person_rows import suppression_of
+from gateway.storage.facts import find_suppressions
 from gateway.storage.reader_events import tell
 from gateway.storage.records import load_records
 from gateway.storage.statements import Insert, Row
@@ -37,10 +37,6 @@ _OWNERS: Final = {
     Channel.EMAIL: "SELECT service_id, id, locale FROM recipients WHERE email = ? ORDER BY updated_at DESC LIMIT 1",
 }
 _LOCALE: Final = "SELECT locale FROM recipients WHERE service_id = ? AND id = ?"
-_STOPS: Final = (
-    f"SELECT {names(tables.suppressions)} FROM suppressions"  # noqa: S608 - our own names
-    f" WHERE channel = ? AND address = ? AND reason = '{SuppressionReason.STOP.value}'"
-)
 _HANDLED: Final = "UPDATE inbound SET handled = ? WHERE id = ?"
 
 
@@ -114,7 +110,7 @@ async def _take_in(driver: Driver, intake: Intake, pseudonyms: Pseudonyms) -> In
         # Whoever has left already got the answer then; another would be one text too many.
         changed = standing.id == intake.suppression.id
     if intake.lifts:
-        lifted = await _lift(driver, text)
+        lifted = await _lift(driver, text, pseudonyms)
         handled["lifted"] = [*lifted]
         changed = bool(lifted)
     if intake.reply is not None and (changed or not asks_change):
@@ -126,11 +122,13 @@ async def _take_in(driver: Driver, intake: Intake, pseudonyms: Pseudonyms) -> In
     return kept
 
 
-async def _lift(driver: Driver, text: InboundText) -> Sequence[str]:
+async def _lift(driver: Driver, text: InboundText, pseudonyms: Pseudonyms) -> Sequence[str]:
     """Take back what texts from this address suppressed; complaints, bounces and people's hands are not its to lift."""
     await driver.lock([address_lock(text.channel.value, text.sender)])
-    found = [suppression_of(row) for row in await driver.fetch(_STOPS, (text.channel.value, text.sender))]
-    lifted = [one for one in found if (one.evidence or {}).get("by") == BY_TEXT]
+    address = (text.channel.value, text.sender)
+    found = (await find_suppressions(driver, (address,), pseudonyms)).get(address, ())
+    stops = [one for one in found if one.reason is SuppressionReason.STOP]
+    lifted = [one for one in stops if (one.evidence or {}).get("by") == BY_TEXT]
     if not lifted:
         return ()
     await driver.execute_many("DELETE FROM suppressions WHERE id = ?", [(one.id,) for one in lifted])

@@ -476,3 +476,17 @@ async def test_the_audit_trail_says_who_and_why(served: Served) -> None:
     assert "it was a typo" in table.out
     assert nobody.status == 1
     assert (await served.run("db", "audit", "--since", "yesterday")).status == 2
+
+
+async def test_a_persons_data_is_given_out_and_erased(served: Served) -> None:
+    await served.run("recipients", "put", "leaving", "--email", "leaving@example.org")
+
+    told = await served.run("recipients", "report", "leaving", "--reason", "asked by letter")
+    erased = await served.run("recipients", "erase", "leaving", "--yes", "--reason", "asked by letter")
+    again = await served.run("recipients", "erase", "leaving", "--yes")
+
+    held = json.loads(told.out)
+    assert [person["email"] for person in held["recipient"]] == ["leaving@example.org"]
+    assert [entry["reason"] for entry in held["audit"]] == ["asked by letter"]
+    assert (erased.status, again.status) == (0, 1)
+    assert "leaving is erased" in erased.err

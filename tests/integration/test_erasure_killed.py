@@ -65,12 +65,11 @@ def readable(folder: Path) -> set[tuple[str, str]]:
     }
 
 
-@pytest.mark.parametrize("blanked_before", [1, 1_000])
-async def test_a_killed_erasure_is_gone_on_with(tmp_path: Path, blanked_before: int) -> None:
+async def test_a_killed_erasure_is_gone_on_with(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         await fill(served)
         erasing = asyncio.create_task(call(served, "DELETE", "/v1/recipients/amina.benali"))
-        await eventually(lambda: blanked(tmp_path), lambda count: count >= blanked_before)
+        await eventually(lambda: blanked(tmp_path), lambda count: count > 0)
         served.process.kill()
         with pytest.raises(aiohttp.ClientError):
             await erasing
@@ -80,7 +79,7 @@ async def test_a_killed_erasure_is_gone_on_with(tmp_path: Path, blanked_before: 
         await eventually(lambda: under_way(tmp_path), lambda count: count == 0)
         await served.stop()
 
-    assert blanked_before <= at_the_kill < _MESSAGES
+    assert 0 < at_the_kill < _MESSAGES
     assert await blanked(tmp_path) == _MESSAGES
     cancelled = "SELECT count(*) FROM deliveries WHERE status = 'cancelled' AND due_at IS NULL AND address IS NULL"
     assert await asyncio.to_thread(query, tmp_path, cancelled) == _MESSAGES

@@ -21,6 +21,7 @@ from tests.serving import Served, free_port, plain_environment, ready, routed, r
 from tests.waiting import eventually
 
 ALL = ("send", "read", "ops")
+LONG = bool(os.environ.get("HELIOGRAPH_LONG"))
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
@@ -49,6 +50,13 @@ class House:
     async def delivered(self, message_ids: list[str], seconds: float = 30.0) -> None:
         for one in message_ids:
             await eventually(partial(self.read, one), lambda seen: seen["status"] == "delivered", seconds)
+
+    async def ended(self, message_id: str) -> str:
+        """Where a message stands that is delivered or suppressed."""
+        seen = await eventually(
+            partial(self.read, message_id), lambda seen: seen["status"] in ("delivered", "suppressed"), 30
+        )
+        return str(seen["status"])
 
     async def attempts(self, message_ids: list[str]) -> Counter[int]:
         """How many deliveries took how many calls."""
@@ -91,6 +99,37 @@ async def test_what_one_process_accepts_another_delivers(tmp_path: Path, redis_u
         assert await queue_of(home, home.web) == {"status": "elsewhere", "redis": "ok"}
         assert await queue_of(home, home.workers[0]) == {"status": "ok", "redis": "ok"}
         assert [await one.stop() for one in (home.web, *home.workers)] == [0, 0, 0]
+
+
+CAP = """
+[[frequency_caps]]
+name = "orders"
+limit = 3
+per = "24h"
+categories = ["transactional"]
+over = "drop"
+"""
+
+
+def capped(folder: Path, store: str) -> dict[str, str]:
+    """Settings under which everybody gets three orders a day."""
+    file = folder / "capped.toml"
+    file.write_text(Path(routed(folder)["HELIOGRAPH_CONFIG"]).read_text() + CAP, encoding="utf-8")
+    return {"HELIOGRAPH_CONFIG": str(file), "HELIOGRAPH_STORE_URL": store}
+
+
+@pytest.mark.timeout(3_600 if LONG else 300)
+async def test_of_sixty_four_sends_at_once_four_workers_let_three_go(
+    tmp_path: Path, postgres_url: str, redis_url: str
+) -> None:
+    async with house(tmp_path, redis_url, dispatchers=4, **capped(tmp_path, postgres_url)) as home:
+        for number in range(200 if LONG else 1):
+            to = {"id": f"user-{number}", "email": f"user-{number}@example.org"}
+
+            accepted = await home.accepted(64, to=to, channels=["email"])
+            ended = [await home.ended(one) for one in accepted]
+
+            assert Counter(ended) == {"delivered": 3, "suppressed": 61}, number
 
 
 async def test_without_redis_messages_are_accepted_and_delivered(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def _facts(rules: str, category: Category) -> Facts:
         at=_NOW - timedelta(days=9),
         recorded_at=_NOW - timedelta(days=9),
     )
-    slots = tuple(_NOW - timedelta(minutes=7 * number) for number in range(1, 30))
+    slots = tuple(_NOW - timedelta(minutes=7 * number) for number in range(1, 6))
     return Facts(
         category=category,
         topic=_TOPIC,

@@ -142,7 +142,7 @@ async def verify_ledger(
                     begun.append(steps.begin("lines", total))
                 begun[0](done)
 
-            found = await verify(records.ledger, records.pseudonyms.of_person, ends, progress)
+            found = await verify(records.ledger, records.audit, records.pseudonyms.of_person, ends, progress)
     _report(found, as_json)
     if found.findings:
         raise typer.Exit(1)

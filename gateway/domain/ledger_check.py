@@ -1,5 +1,6 @@
 """Whether a chain of the consent ledger is whole: names every line that was changed, removed, put in or moved."""
 
+from collections.abc import Iterator, Set
 from enum import StrEnum
 from typing import Final
 
@@ -50,6 +51,8 @@ class ChainCheck:
         self._noted = noted
         self._findings: dict[tuple[int, str], Finding] = {}
         self._broken: list[Line] = []
+        self._erased: dict[str, Line] = {}
+        """Of each person who was taken out the first line."""
         self._later: list[tuple[int, ConsentId]] = []
         """What was added after the head was read, or put there by somebody."""
         self._position = 0
@@ -70,7 +73,9 @@ class ChainCheck:
             self._find(line, Fault.INSERTED, "it stands in the place of another one")
             return
         self.lines += 1
-        self.erased += line.is_erased
+        if line.is_erased:
+            self.erased += 1
+            self._erased.setdefault(line.subject, line)
         if line.position > expected:
             self._miss(expected, line.position - 1)
         made = hash_line(line)
@@ -105,6 +110,12 @@ class ChainCheck:
                 self._find(line, Fault.REORDERED, "it stood in another place")
         return tuple(self._findings[place] for place in sorted(self._findings))
 
+    def without(self, erased: Set[str]) -> Iterator[Finding]:
+        """The lines of people who were taken out and are not among those who were erased, by pseudonym."""
+        for subject, line in self._erased.items():
+            if subject not in erased:
+                yield self._finding(line.position, line.consent.id, Fault.CHANGED, "nobody erased its person")
+
     def _find(self, line: Line, fault: Fault, told: str) -> None:
         self._put(line.position, line.consent.id, fault, told)
 
@@ -117,7 +128,10 @@ class ChainCheck:
         self._put(first, None, Fault.REMOVED, told)
 
     def _put(self, position: int, consent_id: ConsentId | None, fault: Fault, told: str) -> None:
-        self._findings[position, consent_id or ""] = Finding(
+        self._findings[position, consent_id or ""] = self._finding(position, consent_id, fault, told)
+
+    def _finding(self, position: int, consent_id: ConsentId | None, fault: Fault, told: str) -> Finding:
+        return Finding(
             service_id=self._head.service_id, position=position, consent_id=consent_id, fault=fault, told=told
         )
 

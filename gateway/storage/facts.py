@@ -13,7 +13,7 @@ from gateway.storage import tables
 from gateway.storage.columns import names
 from gateway.storage.counters import Counted, read_usage
 from gateway.storage.driver import Driver, Engine
-from gateway.storage.person_rows import consent_of, stored_recipient_of, suppression_of
+from gateway.storage.person_rows import CONSENT_COLUMNS, consent_of, stored_recipient_of, suppression_of
 
 # CROSS JOIN keeps the keys outside, so that each is looked up in the index; a row value IN (…) would scan the table.
 _RECIPIENTS: Final = (
@@ -22,7 +22,7 @@ _RECIPIENTS: Final = (
 )
 _UNCHANGED_RECIPIENTS: Final = f"{_RECIPIENTS} FOR SHARE OF t"
 _CONSENTS: Final = (
-    f"WITH k AS ({{keys}}) SELECT {names(tables.consents, 't.')} FROM k CROSS JOIN consents t"  # noqa: S608
+    f"WITH k AS ({{keys}}) SELECT {CONSENT_COLUMNS} FROM k CROSS JOIN consents t"  # noqa: S608
     " WHERE t.service_id = k.column1 AND t.recipient_id = k.column2 AND t.topic = k.column3"
 )
 # What a version before this one adds has no hash yet, and is found by what can be read.
@@ -119,7 +119,9 @@ async def _consents(driver: Driver, claims: Sequence[Claim]) -> Mapping[tuple[st
     keys = {
         (*person, claim.message.topic)
         for claim in claims
-        if (person := person_of(claim)) and claim.message.topic is not None
+        if claim.message.category.needs_consent
+        and (person := person_of(claim)) is not None
+        and claim.message.topic is not None
     }
     history: dict[tuple[str, ...], list[Consent]] = {}
     for row in await driver.select_in(_CONSENTS, list(keys)):

@@ -1,6 +1,7 @@
 """Rows of what is known of people and addresses, to and from domain values, column for column."""
 
 from datetime import datetime
+from typing import Final
 
 from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
 from gateway.domain.preferences import Consent, ConsentState, Suppression, SuppressionReason
@@ -9,7 +10,15 @@ from gateway.domain.recipients import Channel, Recipient, comparable
 from gateway.storage.columns import instant_or_none, micros_or_none
 from gateway.storage.documents import dump, load, recipient_of
 from gateway.storage.statements import Row
-from gateway.storage.tables import from_micros, to_micros
+from gateway.storage.tables import consents, from_micros, to_micros
+
+_OF_THE_CHAIN: Final = frozenset(
+    {"subject", "previous_hash", "hash", "position", "wording_digest", "evidence_salt", "evidence_digest"}
+)
+CONSENT_COLUMNS: Final = ",".join(
+    f't."{column.name}"' for column in consents.columns if column.name not in _OF_THE_CHAIN
+)
+"""What `consent_of` reads of a row of `consents t`, for those whom the chain does not concern."""
 
 
 def recipient_row(service_id: ServiceId, recipient: Recipient, now: datetime) -> Row:

@@ -234,7 +234,9 @@ async def test_what_another_system_knows_is_taken_over_once(working: Site, calle
     denied = (await caller.get("/v1/recipients/u3/consents")).body["items"]
     assert [line["source"] for line in denied] == ["import"]
     store = working.gateway.store
-    assert (await verify(store.ledger, store.pseudonyms.of_person, (), lambda _done, _all: None)).findings == ()
+    assert (
+        await verify(store.ledger, store.audit, store.pseudonyms.of_person, (), lambda _done, _all: None)
+    ).findings == ()
 
 
 async def test_what_an_operator_says_in_a_persons_stead_is_audited(working: Site, caller: Caller, service: str) -> None:

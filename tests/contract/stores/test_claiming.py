@@ -141,7 +141,7 @@ async def test_facts_belong_to_the_claim_s_own_recipient_topic_and_addresses(sto
     for number, to in enumerate(
         [make_recipient(), Recipient(id=stored.id), Recipient(email=EmailAddress("amina@example.org"))]
     ):
-        await store.accepting.accept(new_message(number, to=to))
+        await store.accepting.accept(new_message(number, to=to, category=Category.MARKETING))
     claims = await store.dispatch.claim(WORKER, 10, NOW)
 
     inline, by_id, nameless = [(await store.dispatch.facts(claims, NOW))[claim.delivery.id] for claim in claims]

@@ -158,7 +158,9 @@ async def test_nothing_readable_is_left_whoever_is_stopped_after_whichever_step(
 async def test_what_waited_is_taken_back_and_what_must_hold_holds(store: Store) -> None:
     await fill(store)
     kept = await store.suppressions.list_suppressions(Channel.EMAIL, "amina.b@example.org", 5, None)
-    erasure = await store.erasures.begin_erasure(SERVICE, AMINA, entry(), NOW.replace(year=2028))
+    amina = store.pseudonyms.of_person(SERVICE, AMINA)
+    asked = replace(entry(), subject=amina)
+    erasure = await store.erasures.begin_erasure(SERVICE, AMINA, asked, NOW.replace(year=2028))
 
     while await store.erasures.advance_erasure(erasure.id, NOW) is Advance.MORE:
         pass
@@ -175,10 +177,10 @@ async def test_what_waited_is_taken_back_and_what_must_hold_holds(store: Store) 
     assert [(one.id, one.address, one.evidence) for one in still.items] == [(kept.items[0].id, None, None)]
     found_suppressed = await store.suppressions.find_suppressed([(Channel.EMAIL, "amina.b@example.org")], NOW)
     assert len(found_suppressed) == 1
-    ledger = await verify(store.ledger, store.pseudonyms.of_person, (), lambda _done, _total: None)
+    ledger = await verify(store.ledger, store.audit, store.pseudonyms.of_person, (), lambda _done, _total: None)
     assert (ledger.lines, ledger.findings) == (2, ())
     (told,) = (await store.audit.list_audit(AuditQuery(action=AuditAction.ERASE), 5, None)).items
-    assert (told.actor, told.subject, told.reason) == (BY.actor, "pseudonym", "asked by (erased), (erased)")
+    assert (told.actor, told.subject, told.reason) == (BY.actor, amina, "asked by (erased), (erased)")
 
 
 async def test_a_message_in_a_providers_hands_is_waited_for(store: Store) -> None:

@@ -32,7 +32,7 @@ def line(number: int, **changes: object) -> Consent:
 
 
 async def findings_of(store: Store, *noted: Head) -> Sequence[Finding]:
-    found = await verify(store.ledger, store.pseudonyms.of_person, noted, lambda _done, _total: None)
+    found = await verify(store.ledger, store.audit, store.pseudonyms.of_person, noted, lambda _done, _total: None)
     return found.findings
 
 
@@ -49,7 +49,7 @@ async def test_lines_of_many_writers_stand_in_one_whole_chain_for_each_service(s
         *(store.consents.add_consents([line(number, service_id=services[number % 2])]) for number in range(60))
     )
 
-    checked = await verify(store.ledger, store.pseudonyms.of_person, (), lambda _done, _total: None)
+    checked = await verify(store.ledger, store.audit, store.pseudonyms.of_person, (), lambda _done, _total: None)
     assert checked.findings == ()
     assert checked.lines == 60
     assert {head.service_id: head.length for head in checked.heads} == {SERVICE: 30, OTHER: 30}
@@ -136,9 +136,13 @@ async def test_an_erased_person_leaves_lines_that_nobody_can_read_and_a_whole_ch
 
     blanked = await store.database.writer.run(lambda driver: blank_person(driver, SERVICE, AMINA))
     await store.consents.add_consents([line(4)])
+    (unexplained,) = await findings_of(store)
+    subject = store.pseudonyms.of_person(SERVICE, AMINA)
+    await store.audit.add_audit(make_entry(AuditAction.ERASE, subject, By(actor=SYSTEM), NOW))
 
-    checked = await verify(store.ledger, store.pseudonyms.of_person, (), lambda _done, _total: None)
+    checked = await verify(store.ledger, store.audit, store.pseudonyms.of_person, (), lambda _done, _total: None)
     assert (blanked, checked.erased, checked.findings) == (2, 2, ())
+    assert (unexplained.consent_id, unexplained.told) == ("cns_1", "nobody erased its person")
     kept = [kept.line async for kept in store.ledger.lines(SERVICE)]
     assert [one.consent.recipient_id for one in kept] == ["", BO, "", AMINA]
     assert (kept[0].consent.wording, kept[0].consent.evidence, kept[0].evidence_salt) == (None, None, None)

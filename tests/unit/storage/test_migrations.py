@@ -208,7 +208,7 @@ async def test_consents_of_versions_without_a_chain_are_put_into_one(
 
     async with open_store(url, SetClock()) as store:
         await store.consents.add_consents([make_consent(id=ConsentId("cns_new"), service_id=ServiceId("svc_0"))])
-        found = await verify(store.ledger, store.pseudonyms.of_person, (), lambda _done, _total: None)
+        found = await verify(store.ledger, store.audit, store.pseudonyms.of_person, (), lambda _done, _total: None)
 
     assert (found.lines, found.findings) == (6, ())
     assert {head.service_id: head.length for head in found.heads} == {"svc_0": 4, "svc_1": 2}

@@ -8,6 +8,7 @@ from gateway.domain.ids import DeliveryId, RecipientId, ServiceId
 from gateway.domain.inbound import Inbound, InboundText
 from gateway.domain.messages import Event, Message
 from gateway.domain.preferences import Suppression
+from gateway.domain.receipts import Receipt
 from gateway.domain.recipients import Channel
 from gateway.domain.values import Value
 from gateway.ports.accepting import NewMessage
@@ -33,8 +34,12 @@ class WebhookReceiver(Protocol):
     def verify(self, request: WebhookRequest) -> bool:
         """Whether the call is the provider's own and fresh: of the raw bytes, and in constant time."""
 
-    def parse(self, request: WebhookRequest) -> Sequence[Inbound]:
-        """The texts in a verified call. Raises InvalidRequest where it holds nothing that can be kept."""
+    def parse(self, request: WebhookRequest) -> Sequence[Inbound | Receipt]:
+        """What a verified call tells: texts, and what became of messages.
+
+        Words and members that are not known are kept or passed over. Raises InvalidRequest where it holds nothing
+        that can be kept.
+        """
 
 
 class Acquaintance(Value, frozen=True, kw_only=True):

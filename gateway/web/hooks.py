@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 import structlog
 from aiohttp import web
 
 from gateway.delivery.inbound import InboundDesk
+from gateway.domain.inbound import Inbound
+from gateway.domain.receipts import Receipt
 from gateway.errors import NotFound
 from gateway.ports import Clock, WebhookReceiver, WebhookRequest
 from gateway.web.body import arrived
@@ -29,7 +31,7 @@ class Hooks:
     public_url: str
 
     async def take(self, request: web.Request) -> web.StreamResponse:
-        """204 once all that the call tells is on disk; 401 without a trace for one that is not the provider's.
+        """204 once the texts that the call tells are on disk; 401 without a trace for one that is not the provider's.
 
         Raises InvalidRequest where a genuine call holds nothing to keep, NotFound where no such provider calls us.
         """
@@ -46,8 +48,15 @@ class Hooks:
         if not receiver.verify(call):
             _log.warning("webhook.refused", provider=name, bytes=len(call.body))
             raise RequestRefused("bad_signature", "The call is not signed, or not lately, by this provider.")
-        for inbound in receiver.parse(call):
-            await self.desk.take_in(name, inbound)
+        for told in receiver.parse(call):
+            match told:
+                case Inbound():
+                    await self.desk.take_in(name, told)
+                case Receipt():
+                    # Verified and read; nothing keeps receipts yet, so the log is all that holds them.
+                    _log.info("receipt.told", provider=name, status=told.status, delivery=told.delivery_id)
+                case never:
+                    assert_never(never)
         return web.Response(status=204)
 
 

@@ -344,3 +344,17 @@ async def test_of_many_at_once_the_mailbox_keeps_each_delivery_once(store: Store
 
     assert sum(new) == 5
     assert len((await store.mailbox.list_items(None, 50, None)).items) == 5
+
+
+async def test_what_a_person_chose_stays_when_the_service_replaces_the_record(store: Store) -> None:
+    chosen = {"frequency_caps": [{"name": "own", "limit": 1, "per": "day"}]}
+    await store.recipients.set_preferences(SERVICE, AMINA, chosen, NOW)
+    alone = await store.recipients.get_recipient(SERVICE, AMINA)
+
+    is_new = await store.recipients.put_recipient(SERVICE, make_recipient(id=AMINA), NOW)
+    replaced = await store.recipients.get_recipient(SERVICE, AMINA)
+    await store.recipients.set_preferences(SERVICE, AMINA, None, NOW)
+
+    assert (alone, is_new) == (Recipient(id=AMINA, preferences=chosen), False)
+    assert (replaced.email, replaced.preferences) == (make_recipient().email, chosen)
+    assert (await store.recipients.get_recipient(SERVICE, AMINA)).preferences is None

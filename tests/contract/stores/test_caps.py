@@ -1,10 +1,12 @@
 """What every store keeps to when it counts under frequency caps: never one too many, and nothing kept for nothing."""
 
 import asyncio
+import random
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from gateway.domain.lifecycle import DeliveryStatus
@@ -267,3 +269,44 @@ async def test_counters_that_count_for_nothing_are_forgotten(store: Store) -> No
     await store.forgetting.forget(LONG, NOW + DAY + timedelta(microseconds=1))
 
     assert (kept, await counters_in(store)) == (1, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_counter_agrees_with_one_that_keeps_every_message(store: Store, seed: int) -> None:
+    chance, at = random.Random(seed), NOW
+    spent: dict[str, datetime] = {}
+    lost: set[str] = set()
+    free = await claims_of(store, range(40))
+    called: list[Claim] = []
+    for _ in range(80):
+        at += chance.choice((timedelta(0), HOUR, 7 * HOUR, 13 * HOUR))
+        if free and (not called or chance.random() < 0.6):
+            claim = free.pop()
+            in_window = [taken for one, taken in spent.items() if taken > at - DAY and one != claim.delivery.id]
+            granted = await reserve(store, claim, need(3, at=at), at=at)
+            assert granted is (len(in_window) < 3)
+            if granted:
+                if claim.delivery.id in spent:
+                    lost.add(claim.delivery.id)
+                spent[claim.delivery.id] = at
+                called.append(claim)
+            continue
+        claim = called.pop(chance.randrange(len(called))) if called else free[0]
+        if claim.delivery.id not in spent:
+            continue
+        outcome = chance.choice((Outcome.SENT, Outcome.TRANSIENT, Outcome.UNKNOWN))
+        attempt = replace(
+            attempt_for(claim, number=claim.delivery.attempts + 1), result=SendResult(outcome=outcome), finished_at=at
+        )
+        subjects = (await facts_of(store, claim)).subjects
+        status = S.SENT if outcome is Outcome.SENT else S.QUEUED
+        step = step_for(claim, status, attempt=attempt, due_at=None if status is S.SENT else at, events=())
+        frees = outcome is Outcome.TRANSIENT
+        await store.dispatch.record(replace(step, subjects=subjects, frees_slots=frees))
+        if frees and claim.delivery.id not in lost:
+            del spent[claim.delivery.id]
+        free += await store.dispatch.claim(WORKER, 40, at)
+
+    (after,) = await claims_of(store, [99])
+    kept = (await facts_of(store, after)).slots.get("offers", ())
+    assert list(kept) == sorted(spent.values(), reverse=True)[: len(kept)]

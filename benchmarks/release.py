@@ -29,7 +29,9 @@ from gateway.domain.durations import format_duration
 MESSAGES: Final = 100_000
 SPAN: Final = timedelta(minutes=5)
 PARTS: Final = 10
-GOAL: Final = "an even slope over the span, codes called within a second, at most 1.10 of the memory after the first tenth"
+GOAL: Final = (
+    "an even slope over the span, codes called within a second, at most 1.10 of the memory after the first tenth"
+)
 _LEAD: Final = timedelta(seconds=70)
 """What holding, copying and a start may take before the opening."""
 _PATIENCE_SECONDS: Final = 900.0

@@ -1,17 +1,26 @@
 """The demo's plan covers everything that can be sent, and its verdict finds what went otherwise."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from gateway.cli.demo.hours import ask_hours
-from gateway.cli.demo.people import LOCALES, make_cast
+from gateway.cli.demo.people import LOCALES, Person, make_cast
 from gateway.cli.demo.plan import Plan, Planned, make_plan
 from gateway.cli.demo.posting import Posted
 from gateway.cli.demo.verdict import find_faults
+from gateway.domain.decisions import Facts, Hold, Send
+from gateway.domain.ids import RecipientId
 from gateway.domain.lifecycle import DeliveryStatus
-from tests.factories import NOW
+from gateway.domain.preferences import Category
+from gateway.domain.recipients import Channel, PhoneNumber
+from gateway.domain.rules import NO_RULES
+from gateway.policy.gate import decide
+from gateway.policy.packs.in_force import RulesInForce
+from gateway.policy.packs.reading import load_packs
+from tests.factories import NOW, make_consent, make_facts, make_recipient
 
 SAMPLES = {
     "usual": {
@@ -239,3 +248,34 @@ def test_what_went_out_in_closed_hours_is_a_fault(night_plan: Plan) -> None:
     faults = find_faults([posted], {"msg_1": message})
 
     assert any("sms held, is" in fault or "sms held" in fault for _, fault in faults)
+
+
+def test_at_any_time_of_the_year_somebody_is_shown_waiting_and_nobody_waits_past_the_expiry() -> None:
+    rules, people = RulesInForce(NO_RULES, load_packs()), make_cast().fans
+    reached = {Channel.SMS: timedelta(days=3), Channel.PUSH: timedelta(days=2)}
+    instants = [NOW + timedelta(hours=31 * number) for number in range(365 * 24 // 31)]
+
+    for now in instants:
+        decisions = [
+            decide(marketing_to(person, channel, now + expires_after, rules), now)
+            for person in people
+            for channel, expires_after in reached.items()
+        ]
+
+        assert {type(decision) for decision in decisions} <= {Send, Hold}
+        assert any(isinstance(decision, Hold) for decision in decisions)
+
+
+def marketing_to(person: Person, channel: Channel, expires_at: datetime, rules: RulesInForce) -> Facts:
+    recipient = make_recipient(
+        id=RecipientId(person.id), phone=PhoneNumber(person.phone), timezone=person.timezone, country=person.country
+    )
+    return make_facts(
+        category=Category.MARKETING,
+        topic="offers",
+        channel=channel,
+        recipient=recipient,
+        expires_at=expires_at,
+        consents=(make_consent(channel=channel, recipient_id=recipient.id),),
+        rules=rules.of(channel, Category.MARKETING, person.country),
+    )

@@ -179,6 +179,22 @@ def test_a_wrong_key_of_a_cap_is_named(rule: dict[str, object], pointer: str, co
         parse_rules({"frequency_caps": [rule]}, "settings")
 
     assert [(one.pointer, one.code) for one in refused.value.problems] == [(f"/frequency_caps/0{pointer}", code)]
+    assert refused.value.problems[0].message.endswith(".")
+
+
+@pytest.mark.parametrize(("code", "hint"), [("UK", True), ("EU", False)])
+def test_a_common_mistake_about_a_country_is_told(code: str, hint: bool) -> None:
+    with pytest.raises(WrongRules) as refused:
+        parse_rules({"quiet_hours": [{**NIGHT, "countries": [code]}]}, "settings")
+
+    told = refused.value.problems[0].message
+    assert told == f"{code!r} is no ISO 3166-1 alpha-2 country code, such as FR." + " The United Kingdom is GB." * hint
+
+
+def test_the_largest_cap_is_taken() -> None:
+    rules = parse_rules({"frequency_caps": [{**CAP, "limit": 1_000, "per": "366d"}]}, "settings")
+
+    assert (rules.frequency_caps[0].limit, rules.frequency_caps[0].per) == (1_000, timedelta(days=366))
 
 
 def test_all_that_is_wrong_is_named_at_once() -> None:

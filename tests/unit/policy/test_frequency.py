@@ -42,6 +42,7 @@ def earliest(
         pytest.param(DAY, [NOW - HOUR, NOW - DAY], NOW, id="the window is half-open: one of exactly a day ago is out"),
         pytest.param(DAY, [NOW - 2 * DAY, NOW - 3 * DAY], NOW, id="both are over"),
         pytest.param(DAY, [NOW + HOUR, NOW - HOUR], NOW + 23 * HOUR, id="kept for one that goes first"),
+        pytest.param(DAY, [NOW - 12 * HOUR, NOW + 12 * HOUR], NOW, id="between two that are a whole window apart"),
         pytest.param(DAY, [NOW + HOUR, NOW + 2 * HOUR], NOW + 25 * HOUR, id="all kept"),
         pytest.param(DAY, [NOW + DAY, NOW + DAY + HOUR], NOW, id="kept so late that it does not matter"),
         pytest.param(DAY, [NOW + 22 * HOUR, NOW + 23 * HOUR], NOW + 46 * HOUR, id="kept just within the window"),
@@ -57,6 +58,13 @@ def earliest(
 )
 def test_a_slot_is_free_at(per: timedelta | Calendar, taken: list[datetime], expected: datetime) -> None:
     assert earliest(cap(per), taken) == expected
+
+
+@pytest.mark.parametrize(
+    ("shift", "count"), [(-DAY, 0), (-DAY + HOUR, 1), (DAY - HOUR, 1), (DAY, 0)], ids=["out", "in", "kept", "too late"]
+)
+def test_what_lies_within_a_window_counts_as_in_use(shift: timedelta, count: int) -> None:
+    assert in_use(cap(DAY), [to_micros(NOW + shift)], [wall_clock("UTC")], to_micros(NOW)) == count
 
 
 def test_a_month_ends_with_the_year() -> None:
@@ -201,6 +209,8 @@ def test_a_cap_that_drops_is_asked_at_the_instant_at_which_it_would_go(used: dat
         ("night", "hold"),
         ("daily", "suppress" if expected is Suppress else "pass"),
     ]
+    assert decision.trace[3].saw == {"send_at": None}
+    assert decision.trace[-1].saw["at"] == "2026-11-22T14:00:00Z"
 
 
 def test_caps_and_hours_are_solved_together() -> None:
@@ -242,6 +252,22 @@ def test_where_the_cap_lets_it_go_only_after_the_expiry_it_expires_at_once() -> 
 
     assert isinstance(decision, Expire)
     assert (decision.rule, decision.reason) == ("daily", "frequency_cap")
+    assert (decision.trace[-1].verdict, decision.trace[-1].saw["used"]) == ("expire", 1)
+
+
+def test_whoever_moves_the_instant_sends_it_round_the_others_again() -> None:
+    def windows(*times: tuple[str, str]) -> dict[str, object]:
+        return {"categories": ["transactional"], "allow": [{"from": start, "to": end} for start, end in times]}
+
+    first = {"name": "first", **windows(("10:00", "10:20"), ("15:00", "16:00"))}
+    second = {"name": "second", **windows(("10:30", "12:00"), ("15:00", "17:00"))}
+
+    decisions = [
+        decide(capped(rules(hours=hours), slots={}), utc(2026, 11, 22, 9))
+        for hours in ([first, second], [second, first])
+    ]
+
+    assert [getattr(decision, "not_before", None) for decision in decisions] == [utc(2026, 11, 22, 15)] * 2
 
 
 def test_the_fortnight_without_an_opening_begins_where_the_cap_lets_it_go() -> None:

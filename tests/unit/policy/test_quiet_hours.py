@@ -353,6 +353,22 @@ def test_with_several_candidates_every_clock_must_be_open() -> None:
     assert isinstance(evening, Hold)
     assert evening.not_before == utc(2026, 11, 23, 8)
     assert evening.trace[-1].saw["local"] == "2026-11-22T21:30:00+01:00"
+    noon = decide(facts, utc(2026, 11, 22, 12))
+    assert noon.trace[-2].saw["local"] == "2026-11-22T13:00:00+01:00"
+
+
+def test_the_trace_tells_why_a_day_is_closed_where_the_rule_is_valid() -> None:
+    closed = {"allow": during("08:00", "20:00"), "closed_dates": ["2026-11-22"]}
+    now = utc(2026, 11, 22, 12)
+
+    valid, over = (
+        decide(in_zone("UTC", hours(**closed, **validity), now), now)
+        for validity in ({}, {"valid_until": "2026-11-21"})
+    )
+
+    assert valid.trace[-1].saw["closed"] == "closed_dates"
+    assert isinstance(over, Send)
+    assert "closed" not in over.trace[-2].saw
 
 
 def test_without_a_common_opening_it_is_refused_and_where_the_expiry_is_nearer_it_expires() -> None:
@@ -366,10 +382,10 @@ def test_without_a_common_opening_it_is_refused_and_where_the_expiry_is_nearer_i
 
     assert isinstance(soon, Expire)
     assert (soon.rule, soon.reason) == ("hours", "quiet_hours")
-    assert soon.trace[-1].verdict == "expire"
+    assert (soon.trace[-1].verdict, soon.trace[-1].saw["zone_evidence"]) == ("expire", "phone")
     assert isinstance(late, Suppress)
     assert (late.rule, late.reason, late.falls_through) == ("hours", "no_opening", True)
-    assert late.trace[-1].verdict == "suppress"
+    assert (late.trace[-1].verdict, late.trace[-1].saw["zone_evidence"]) == ("suppress", "phone")
 
 
 def test_a_hold_that_reaches_the_expiry_expires_at_once_with_the_rule_that_blocked_it() -> None:

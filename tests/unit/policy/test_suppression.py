@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from gateway.domain.decisions import Send
-from gateway.domain.preferences import Category, Suppression, SuppressionReason
+from gateway.domain.ids import MessageId
+from gateway.domain.preferences import SPARES, Category, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, PushDevice, PushPlatform
 from gateway.policy.gate import decide
 from gateway.policy.suppression import open_addresses
@@ -82,3 +83,15 @@ def test_critical_overrides_what_the_settings_name_and_never_a_stop(
     assert saw.get("overridden") == (["sup_1"] if passes else None)
     assert isinstance(saw["suppressions"], list)
     assert len(saw["suppressions"]) == 1
+
+
+def test_a_stop_lets_only_its_own_answer_pass() -> None:
+    stop = make_suppression(reason=SuppressionReason.STOP, evidence={SPARES: "msg_answer"})
+
+    answer, other = (
+        decide(make_facts(suppressions=(stop,), message_id=MessageId(name)), NOW)
+        for name in ("msg_answer", "msg_other")
+    )
+
+    assert isinstance(answer, Send)
+    assert not isinstance(other, Send)

@@ -51,6 +51,13 @@ def test_the_first_instant_at_a_wall_time_is_the_first(instant: datetime, zone: 
     assert found == start or clock.wall(found - 1) < target
 
 
+def test_a_wall_time_that_an_overlap_puts_off_is_found_after_it() -> None:
+    # In Berlin three o'clock becomes two: the first pass never shows three.
+    midnight, three = utc(2026, 10, 25), to_micros(utc(2026, 10, 25, 3))
+
+    assert to_instant(wall_clock("Europe/Berlin").first_at(three, to_micros(midnight))) == utc(2026, 10, 25, 2)
+
+
 def test_spells_follow_each_other_without_a_gap_to_the_end_of_time() -> None:
     spells = list(wall_clock("Europe/Paris").spells(to_micros(utc(2036, 7, 1))))
 

@@ -2,8 +2,11 @@
 
 An adapter has a `name` and `capabilities`, and two verbs. `send` makes one call and classifies the answer as a
 `SendResult`: it raises for nothing that a provider or a network does, never retries and never logs. `aclose` closes
-what it opened and may be called twice. One whose provider calls us is a `WebhookReceiver` too: `verify` the raw
-bytes, then `parse` them.
+what it opened and may be called twice.
+
+What not every provider has is a protocol of its own. One that calls us is a `WebhookReceiver`: `verify` the raw
+bytes, then `parse` them. One that can be asked what became of a message is a `StatusSource`, one that can be asked
+whether it would take any is `Probed`.
 """
 
 import re
@@ -11,6 +14,7 @@ from typing import Final
 
 from gateway.domain.ids import AttemptId, DeliveryId
 from gateway.domain.inbound import Inbound
+from gateway.domain.lifecycle import Evidence
 from gateway.domain.messages import (
     Content,
     DeviceResult,
@@ -21,8 +25,20 @@ from gateway.domain.messages import (
     SendResult,
     SmsContent,
 )
-from gateway.domain.recipients import Channel, PushDevice, masked
-from gateway.ports import Capabilities, Clock, Provider, WebhookReceiver, WebhookRequest
+from gateway.domain.preferences import SuppressionReason
+from gateway.domain.receipts import Reaction, Receipt
+from gateway.domain.recipients import Channel, PushDevice, PushPlatform, masked
+from gateway.ports import (
+    Capabilities,
+    Clock,
+    Fitness,
+    Probed,
+    ProbeResult,
+    Provider,
+    StatusSource,
+    WebhookReceiver,
+    WebhookRequest,
+)
 
 __all__ = [
     "AttemptId",
@@ -34,13 +50,22 @@ __all__ = [
     "DeviceResult",
     "EmailContent",
     "Envelope",
+    "Evidence",
+    "Fitness",
     "Inbound",
     "Outcome",
+    "ProbeResult",
+    "Probed",
     "Provider",
     "PushContent",
     "PushDevice",
+    "PushPlatform",
+    "Reaction",
+    "Receipt",
     "SendResult",
     "SmsContent",
+    "StatusSource",
+    "SuppressionReason",
     "WebhookReceiver",
     "WebhookRequest",
     "masked",

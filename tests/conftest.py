@@ -17,6 +17,8 @@ from gateway.settings import Settings
 from tests.modes import EMBEDDED, SCALED, Mode
 from tests.servers import PostgresDatabases, start_postgres, start_valkey
 
+pytest_plugins = ["providers.conformance.plugin"]
+
 settings.register_profile("developer", deadline=None)
 # The same examples for the same commit: a red build can be repeated, and new examples are sought on people's machines.
 settings.register_profile("build", deadline=None, derandomize=True)

@@ -21,7 +21,7 @@ from gateway.ports.dispatching import Claim, DispatchStore, LeaseStore, Reservat
 from gateway.ports.inbound import Acquaintance, InboundQuery, InboundStore, Intake, WebhookReceiver, WebhookRequest
 from gateway.ports.mailbox import MailboxItem, MailboxStore
 from gateway.ports.people import ConsentStore, LedgerStore, RecipientStore, SuppressionStore
-from gateway.ports.providers import Capabilities, Provider
+from gateway.ports.providers import Capabilities, Fitness, Probed, ProbeResult, Provider, StatusSource
 from gateway.ports.reading import (
     ConditionStore,
     DeliveryRecord,
@@ -55,6 +55,7 @@ __all__ = [
     "ConsentStore",
     "DeliveryRecord",
     "DispatchStore",
+    "Fitness",
     "Idempotency",
     "InboundQuery",
     "InboundStore",
@@ -70,6 +71,8 @@ __all__ = [
     "NewDelivery",
     "NewMessage",
     "Page",
+    "ProbeResult",
+    "Probed",
     "Provider",
     "RecipientStore",
     "Replayed",
@@ -79,6 +82,7 @@ __all__ = [
     "SenderIdentity",
     "Service",
     "ServiceStore",
+    "StatusSource",
     "SteeringStore",
     "Step",
     "StoreCondition",

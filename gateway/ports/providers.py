@@ -1,8 +1,10 @@
 """The seam to a provider: one account that takes rendered deliveries."""
 
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from gateway.domain.messages import Envelope, SendResult
+from gateway.domain.receipts import Receipt
 from gateway.domain.recipients import Channel
 from gateway.domain.values import Value
 
@@ -37,3 +39,37 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Close connections; safe to call twice."""
+
+
+@runtime_checkable
+class StatusSource(Protocol):
+    """A provider that can be asked what became of a message, for receipts that were lost."""
+
+    async def fetch_status(self, provider_message_id: str) -> Receipt | None:
+        """What it knows now of a message that it took; None where it cannot say now. Never raises for its answer."""
+
+
+class Fitness(StrEnum):
+    """Whether a provider could take messages now."""
+
+    OK = "ok"
+    DOWN = "down"
+    """It does not answer, or with an error of its own: another try may fare better."""
+    MISCONFIGURED = "misconfigured"
+    """It refuses us: credentials, account or address."""
+
+
+class ProbeResult(Value, frozen=True, kw_only=True):
+    """What a probe came to."""
+
+    fitness: Fitness
+    detail: str | None = None
+    """The provider's words, without secrets."""
+
+
+@runtime_checkable
+class Probed(Protocol):
+    """A provider that can be asked whether it would take messages, without sending one."""
+
+    async def health(self) -> ProbeResult:
+        """Ask it once. Never raises for its answer."""

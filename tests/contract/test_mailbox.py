@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from gateway.domain.messages import Outcome
 from gateway.domain.recipients import Channel
+from providers.conformance.suite import make_envelope
 from providers.mailbox import MailboxProvider
 from providers.mailbox_content import ReceivedMail
 from providers.smtp import SmtpProvider, SmtpSettings
-from tests.contract.provider_suite import make_envelope
 from tests.contract.test_providers import MemoryMailbox, WallClock
 
 

@@ -13,9 +13,9 @@ from gateway.domain.ids import DeliveryId
 from gateway.domain.recipients import Channel
 from gateway.errors import NotFound, Unavailable
 from gateway.ports import MailboxItem, Page, Provider
+from providers.conformance.suite import COMMON_FAULTS, FarSide, Fault, ProviderSuite
 from providers.mailbox import MailboxProvider
 from providers.smtp import SmtpProvider, SmtpSettings
-from tests.contract.provider_suite import FarSide, Fault, ProviderSuite
 from tests.contract.smtp_peer import CUT, HANG, Peer, smtp_peer
 
 
@@ -42,7 +42,7 @@ def make_smtp(port: int, **settings: Any) -> SmtpProvider:
 
 class TestSmtp(ProviderSuite):
     channels = frozenset({Channel.EMAIL})
-    faults = frozenset(Fault)
+    faults = COMMON_FAULTS
 
     answers: Mapping[Fault, Mapping[str, Any]] = {
         Fault.BAD_ADDRESS: {"RCPT": "550 5.1.1 <amina.benali@example.org>: amina.benali is unknown"},

@@ -18,8 +18,8 @@ from cryptography.x509.oid import NameOID
 
 from gateway.domain.messages import Outcome
 from gateway.errors import ConfigurationError
+from providers.conformance.suite import make_envelope, make_mime
 from providers.smtp import SmtpProvider, SmtpSettings
-from tests.contract.provider_suite import make_envelope, make_mime
 from tests.contract.smtp_peer import CUT, HANG, bare_peer, read_commands, smtp_peer
 from tests.waiting import eventually
 

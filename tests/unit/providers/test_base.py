@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.domain.messages import Outcome
 from gateway.domain.recipients import Channel
 from providers.base import redacted, wrong_channel
-from tests.contract.provider_suite import make_envelope
+from providers.conformance.suite import make_envelope
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 import pytest
 import structlog.testing
 
 from gateway.domain.ids import DELIVERY, AttemptId, DeliveryId, make_id
-from gateway.domain.messages import Content, EmailContent, Envelope, Outcome, PushContent, SmsContent
+from gateway.domain.messages import Content, EmailContent, Envelope, Outcome, PushContent, SendResult, SmsContent
 from gateway.domain.recipients import Channel, PushDevice, PushPlatform
 from gateway.domain.values import replace
 from gateway.ports import Provider
@@ -36,6 +37,20 @@ class Fault(StrEnum):
     """The connection breaks before the request can have been taken."""
     CUT_AFTER = "cut_after"
     """It breaks when it may have been."""
+    # What those meet that speak HTTP.
+    THROTTLED_UNTIL = "throttled_until"
+    """Retry-After is a date."""
+    BARE_ERROR = "bare_error"
+    """A 5xx from something that is not the provider."""
+    RESET_BEFORE_BODY = "reset_before_body"
+    RESET_AFTER_BODY = "reset_after_body"
+    DRIP = "drip"
+    NO_HTTP = "no_http"
+    TRUNCATED_GZIP = "truncated_gzip"
+    ENDLESS = "endless"
+    GARBAGE = "garbage"
+    """A 200 that is a page of something else."""
+    REDIRECT = "redirect"
 
 
 EXPECTED = {
@@ -48,7 +63,41 @@ EXPECTED = {
     Fault.NO_ANSWER: Outcome.UNKNOWN,
     Fault.CUT_BEFORE: Outcome.TRANSIENT,
     Fault.CUT_AFTER: Outcome.UNKNOWN,
+    Fault.THROTTLED_UNTIL: Outcome.THROTTLED,
+    Fault.BARE_ERROR: Outcome.UNKNOWN,
+    # Even a request that was cut off may have been whole for whoever read it: only the far side knows.
+    Fault.RESET_BEFORE_BODY: Outcome.UNKNOWN,
+    Fault.RESET_AFTER_BODY: Outcome.UNKNOWN,
+    Fault.DRIP: Outcome.UNKNOWN,
+    Fault.NO_HTTP: Outcome.UNKNOWN,
+    Fault.TRUNCATED_GZIP: Outcome.UNKNOWN,
+    Fault.ENDLESS: Outcome.UNKNOWN,
+    Fault.GARBAGE: Outcome.UNKNOWN,
+    Fault.REDIRECT: Outcome.MISCONFIGURED,
 }
+
+
+SLOW: Final = frozenset({Fault.NO_ANSWER, Fault.DRIP})
+"""What is met only by running out of time."""
+COMMON_FAULTS: Final = frozenset(
+    {
+        Fault.BAD_ADDRESS,
+        Fault.BAD_CONTENT,
+        Fault.BAD_CREDENTIALS,
+        Fault.THROTTLED,
+        Fault.TRANSIENT,
+        Fault.REFUSED_CONNECTION,
+        Fault.NO_ANSWER,
+        Fault.CUT_BEFORE,
+        Fault.CUT_AFTER,
+    }
+)
+"""What every provider may meet, whatever it speaks."""
+
+
+def deadline(fault: Fault) -> float:
+    """How long a call may take: little where running out of time is the point, else enough for a busy machine."""
+    return 0.5 if fault in SLOW else 20.0
 
 
 def make_envelope(channel: Channel = Channel.EMAIL, **changes: object) -> Envelope:
@@ -86,6 +135,11 @@ def make_mime(delivery_id: str, body: bytes = b"Hi\r\n") -> bytes:
     return head.encode() + body
 
 
+def telling(envelope: Envelope) -> list[str]:
+    """What of an envelope must not be read anywhere: addresses, also without their domain, and devices."""
+    return [part for part in (envelope.to.partition("@")[0], *(device.address for device in envelope.devices)) if part]
+
+
 class FarSide:
     """A provider that stands ready, and what its far side was given."""
 
@@ -102,6 +156,8 @@ class ProviderSuite:
 
     channels: frozenset[Channel]
     faults: frozenset[Fault]
+    secrets: tuple[str, ...] = ()
+    """What the provider under test was given to keep to itself."""
 
     def far_side(self) -> AbstractAsyncContextManager[FarSide]:
         """A provider whose far side takes everything."""
@@ -110,6 +166,10 @@ class ProviderSuite:
     def broken(self, fault: Fault) -> AbstractAsyncContextManager[Provider]:
         """A provider whose far side has that fault."""
         raise NotImplementedError
+
+    def envelope(self, channel: Channel, **changes: object) -> Envelope:
+        """What is handed over on a channel; to be overridden where the provider wants another sender or device."""
+        return make_envelope(channel, **changes)
 
     @pytest.fixture
     async def side(self) -> AsyncIterator[FarSide]:
@@ -122,7 +182,7 @@ class ProviderSuite:
         assert side.provider.capabilities.concurrency > 0
 
     async def test_it_hands_over_with_our_id(self, side: FarSide) -> None:
-        envelopes = [make_envelope(channel) for channel in sorted(self.channels)]
+        envelopes = [self.envelope(channel) for channel in sorted(self.channels)]
 
         results = [await side.provider.send(envelope) for envelope in envelopes]
 
@@ -130,7 +190,7 @@ class ProviderSuite:
         assert await side.delivery_ids() == [envelope.delivery_id for envelope in envelopes]
 
     async def test_a_resend_repeats_our_id_and_an_idempotent_provider_keeps_it_once(self, side: FarSide) -> None:
-        envelope = make_envelope(sorted(self.channels)[0])
+        envelope = self.envelope(min(self.channels))
 
         results = [await side.provider.send(envelope) for _ in range(2)]
 
@@ -139,7 +199,7 @@ class ProviderSuite:
         assert await side.delivery_ids() == [envelope.delivery_id] * copies
 
     async def test_many_calls_at_once_each_get_their_own_answer(self, side: FarSide) -> None:
-        envelopes = [make_envelope(sorted(self.channels)[0]) for _ in range(40)]
+        envelopes = [self.envelope(min(self.channels)) for _ in range(40)]
 
         results = await asyncio.gather(*map(side.provider.send, envelopes))
 
@@ -148,50 +208,61 @@ class ProviderSuite:
 
     async def test_a_channel_that_it_does_not_carry_is_a_wrong_setting(self, side: FarSide) -> None:
         for channel in set(Channel) - self.channels:
-            result = await side.provider.send(make_envelope(channel))
+            result = await side.provider.send(self.envelope(channel))
 
             assert result.outcome is Outcome.MISCONFIGURED
         assert await side.delivery_ids() == []
 
     async def test_each_fault_has_its_outcome_and_no_exception_leaves(self) -> None:
-        for fault in sorted(self.faults):
-            async with self.broken(fault) as provider:
-                result = await provider.send(make_envelope(sorted(self.channels)[0], deadline_seconds=0.5))
+        results = await self._meet_all()
 
-                assert (fault, result.outcome) == (fault, EXPECTED[fault])
-                assert result.code
+        assert {fault: result.outcome for fault, (_, result) in results.items()} == {
+            fault: EXPECTED[fault] for fault in self.faults
+        }
+        assert all(result.code for _, result in results.values())
 
-    async def test_nothing_is_said_or_logged_that_holds_an_address(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_nothing_is_said_or_logged_that_holds_an_address_or_a_secret(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        said: list[str] = []
+        # Libraries may tell more on their own level of detail, which the gateway's logs never show.
         with caplog.at_level(logging.INFO), structlog.testing.capture_logs() as events:
-            for fault in sorted(self.faults):
-                async with self.broken(fault) as provider:
-                    result = await provider.send(make_envelope(sorted(self.channels)[0], deadline_seconds=0.5))
-
-                    assert "amina.benali" not in repr(result)
+            said += map(repr, (await self._meet_all()).values())
             async with self.far_side() as side:
-                for channel in sorted(self.channels):
-                    result = await side.provider.send(make_envelope(channel))
+                said += [repr(await side.provider.send(self.envelope(channel))) for channel in sorted(self.channels)]
+                said.append(repr(side.provider))
+                assert [secret for secret in self.secrets if secret in repr(vars(side.provider))] == []
 
-                    assert "amina.benali" not in repr(result)
-                    assert "device-token-1" not in repr(result)
+        said += [record.getMessage() for record in caplog.records if not record.name.startswith("mail.")]
+        hidden = [*self.secrets, *(part for channel in self.channels for part in telling(self.envelope(channel)))]
+        assert [(part, text) for part in hidden for text in [*said, *map(repr, events)] if part in text] == []
 
-        ours = [record.getMessage() for record in caplog.records if not record.name.startswith("mail.")]
-        assert not any("amina.benali" in text for text in [*ours, *map(repr, events)])
+    async def _meet_all(self) -> dict[Fault, tuple[Provider, SendResult]]:
+        """Each fault with the provider that met it and what that said."""
+        slow = sorted(self.faults & SLOW)
+        met = dict(zip(slow, await asyncio.gather(*map(self._meet, slow)), strict=True))
+        for fault in sorted(self.faults - SLOW):
+            met[fault] = await self._meet(fault)
+        return met
+
+    async def _meet(self, fault: Fault) -> tuple[Provider, SendResult]:
+        async with self.broken(fault) as provider:
+            return provider, await provider.send(self.envelope(min(self.channels), deadline_seconds=deadline(fault)))
 
     async def test_a_cancelled_call_leaves_the_provider_usable(self, side: FarSide) -> None:
-        channel = sorted(self.channels)[0]
-        call = asyncio.ensure_future(side.provider.send(make_envelope(channel)))
+        channel = min(self.channels)
+        call = asyncio.ensure_future(side.provider.send(self.envelope(channel)))
         await asyncio.sleep(0)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
 
-        result = await side.provider.send(make_envelope(channel))
+        result = await side.provider.send(self.envelope(channel))
 
         assert result.outcome in TAKEN
 
     async def test_closing_twice_is_fine(self, side: FarSide) -> None:
-        await side.provider.send(make_envelope(sorted(self.channels)[0]))
+        await side.provider.send(self.envelope(min(self.channels)))
 
         await side.provider.aclose()
         await side.provider.aclose()

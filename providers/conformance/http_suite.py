@@ -1,0 +1,141 @@
+"""What every provider must do that speaks HTTP/1.1: the suite of all, with a far side that misbehaves."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import ClassVar, Final
+
+from gateway.domain.messages import Outcome
+from gateway.ports import Provider
+from providers.conformance.fault_server import (
+    FaultServer,
+    Manner,
+    Mishap,
+    Reply,
+    Request,
+    open_fault_server,
+)
+from providers.conformance.suite import FarSide, Fault, ProviderSuite, deadline
+
+_PAGE: Final = b"<!doctype html><title>Sign in to the network</title>"
+_HTML: Final = {"Content-Type": "text/html"}
+
+MISHAPS: Final[Mapping[Fault, Mishap]] = {
+    Fault.NO_ANSWER: Mishap.HANG,
+    **{Fault(one.value): one for one in Mishap if one is not Mishap.HANG},
+}
+NOT_THE_PROVIDER: Final[Mapping[Fault, Reply]] = {
+    Fault.BARE_ERROR: Reply(status=503, headers=_HTML, body=_PAGE),
+    Fault.GARBAGE: Reply(headers=_HTML, body=_PAGE),
+    Fault.REDIRECT: Reply(status=308, headers={"Location": "/elsewhere"}),
+}
+"""What something says that stands between us and the provider."""
+HTTP_FAULTS: Final = frozenset(Fault) - {Fault.CUT_BEFORE, Fault.CUT_AFTER}
+
+
+class HttpSide(FarSide):
+    """A provider before a server, and how to find our id in what reached it."""
+
+    def __init__(self, provider: Provider, server: FaultServer, suite: "HttpProviderSuite") -> None:
+        super().__init__(provider)
+        self.server = server
+        self._suite = suite
+
+    async def delivery_ids(self) -> list[str]:
+        """Ours, in the order in which they came."""
+        return [self._suite.delivery_id_in(request) for request in self.server.requests]
+
+
+class HttpProviderSuite(ProviderSuite):
+    """Give `taken`, `answers`, `make` and `delivery_id_in`; the faults of the network are here."""
+
+    faults = HTTP_FAULTS
+    taken: ClassVar[Reply]
+    """What the provider says as it takes a message."""
+    answers: ClassVar[Mapping[Fault, Reply]]
+    """What it says to a bad address, bad content and bad credentials, and when it fails or is asked too often."""
+
+    def make(self, base_url: str) -> Provider:
+        """The provider under test, named `under-test`, whose servers are at that address."""
+        raise NotImplementedError
+
+    def delivery_id_in(self, request: Request) -> str:
+        """Our delivery id in what reached the server."""
+        raise NotImplementedError
+
+    def aside(self, announced: Request) -> Reply | None:
+        """What is answered beside the messages, such as a request for an access token."""
+        return None
+
+    @asynccontextmanager
+    async def far_side(self) -> AsyncIterator[HttpSide]:
+        """A provider whose server takes everything."""
+        async with self._opened(self.taken) as side:
+            yield side
+
+    @asynccontextmanager
+    async def broken(self, fault: Fault) -> AsyncIterator[Provider]:
+        """A provider whose server has that fault."""
+        async with self._opened(self._manner(fault)) as side:
+            if fault is Fault.REFUSED_CONNECTION:
+                await side.server.stop()
+            yield side.provider
+
+    def _manner(self, fault: Fault) -> Manner:
+        if fault in MISHAPS:
+            return MISHAPS[fault]
+        if fault is Fault.THROTTLED_UNTIL:
+            return Reply(status=429, headers=until(timedelta(seconds=90)), body=self.answers[Fault.THROTTLED].body)
+        return self.answers.get(fault) or NOT_THE_PROVIDER.get(fault, self.taken)
+
+    @asynccontextmanager
+    async def _opened(self, manner: Manner) -> AsyncIterator[HttpSide]:
+        async with open_fault_server(manner, self.aside) as server:
+            provider = self.make(server.url)
+            try:
+                yield HttpSide(provider, server, self)
+            finally:
+                await provider.aclose()
+
+    async def test_a_call_is_made_once_whatever_comes_back(self) -> None:
+        # Of these two nothing reaches the server whole.
+        faults = sorted(self.faults - {Fault.REFUSED_CONNECTION, Fault.RESET_BEFORE_BODY})
+
+        for fault in faults:
+            async with self._opened(self._manner(fault)) as side:
+                await side.provider.send(self.envelope(min(self.channels), deadline_seconds=deadline(fault)))
+
+                assert (fault, len(side.server.requests)) == (fault, 1)
+
+    async def test_the_wait_that_is_asked_for_is_told(self) -> None:
+        waits = {}
+        for fault in (Fault.THROTTLED, Fault.THROTTLED_UNTIL):
+            reply = self._manner(fault)
+            assert isinstance(reply, Reply)
+            if fault is Fault.THROTTLED:
+                reply = Reply(status=429, headers={"Retry-After": "7"}, body=reply.body)
+            async with self._opened(reply) as side:
+                result = await side.provider.send(self.envelope(min(self.channels)))
+
+                assert result.outcome is Outcome.THROTTLED
+                waits[fault] = result.retry_after_seconds
+
+        assert waits == {Fault.THROTTLED: 7.0, Fault.THROTTLED_UNTIL: 90.0}
+
+    async def test_a_server_that_hangs_up_between_calls_costs_nothing(self) -> None:
+        async with self._opened(self.taken) as side:
+            first = await side.provider.send(self.envelope(min(self.channels)))
+            port = side.server.port
+            await side.server.stop()
+            await side.server.start(port)
+
+            second = await side.provider.send(self.envelope(min(self.channels)))
+
+            assert (first.outcome, second.outcome) == (Outcome.SENT, Outcome.SENT)
+
+
+def until(wait: timedelta) -> dict[str, str]:
+    """Retry-After as a date, beside the server's own clock, which is not ours."""
+    now = datetime(2031, 5, 17, 12, 0, tzinfo=UTC)
+    return {"Date": format_datetime(now, usegmt=True), "Retry-After": format_datetime(now + wait, usegmt=True)}

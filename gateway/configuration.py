@@ -19,7 +19,13 @@ from pydantic_core import ErrorDetails
 
 from gateway.domain.rule_tables import WrongRules
 from gateway.errors import ConfigurationError
-from gateway.settings import MailboxProviderSettings, Section, Settings, SmtpProviderSettings
+from gateway.settings import (
+    MailboxProviderSettings,
+    Section,
+    Settings,
+    SmtpProviderSettings,
+    TwilioProviderSettings,
+)
 
 CONFIG_VARIABLE: Final = "HELIOGRAPH_CONFIG"
 DEFAULT_FILE: Final = "heliograph.toml"
@@ -27,6 +33,7 @@ _PREFIX: Final = "HELIOGRAPH_"
 _PROVIDER_MODELS: Final[Mapping[str, type[Section]]] = {
     "smtp": SmtpProviderSettings,
     "mailbox": MailboxProviderSettings,
+    "twilio": TwilioProviderSettings,
 }
 
 
@@ -161,7 +168,7 @@ def _section_keys(prefix: str, model: type[Section]) -> Iterator[str]:
         annotation: object = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, Section):
             yield from _section_keys(f"{prefix}{name}.", annotation)
-        elif name not in ("providers", "routes", "overrides", "quiet_hours", "frequency_caps"):
+        elif name not in ("providers", "routes", "overrides", "quiet_hours", "frequency_caps", "codes"):
             yield f"{prefix}{field.alias or name}"
 
 

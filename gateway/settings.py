@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gateway.domain.durations import parse_duration
 from gateway.domain.inbound import StopCovers
+from gateway.domain.messages import Outcome
 from gateway.domain.preferences import Category, SuppressionReason
 from gateway.domain.recipients import Channel
 from gateway.domain.rule_tables import parse_rules
@@ -202,7 +203,39 @@ class SmtpProviderSettings(Section):
     messages_per_connection: Annotated[int, Field(ge=1)] = 100
 
 
-ProviderSettings = Annotated[MailboxProviderSettings | SmtpProviderSettings, Field(discriminator="kind")]
+def _never_taken(codes: Mapping[str, Outcome]) -> Mapping[str, Outcome]:
+    if {Outcome.SENT, Outcome.DELIVERED} & set(codes.values()):
+        raise ValueError("a code says why a message was refused; it cannot mean that it was sent")
+    return codes
+
+
+class HttpProviderSettings(Section):
+    """What all providers have in common that are called by HTTP."""
+
+    sender: str | None = Field(default=None, alias="from")
+    """Used when neither message nor service names a sender."""
+    timeout: Duration = timedelta(seconds=30)
+    connections: Annotated[int, Field(ge=1, le=200)] = 16
+    ca_file: Path | None = None
+    codes: Annotated[Mapping[str, Outcome], AfterValidator(_never_taken)] = Field(default_factory=dict)
+    """What a code of the provider's means, where ours is not to be followed."""
+
+
+class TwilioProviderSettings(HttpProviderSettings):
+    """An account at Twilio."""
+
+    kind: Literal["twilio"]
+    account_sid: Annotated[str, Field(min_length=1)]
+    auth_token: Annotated[SecretStr, Field(min_length=1)]
+    previous_auth_token: SecretStr | None = None
+    """While the token is being changed: webhooks may be signed with either."""
+    messaging_service_sid: str | None = None
+    base_url: str = "https://api.twilio.com"
+
+
+ProviderSettings = Annotated[
+    MailboxProviderSettings | SmtpProviderSettings | TwilioProviderSettings, Field(discriminator="kind")
+]
 
 
 class RouteSettings(Section):

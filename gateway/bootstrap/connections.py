@@ -10,9 +10,17 @@ from gateway.delivery.routing import Route, RoutingTable
 from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
 from gateway.ports import Clock, MailboxStore, Provider
-from gateway.settings import MailboxProviderSettings, Settings, SmtpProviderSettings
+from gateway.settings import (
+    HttpProviderSettings,
+    MailboxProviderSettings,
+    Settings,
+    SmtpProviderSettings,
+    TwilioProviderSettings,
+)
+from providers.http import HttpSettings
 from providers.mailbox import MailboxProvider
 from providers.smtp import SmtpProvider, SmtpSettings
+from providers.twilio import TwilioProvider, TwilioSettings
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -55,6 +63,8 @@ async def open_providers(
                 opened: Provider = await _open_mailbox(name, one, mailbox, clock, webhook_secret, shared=shared)
             case SmtpProviderSettings():
                 opened = SmtpProvider(name, _smtp_settings(one))
+            case TwilioProviderSettings():
+                opened = TwilioProvider(name, _twilio_settings(one, _callback_url(settings, name)), clock)
             case never:
                 assert_never(never)
         stack.push_async_callback(opened.aclose)
@@ -91,6 +101,28 @@ def _smtp_settings(one: SmtpProviderSettings) -> SmtpSettings:
         timeout_seconds=one.timeout.total_seconds(),
         connections=one.connections,
         messages_per_connection=one.messages_per_connection,
+    )
+
+
+def _callback_url(settings: Settings, name: str) -> str:
+    return f"{settings.public_url}/webhooks/{name}"
+
+
+def _http_settings(one: HttpProviderSettings) -> HttpSettings:
+    return HttpSettings(timeout_seconds=one.timeout.total_seconds(), connections=one.connections, ca_file=one.ca_file)
+
+
+def _twilio_settings(one: TwilioProviderSettings, callback_url: str) -> TwilioSettings:
+    previous = one.previous_auth_token
+    return TwilioSettings(
+        account_sid=one.account_sid,
+        auth_token=one.auth_token.get_secret_value(),
+        previous_auth_token=None if previous is None else previous.get_secret_value(),
+        messaging_service_sid=one.messaging_service_sid,
+        callback_url=callback_url,
+        base_url=one.base_url,
+        codes=one.codes,
+        http=_http_settings(one),
     )
 
 

@@ -64,7 +64,7 @@ from gateway.ports import (
 )
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
-from gateway.settings import Settings, SmtpProviderSettings
+from gateway.settings import MailboxProviderSettings, Settings
 from gateway.storage.driver import Engine
 from gateway.storage.engine import engine_of
 from gateway.storage.sqlite import warn_of_defects
@@ -384,9 +384,9 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
 def _make_dispatcher(parts: _Parts) -> Dispatcher:
     settings = parts.settings.delivery
     configured = parts.settings.providers
-    smtp = {name: one for name, one in configured.items() if isinstance(one, SmtpProviderSettings)}
-    timeouts = {name: one.timeout.total_seconds() for name, one in smtp.items()}
-    of_providers = {name: one.sender for name, one in smtp.items() if one.sender is not None}
+    outside = {name: one for name, one in configured.items() if not isinstance(one, MailboxProviderSettings)}
+    timeouts = {name: one.timeout.total_seconds() for name, one in outside.items()}
+    of_providers = {name: one.sender for name, one in outside.items() if one.sender is not None}
     return Dispatcher(
         store=parts.store.dispatch,
         composer=parts.composer,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -13,14 +14,7 @@ from gateway.cli.packs import line_cells
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.rule_tables import WrongRules, parse_rules
 from gateway.policy.packs.reading import load_packs
-from gateway.settings import (
-    MailboxProviderSettings,
-    OverrideSettings,
-    RouteSettings,
-    Section,
-    Settings,
-    SmtpProviderSettings,
-)
+from gateway.settings import OverrideSettings, ProviderSettings, RouteSettings, Section, Settings
 from gateway.web.problems import STATUSES
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +78,8 @@ def test_every_setting_is_explained() -> None:
     expected |= {f"[[routes]].{key}" for key in keys(RouteSettings)}
     expected |= {f"[[policy.overrides]].{key}" for key in keys(OverrideSettings)}
     expected |= {f"[[{kind}]].{key}" for kind in ("quiet_hours", "frequency_caps") for key in rule_keys(kind)}
-    expected |= {f"[providers.<name>].{key}" for key in {*keys(SmtpProviderSettings), *keys(MailboxProviderSettings)}}
+    kinds = get_args(get_args(ProviderSettings)[0])
+    expected |= {f"[providers.<name>].{key}" for kind in kinds for key in keys(kind)}
 
     assert listed_settings() == expected - {"[providers.<name>].kind"}
 

@@ -1,0 +1,152 @@
+"""Twilio: text messages by its Messages resource (api version 2010-04-01).
+
+Twilio knows no idempotency of creates: what was lost on the way may have been sent, and is never asked for twice here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from aiohttp import encode_basic_auth
+
+from providers.base import (
+    Capabilities,
+    Channel,
+    Clock,
+    Envelope,
+    Inbound,
+    Outcome,
+    ProbeResult,
+    Receipt,
+    SendResult,
+    SmsContent,
+    WebhookRequest,
+    wrong_channel,
+)
+from providers.http import Answer, HttpClient, HttpSettings, NoAnswer
+from providers.http_answers import probed, read_object, refusal
+from providers.twilio_codes import CODES
+from providers.twilio_webhook import callback_url, is_signed, read_call, receipt_of
+
+BASE_URL: Final = "https://api.twilio.com"
+_VALIDITY: Final = (1, 36_000)
+"""Seconds that Twilio may go on trying: what it allows, ten hours being its default."""
+_JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwilioSettings:
+    """One account."""
+
+    account_sid: str
+    auth_token: str = field(repr=False)
+    previous_auth_token: str | None = field(default=None, repr=False)
+    """While a token is being changed, webhooks may be signed with either."""
+    messaging_service_sid: str | None = None
+    """Chooses the sender in place of `From`."""
+    callback_url: str
+    """Our own address for its webhooks."""
+    base_url: str = BASE_URL
+    codes: Mapping[str, Outcome] = field(default_factory=dict)
+    """The operator's own lines of the table of codes."""
+    http: HttpSettings = field(default_factory=HttpSettings)
+
+
+class TwilioProvider:
+    """One account. `sent` means that Twilio has the message; its callbacks tell what became of it."""
+
+    def __init__(self, name: str, settings: TwilioSettings, clock: Clock) -> None:
+        """Raises ConfigurationError for a `ca_file` that cannot be read."""
+        self._name = name
+        self._settings = settings
+        self._clock = clock
+        self._codes = {**CODES, **settings.codes}
+        self._http = HttpClient(name, settings.http)
+        account = f"{settings.base_url.rstrip('/')}/2010-04-01/Accounts/{quote(settings.account_sid, safe='')}"
+        self._account_url, self._messages_url = f"{account}.json", f"{account}/Messages.json"
+        self._message_url = f"{account}/Messages/{{sid}}.json"
+        self._capabilities = Capabilities(
+            channels=frozenset({Channel.SMS}), receipts=True, concurrency=settings.http.connections
+        )
+
+    @property
+    def name(self) -> str:
+        """The configured name."""
+        return self._name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Text messages, with receipts; a second create is a second message."""
+        return self._capabilities
+
+    async def send(self, envelope: Envelope) -> SendResult:
+        """Create one message and classify the answer."""
+        content = envelope.content
+        if not isinstance(content, SmsContent):
+            return wrong_channel(envelope)
+        answer = await self._call(
+            "POST", self._messages_url, urlencode(self._form(envelope, content)).encode(), envelope.deadline_seconds
+        )
+        if isinstance(answer, NoAnswer):
+            return answer.as_result()
+        told = read_object(answer)
+        if 200 <= answer.status < 300 and isinstance(told.get("sid"), str):
+            return SendResult(outcome=Outcome.SENT, provider_message_id=told["sid"], code=str(told.get("status", "")))
+        code = None if told.get("code") is None else str(told["code"])
+        words = str(told.get("message") or told.get("detail") or "")
+        return refusal(answer, code, words, self._codes, envelope.to, envelope.sender, now=self._clock.now())
+
+    def verify(self, request: WebhookRequest) -> bool:
+        """Whether it is signed with the account's token, or with the one before."""
+        tokens = (self._settings.auth_token, self._settings.previous_auth_token)
+        return is_signed([token for token in tokens if token], request)
+
+    def parse(self, request: WebhookRequest) -> Sequence[Inbound | Receipt]:
+        """The text or the receipt in a verified call. Raises InvalidRequest."""
+        return read_call(request, self._codes)
+
+    async def fetch_status(self, provider_message_id: str) -> Receipt | None:
+        """What Twilio knows of a message now; None where it does not say."""
+        answer = await self._call("GET", self._message_url.format(sid=quote(provider_message_id, safe="")))
+        told = {} if isinstance(answer, NoAnswer) or answer.status != 200 else read_object(answer)
+        status, code = told.get("status"), told.get("error_code")
+        if not isinstance(status, str):
+            return None
+        return receipt_of(
+            provider_message_id,
+            status,
+            code=None if code is None else str(code),
+            words=str(told.get("error_message") or ""),
+            codes=self._codes,
+        )
+
+    async def health(self) -> ProbeResult:
+        """Read the account: whether Twilio is there and the credentials are right."""
+        return probed(await self._call("GET", self._account_url))
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._http.aclose()
+
+    async def _call(
+        self, method: str, url: str, form: bytes | None = None, deadline_seconds: float | None = None
+    ) -> Answer | NoAnswer:
+        credentials = encode_basic_auth(self._settings.account_sid, self._settings.auth_token)
+        headers = {"Authorization": credentials, "Accept": _JSON}
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return await self._http.call(method, url, headers=headers, body=form, deadline_seconds=deadline_seconds)
+
+    def _form(self, envelope: Envelope, content: SmsContent) -> dict[str, str]:
+        """The parameters of a create, in Twilio's names."""
+        form = {"To": envelope.to, "Body": content.text}
+        if self._settings.messaging_service_sid is not None:
+            form["MessagingServiceSid"] = self._settings.messaging_service_sid
+        else:
+            form["From"] = envelope.sender
+        form["StatusCallback"] = callback_url(self._settings.callback_url, envelope.delivery_id, envelope.attempt_id)
+        # A one-time code that waited out an outage at Twilio must not arrive after its time.
+        left = int((envelope.expires_at - self._clock.now()).total_seconds())
+        form["ValidityPeriod"] = str(min(max(left, _VALIDITY[0]), _VALIDITY[1]))
+        return form

@@ -1,0 +1,32 @@
+"""The table of what each provider can do says what the adapters say of themselves."""
+
+import re
+from pathlib import Path
+
+from gateway.domain.recipients import Channel
+from gateway.ports import Probed, Provider, StatusSource
+from providers.mailbox import MailboxProvider
+from providers.smtp import SmtpProvider, SmtpSettings
+from tests.contract.test_providers import MemoryMailbox, WallClock
+from tests.contract.test_twilio import make_twilio
+
+PAGE = Path(__file__).parents[3] / "docs" / "providers" / "index.md"
+
+
+async def test_the_table_of_features_is_right() -> None:
+    mailbox = await MailboxProvider.open("mailbox", MemoryMailbox(), WallClock())
+    await mailbox.aclose()
+    providers: dict[str, Provider] = {
+        "mailbox": mailbox, "smtp": SmtpProvider("smtp", SmtpSettings(host="relay.test")), "twilio": make_twilio()
+    }  # fmt: skip
+
+    rows = {row[1]: row[2] for row in re.finditer(r"^\| \[?`(\w+)`[^|]*\| (.+) \|$", PAGE.read_text(), re.MULTILINE)}
+
+    assert rows == {kind: line(provider) for kind, provider in providers.items()}
+
+
+def line(provider: Provider) -> str:
+    able = provider.capabilities
+    told = (able.receipts, able.idempotent, isinstance(provider, StatusSource), isinstance(provider, Probed))
+    channels = ", ".join(channel.value for channel in Channel if channel in able.channels)
+    return " | ".join([channels, *("yes" if one else "no" for one in told)])

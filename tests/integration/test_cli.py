@@ -153,7 +153,7 @@ async def test_an_address_is_suppressed_and_allowed_again(served: Served) -> Non
     added = await served.run("suppressions", "add", "sms", "+33612345678", "--reason", "stop", "--json")
     listed = await served.run("suppressions", "list", "--channel", "sms")
     removed = await served.run("suppressions", "remove", json.loads(added.out)["id"])
-    left = await served.run("suppressions", "list", "--channel", "sms", "--json")
+    left = await served.run("suppressions", "list", "--channel", "sms", "--address", "+33612345678", "--json")
 
     assert "+33612345678" in listed.out
     assert (added.status, removed.status) == (0, 0)

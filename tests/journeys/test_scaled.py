@@ -4,6 +4,7 @@ import os
 import signal
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -36,7 +37,7 @@ over = "drop"
 """
 
 
-def capped(folder: Path, store: str) -> dict[str, str]:
+def capped(folder: Path, store: str) -> dict[str, Any]:
     """Settings under which everybody gets three orders a day."""
     file = folder / "capped.toml"
     file.write_text(Path(routed(folder)["HELIOGRAPH_CONFIG"]).read_text() + CAP, encoding="utf-8")

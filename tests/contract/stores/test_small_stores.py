@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.domain.audit import AuditAction, AuditEntry, By, make_entry, of_key
 from gateway.domain.ids import ConsentId, DeliveryId, KeyId, RecipientId, ServiceId, SuppressionId, WorkerId
 from gateway.domain.preferences import ConsentState, SuppressionReason
-from gateway.domain.recipients import Channel, EmailAddress, PushDevice, PushPlatform, Recipient
+from gateway.domain.recipients import Channel, EmailAddress, JsonValue, PushDevice, PushPlatform, Recipient
 from gateway.domain.values import replace
 from gateway.errors import Conflict, InvalidRequest, NotFound
 from gateway.ports import ApiKey, AuditQuery, MailboxItem, NewDelivery, NewMessage, SenderIdentity, Service
@@ -347,7 +347,7 @@ async def test_of_many_at_once_the_mailbox_keeps_each_delivery_once(store: Store
 
 
 async def test_what_a_person_chose_stays_when_the_service_replaces_the_record(store: Store) -> None:
-    chosen = {"frequency_caps": [{"name": "own", "limit": 1, "per": "day"}]}
+    chosen: dict[str, JsonValue] = {"frequency_caps": [{"name": "own", "limit": 1, "per": "day"}]}
     await store.recipients.set_preferences(SERVICE, AMINA, chosen, NOW)
     alone = await store.recipients.get_recipient(SERVICE, AMINA)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import pytest
+
 from gateway.delivery.accept import Accepted
 from gateway.domain.ids import RecipientId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
@@ -164,6 +166,7 @@ async def is_held_on(rig: Rig, accepted: Accepted, clock: SetClock) -> bool:
     return record.status is DeliveryStatus.HELD
 
 
+@pytest.mark.timeout(3_600 if _LONG else 120)
 async def test_what_explain_says_is_what_happens(tmp_path: Path) -> None:
     chance, clock, provider = Random(20261122), SetClock(), ScriptedProvider("scripted")
     people = [person(chance, number) for number in range(_PEOPLE)]

@@ -22,6 +22,7 @@ from gateway.errors import ConfigurationError
 from gateway.settings import (
     MailboxProviderSettings,
     Section,
+    SendGridProviderSettings,
     Settings,
     SmtpProviderSettings,
     TwilioProviderSettings,
@@ -34,7 +35,12 @@ _PROVIDER_MODELS: Final[Mapping[str, type[Section]]] = {
     "smtp": SmtpProviderSettings,
     "mailbox": MailboxProviderSettings,
     "twilio": TwilioProviderSettings,
+    "sendgrid": SendGridProviderSettings,
 }
+_ONLY_IN_THE_FILE: Final = frozenset(
+    {"providers", "routes", "overrides", "quiet_hours", "frequency_caps", "codes", "webhook_public_keys"}
+)
+"""Lists and maps, which no variable can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +174,15 @@ def _section_keys(prefix: str, model: type[Section]) -> Iterator[str]:
         annotation: object = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, Section):
             yield from _section_keys(f"{prefix}{name}.", annotation)
-        elif name not in ("providers", "routes", "overrides", "quiet_hours", "frequency_caps", "codes"):
+        elif name not in (
+            "providers",
+            "routes",
+            "overrides",
+            "quiet_hours",
+            "frequency_caps",
+            "codes",
+            "webhook_public_keys",
+        ):
             yield f"{prefix}{field.alias or name}"
 
 

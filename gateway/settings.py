@@ -233,8 +233,19 @@ class TwilioProviderSettings(HttpProviderSettings):
     base_url: str = "https://api.twilio.com"
 
 
+class SendGridProviderSettings(HttpProviderSettings):
+    """An account at SendGrid."""
+
+    kind: Literal["sendgrid"]
+    api_key: Annotated[SecretStr, Field(min_length=1)]
+    webhook_public_keys: tuple[str, ...] = ()
+    """Base64, as SendGrid shows them; several while a key is being changed."""
+    base_url: str = "https://api.sendgrid.com"
+
+
 ProviderSettings = Annotated[
-    MailboxProviderSettings | SmtpProviderSettings | TwilioProviderSettings, Field(discriminator="kind")
+    MailboxProviderSettings | SmtpProviderSettings | TwilioProviderSettings | SendGridProviderSettings,
+    Field(discriminator="kind"),
 ]
 
 

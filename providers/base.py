@@ -69,6 +69,7 @@ __all__ = [
     "WebhookReceiver",
     "WebhookRequest",
     "masked",
+    "plain_text",
     "redacted",
     "wrong_channel",
 ]
@@ -103,6 +104,16 @@ def redacted(words: str, *addresses: str) -> str:
 def _is_plainly_absent(part: str, text: str) -> bool:
     """Whether no pattern need be made, which costs much; beyond ASCII letter case is too odd to say so."""
     return part.isascii() and text.isascii() and part.lower() not in text.lower()
+
+
+def plain_text(value: object, longest: int = 200) -> str | None:
+    """A member of a provider's document, where it is a text that can be kept; None for anything else."""
+    if not isinstance(value, str) or not value:
+        return None
+    if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in value):
+        # No store keeps these, and no provider of ours has a reason for them.
+        return None
+    return value[:longest]
 
 
 def wrong_channel(envelope: Envelope) -> SendResult:

@@ -13,12 +13,14 @@ from gateway.ports import Clock, MailboxStore, Provider
 from gateway.settings import (
     HttpProviderSettings,
     MailboxProviderSettings,
+    SendGridProviderSettings,
     Settings,
     SmtpProviderSettings,
     TwilioProviderSettings,
 )
 from providers.http import HttpSettings
 from providers.mailbox import MailboxProvider
+from providers.sendgrid import SendGridProvider, SendGridSettings
 from providers.smtp import SmtpProvider, SmtpSettings
 from providers.twilio import TwilioProvider, TwilioSettings
 
@@ -65,6 +67,8 @@ async def open_providers(
                 opened = SmtpProvider(name, _smtp_settings(one))
             case TwilioProviderSettings():
                 opened = TwilioProvider(name, _twilio_settings(one, _callback_url(settings, name)), clock)
+            case SendGridProviderSettings():
+                opened = SendGridProvider(name, _sendgrid_settings(one), clock)
             case never:
                 assert_never(never)
         stack.push_async_callback(opened.aclose)
@@ -120,6 +124,16 @@ def _twilio_settings(one: TwilioProviderSettings, callback_url: str) -> TwilioSe
         previous_auth_token=None if previous is None else previous.get_secret_value(),
         messaging_service_sid=one.messaging_service_sid,
         callback_url=callback_url,
+        base_url=one.base_url,
+        codes=one.codes,
+        http=_http_settings(one),
+    )
+
+
+def _sendgrid_settings(one: SendGridProviderSettings) -> SendGridSettings:
+    return SendGridSettings(
+        api_key=one.api_key.get_secret_value(),
+        webhook_public_keys=one.webhook_public_keys,
         base_url=one.base_url,
         codes=one.codes,
         http=_http_settings(one),

@@ -39,6 +39,19 @@ async def test_twilio_is_opened_with_its_address_its_callback_and_its_own_table(
         assert form["StatusCallback"].startswith("https://gateway.example/webhooks/main?delivery=dlv_")
 
 
+async def test_sendgrid_is_opened_with_its_address_and_key(tmp_path: Path) -> None:
+    async with open_fault_server(Reply(status=202, headers={"X-Message-Id": "abc"})) as server:
+        text = (
+            f'[providers.main]\nkind = "sendgrid"\napi_key = {{env = "SECRET"}}\nbase_url = "{server.url}"\n'
+            'from = "shop@example.com"\n'
+        )
+
+        outcome = await send_by(text, tmp_path, Channel.EMAIL)
+
+        assert outcome is Outcome.SENT
+        assert server.requests[0].headers["authorization"] == "Bearer from-the-environment"
+
+
 def test_a_code_cannot_be_made_to_mean_that_a_message_was_sent(tmp_path: Path) -> None:
     (tmp_path / "heliograph.toml").write_text(
         '[providers.main]\nkind = "twilio"\naccount_sid = "AC1"\nauth_token = "t"\ncodes = {"21617" = "sent"}\n'

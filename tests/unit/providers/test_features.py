@@ -8,6 +8,7 @@ from gateway.ports import Probed, Provider, StatusSource
 from providers.mailbox import MailboxProvider
 from providers.smtp import SmtpProvider, SmtpSettings
 from tests.contract.test_providers import MemoryMailbox, WallClock
+from tests.contract.test_sendgrid import make_sendgrid
 from tests.contract.test_twilio import make_twilio
 
 PAGE = Path(__file__).parents[3] / "docs" / "providers" / "index.md"
@@ -17,8 +18,11 @@ async def test_the_table_of_features_is_right() -> None:
     mailbox = await MailboxProvider.open("mailbox", MemoryMailbox(), WallClock())
     await mailbox.aclose()
     providers: dict[str, Provider] = {
-        "mailbox": mailbox, "smtp": SmtpProvider("smtp", SmtpSettings(host="relay.test")), "twilio": make_twilio()
-    }  # fmt: skip
+        "mailbox": mailbox,
+        "smtp": SmtpProvider("smtp", SmtpSettings(host="relay.test")),
+        "twilio": make_twilio(),
+        "sendgrid": make_sendgrid(),
+    }
 
     rows = {row[1]: row[2] for row in re.finditer(r"^\| \[?`(\w+)`[^|]*\| (.+) \|$", PAGE.read_text(), re.MULTILINE)}
 

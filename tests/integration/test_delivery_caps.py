@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from gateway.bootstrap import open_gateway
 from gateway.delivery.accept import Accepted
 from gateway.domain.ids import RecipientId
@@ -64,6 +66,7 @@ async def rest(rig: Rig, accepted: Sequence[Accepted]) -> Counter[str]:
     return await eventually(standing, lambda seen: set(seen) <= at_rest, 60)
 
 
+@pytest.mark.timeout(3_600 if _LONG else 120)
 async def test_of_sixty_four_sends_at_once_three_go(tmp_path: Path) -> None:
     provider = ScriptedProvider("scripted")
     async with several_workers(tmp_path, provider) as rig:
@@ -76,6 +79,7 @@ async def test_of_sixty_four_sends_at_once_three_go(tmp_path: Path) -> None:
             assert len(provider.envelopes) == LIMIT
 
 
+@pytest.mark.timeout(3_600 if _LONG else 120)
 async def test_three_arrive_in_the_end_where_the_provider_fails_in_between(tmp_path: Path) -> None:
     answers = [AWAY, REFUSED, SENT, AWAY, REFUSED, AWAY, SENT, REFUSED, AWAY, SENT]
     for number in range(max(_ROUNDS // 4, 2)):

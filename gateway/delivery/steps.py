@@ -7,11 +7,11 @@ from typing import Final
 from gateway.delivery import events
 from gateway.delivery.drafting import new_delivery
 from gateway.delivery.retry import Again, Settled, Verdict
-from gateway.domain import ids
+from gateway.domain import ids, lifecycle
 from gateway.domain.decisions import Expire, Hold, Suppress
 from gateway.domain.ids import SuppressionId
 from gateway.domain.instants import rfc3339
-from gateway.domain.lifecycle import LOST_ANSWERS, DeliveryStatus, Strategy
+from gateway.domain.lifecycle import LOST_ANSWERS, DeliveryStatus
 from gateway.domain.messages import Attempt, Event
 from gateway.domain.preferences import Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, JsonValue
@@ -104,11 +104,7 @@ def answered(claim: Claim, attempt: Attempt, verdict: Verdict, addresses: Sequen
 
 def next_channel(claim: Claim) -> Channel | None:
     """The channel after this one under `first`; None when there is none, or under `all`."""
-    channels = claim.message.channels
-    if claim.message.strategy is not Strategy.FIRST or claim.delivery.channel not in channels:
-        return None
-    following = channels[channels.index(claim.delivery.channel) + 1 :]
-    return following[0] if following else None
+    return lifecycle.next_channel(claim.message.strategy, claim.message.channels, claim.delivery.channel)
 
 
 def _fallback(claim: Claim, status: DeliveryStatus, now: datetime) -> NewDelivery | None:

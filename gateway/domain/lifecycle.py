@@ -4,7 +4,7 @@ Two views of one table. `advance` guards the gateway's own steps; `resolve` turn
 delivery, in whatever order and however often it was told, into the one status that is true.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -81,6 +81,28 @@ _STOPS: Final = {
     _S.FAILED: "it cannot be rendered or has no usable address or provider",
 }
 
+
+def _after_all(held_for: str) -> Mapping[DeliveryStatus, str]:
+    """A provider speaks of a call that we held for not taken: an anomaly for ops."""
+    return {
+        _S.DELIVERED: f"a receipt for what was held {held_for}",
+        _S.UNDELIVERED: f"a bounce of what was held {held_for}: it was taken after all",
+    }
+
+
+_TOLD_MEANWHILE: Final = {
+    # What waits for another try may have been taken at the last one, whatever its answer said.
+    _S.SENT: "a callback shows that an earlier call was taken: no further one is made",
+    _S.DELIVERED: "a receipt of an earlier call",
+    _S.UNDELIVERED: "a bounce or a refusal of an earlier call",
+}
+_DENIED: Final = {
+    # A callback came before the answer, and the answer says otherwise: only a receipt outweighs it.
+    _S.FAILED: "the answer refuses what a callback had announced",
+    _S.EXPIRED: "the answer denies what a callback had announced, and the time ran out",
+    _S.SUPPRESSED: "the answer denies what a callback had announced, and policy refused the rest",
+}
+
 TRANSITIONS: Final[Mapping[DeliveryStatus, Mapping[DeliveryStatus, str]]] = MappingProxyType(
     {
         _S.ACCEPTED: {
@@ -102,6 +124,7 @@ TRANSITIONS: Final[Mapping[DeliveryStatus, Mapping[DeliveryStatus, str]]] = Mapp
             _S.QUEUED: "released, but no provider is free or healthy now",
             _S.SENDING: "released and handed over",
             **_STOPS,
+            **_TOLD_MEANWHILE,
         },
         _S.QUEUED: {
             # A retry that falls into quiet hours is held like any other message.
@@ -109,6 +132,7 @@ TRANSITIONS: Final[Mapping[DeliveryStatus, Mapping[DeliveryStatus, str]]] = Mapp
             _S.QUEUED: "still no provider is free or healthy",
             _S.SENDING: "handed over",
             **_STOPS,
+            **_TOLD_MEANWHILE,
         },
         _S.SENDING: {
             _S.SENT: "the provider took it",
@@ -124,6 +148,7 @@ TRANSITIONS: Final[Mapping[DeliveryStatus, Mapping[DeliveryStatus, str]]] = Mapp
         _S.SENT: {
             _S.DELIVERED: "a receipt",
             _S.UNDELIVERED: "a bounce, a carrier's refusal, or expiry at the provider",
+            **_DENIED,
         },
         _S.UNKNOWN: {
             _S.SENT: "a look-up or an event shows that it was taken",
@@ -135,11 +160,14 @@ TRANSITIONS: Final[Mapping[DeliveryStatus, Mapping[DeliveryStatus, str]]] = Mapp
         },
         # Late words of providers; each may contradict what we held for final.
         _S.DELIVERED: {_S.UNDELIVERED: "a late bounce after a receipt"},
-        _S.UNDELIVERED: {_S.DELIVERED: "a late receipt after a failure report"},
-        _S.FAILED: {_S.DELIVERED: "a receipt for what was held refused: an anomaly for ops"},
-        _S.EXPIRED: {_S.DELIVERED: "a receipt for what was held expired: an anomaly for ops"},
-        _S.CANCELLED: {_S.DELIVERED: "a receipt for what was held cancelled: an anomaly for ops"},
-        _S.SUPPRESSED: {},
+        _S.UNDELIVERED: {
+            _S.DELIVERED: "a late receipt after a failure report",
+            _S.SENT: "another call, whose answer was lost, is shown to be taken",
+        },
+        _S.FAILED: _after_all("failed"),
+        _S.EXPIRED: _after_all("expired"),
+        _S.CANCELLED: _after_all("cancelled"),
+        _S.SUPPRESSED: _after_all("suppressed"),
     }
 )
 """Every edge of the contract's diagram, with its reason. An edge that is not here does not exist."""
@@ -270,9 +298,17 @@ class Strategy(StrEnum):
     """How a message uses its channels."""
 
     FIRST = "first"
-    """One after the other, until one is not suppressed and does not fail."""
+    """One after the other, until one is confirmed."""
     ALL = "all"
     """On each."""
+
+
+def next_channel(strategy: Strategy, channels: Sequence[Channel], channel: Channel) -> Channel | None:
+    """The channel after this one under `first`; None when there is none, or under `all`."""
+    if strategy is not Strategy.FIRST or channel not in channels:
+        return None
+    following = channels[channels.index(channel) + 1 :]
+    return following[0] if following else None
 
 
 def message_status(strategy: Strategy, statuses: Collection[DeliveryStatus]) -> DeliveryStatus:

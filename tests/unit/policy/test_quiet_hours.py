@@ -371,6 +371,14 @@ def test_the_trace_tells_why_a_day_is_closed_where_the_rule_is_valid() -> None:
     assert "closed" not in over.trace[-2].saw
 
 
+def test_where_nothing_tells_the_zone_the_configured_one_counts() -> None:
+    now = utc(2026, 11, 22, 3)
+    facts = in_zone(None, hours(forbid=during("00:00", "06:00")), now, default_timezone="Asia/Tokyo")
+
+    assert isinstance(decide(facts, now), Send)
+    assert isinstance(decide(facts, utc(2026, 11, 22, 16)), Hold)
+
+
 def test_without_a_common_opening_it_is_refused_and_where_the_expiry_is_nearer_it_expires() -> None:
     # Numbers of free calls may be in 42 zones, which have no office hours in common.
     recipient = make_recipient(timezone=None, country=None, phone=PhoneNumber("+18005551234"))

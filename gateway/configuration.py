@@ -26,6 +26,7 @@ from gateway.settings import (
     Settings,
     SmtpProviderSettings,
     TwilioProviderSettings,
+    WebPushProviderSettings,
 )
 
 CONFIG_VARIABLE: Final = "HELIOGRAPH_CONFIG"
@@ -36,9 +37,19 @@ _PROVIDER_MODELS: Final[Mapping[str, type[Section]]] = {
     "mailbox": MailboxProviderSettings,
     "twilio": TwilioProviderSettings,
     "sendgrid": SendGridProviderSettings,
+    "webpush": WebPushProviderSettings,
 }
 _ONLY_IN_THE_FILE: Final = frozenset(
-    {"providers", "routes", "overrides", "quiet_hours", "frequency_caps", "codes", "webhook_public_keys"}
+    {
+        "providers",
+        "routes",
+        "overrides",
+        "quiet_hours",
+        "frequency_caps",
+        "codes",
+        "webhook_public_keys",
+        "allow_private_endpoints",
+    }
 )
 """Lists and maps, which no variable can hold."""
 

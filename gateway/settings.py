@@ -212,8 +212,6 @@ def _never_taken(codes: Mapping[str, Outcome]) -> Mapping[str, Outcome]:
 class HttpProviderSettings(Section):
     """What all providers have in common that are called by HTTP."""
 
-    sender: str | None = Field(default=None, alias="from")
-    """Used when neither message nor service names a sender."""
     timeout: Duration = timedelta(seconds=30)
     connections: Annotated[int, Field(ge=1, le=200)] = 16
     ca_file: Path | None = None
@@ -225,6 +223,8 @@ class TwilioProviderSettings(HttpProviderSettings):
     """An account at Twilio."""
 
     kind: Literal["twilio"]
+    sender: str | None = Field(default=None, alias="from")
+    """Used when neither message nor service names a sender."""
     account_sid: Annotated[str, Field(min_length=1)]
     auth_token: Annotated[SecretStr, Field(min_length=1)]
     previous_auth_token: SecretStr | None = None
@@ -237,14 +237,29 @@ class SendGridProviderSettings(HttpProviderSettings):
     """An account at SendGrid."""
 
     kind: Literal["sendgrid"]
+    sender: str | None = Field(default=None, alias="from")
+    """Used when neither message nor service names a sender."""
     api_key: Annotated[SecretStr, Field(min_length=1)]
     webhook_public_keys: tuple[str, ...] = ()
     """Base64, as SendGrid shows them; several while a key is being changed."""
     base_url: str = "https://api.sendgrid.com"
 
 
+class WebPushProviderSettings(HttpProviderSettings):
+    """Notifications to browsers."""
+
+    kind: Literal["webpush"]
+    vapid_private_key: Annotated[SecretStr, Field(min_length=1)]
+    subject: Annotated[str, Field(pattern=r"^(mailto:.+@|https://).+$")]
+    """Whom a push service may write to."""
+
+
 ProviderSettings = Annotated[
-    MailboxProviderSettings | SmtpProviderSettings | TwilioProviderSettings | SendGridProviderSettings,
+    MailboxProviderSettings
+    | SmtpProviderSettings
+    | TwilioProviderSettings
+    | SendGridProviderSettings
+    | WebPushProviderSettings,
     Field(discriminator="kind"),
 ]
 
@@ -309,6 +324,8 @@ class SecuritySettings(Section):
 
     secret: Annotated[SecretStr, AfterValidator(_long_enough)] | None = None
     """Signs links in messages; left out, one is made and kept: beside an SQLite file, or in PostgreSQL."""
+    allow_private_endpoints: tuple[str, ...] = ()
+    """Inside hosts, addresses or networks that may be called where a caller supplies the address."""
 
 
 class LimitsSettings(Section):

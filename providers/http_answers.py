@@ -58,7 +58,7 @@ def refusal(
     """The result of an answer that is no acceptance; no `hidden` address or secret is in it."""
     return SendResult(
         outcome=classify(answer, code, table),
-        code=f"{answer.status} {code}" if code else str(answer.status),
+        code=str(answer.status) if code in (None, "", str(answer.status)) else f"{answer.status} {code}",
         detail=redacted(words, *hidden) or None,
         retry_after_seconds=retry_after_seconds(answer, now),
     )

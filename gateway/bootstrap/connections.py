@@ -17,12 +17,14 @@ from gateway.settings import (
     Settings,
     SmtpProviderSettings,
     TwilioProviderSettings,
+    WebPushProviderSettings,
 )
 from providers.http import HttpSettings
 from providers.mailbox import MailboxProvider
 from providers.sendgrid import SendGridProvider, SendGridSettings
 from providers.smtp import SmtpProvider, SmtpSettings
 from providers.twilio import TwilioProvider, TwilioSettings
+from providers.webpush import WebPushProvider, WebPushSettings
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -69,6 +71,8 @@ async def open_providers(
                 opened = TwilioProvider(name, _twilio_settings(one, _callback_url(settings, name)), clock)
             case SendGridProviderSettings():
                 opened = SendGridProvider(name, _sendgrid_settings(one), clock)
+            case WebPushProviderSettings():
+                opened = WebPushProvider(name, _webpush_settings(one, settings), clock)
             case never:
                 assert_never(never)
         stack.push_async_callback(opened.aclose)
@@ -135,6 +139,16 @@ def _sendgrid_settings(one: SendGridProviderSettings) -> SendGridSettings:
         api_key=one.api_key.get_secret_value(),
         webhook_public_keys=one.webhook_public_keys,
         base_url=one.base_url,
+        codes=one.codes,
+        http=_http_settings(one),
+    )
+
+
+def _webpush_settings(one: WebPushProviderSettings, settings: Settings) -> WebPushSettings:
+    return WebPushSettings(
+        vapid_private_key=one.vapid_private_key.get_secret_value(),
+        subject=one.subject,
+        allow_private_endpoints=settings.security.allow_private_endpoints,
         codes=one.codes,
         http=_http_settings(one),
     )

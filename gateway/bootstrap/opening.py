@@ -386,7 +386,8 @@ def _make_dispatcher(parts: _Parts) -> Dispatcher:
     configured = parts.settings.providers
     outside = {name: one for name, one in configured.items() if not isinstance(one, MailboxProviderSettings)}
     timeouts = {name: one.timeout.total_seconds() for name, one in outside.items()}
-    of_providers = {name: one.sender for name, one in outside.items() if one.sender is not None}
+    senders = {name: getattr(one, "sender", None) for name, one in outside.items()}
+    of_providers = {name: sender for name, sender in senders.items() if sender is not None}
     return Dispatcher(
         store=parts.store.dispatch,
         composer=parts.composer,

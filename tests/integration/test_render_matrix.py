@@ -10,11 +10,11 @@ import pytest
 from babel import Locale
 
 from gateway.domain.messages import Content, EmailContent, PushContent, SmsContent
+from gateway.domain.push_payloads import LIMITS, payload
 from gateway.domain.recipients import Channel
 from gateway.localization.catalogs import CatalogLibrary
 from gateway.localization.locales import direction, to_tag
 from gateway.rendering.email import build_mime
-from gateway.rendering.push import LIMITS, payload
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer, RenderInput
 from gateway.rendering.templates import Template

@@ -10,6 +10,7 @@ from providers.smtp import SmtpProvider, SmtpSettings
 from tests.contract.test_providers import MemoryMailbox, WallClock
 from tests.contract.test_sendgrid import make_sendgrid
 from tests.contract.test_twilio import make_twilio
+from tests.contract.test_webpush import make_webpush
 
 PAGE = Path(__file__).parents[3] / "docs" / "providers" / "index.md"
 
@@ -22,6 +23,7 @@ async def test_the_table_of_features_is_right() -> None:
         "smtp": SmtpProvider("smtp", SmtpSettings(host="relay.test")),
         "twilio": make_twilio(),
         "sendgrid": make_sendgrid(),
+        "webpush": make_webpush(),
     }
 
     rows = {row[1]: row[2] for row in re.finditer(r"^\| \[?`(\w+)`[^|]*\| (.+) \|$", PAGE.read_text(), re.MULTILINE)}

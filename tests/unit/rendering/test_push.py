@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.messages import PushContent
+from gateway.domain.push_payloads import LIMITS, payload
 from gateway.domain.recipients import Channel, PushPlatform
 from gateway.errors import RenderFailed
-from gateway.rendering.push import LIMITS, fit, payload
+from gateway.rendering.push import fit
 from tests.unit.rendering.workbench import Workbench, manifest
 
 

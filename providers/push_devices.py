@@ -1,0 +1,68 @@
+"""One push delivery, device by device: each call's own outcome, and what they come to together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from providers.base import (
+    DeviceResult,
+    Envelope,
+    Outcome,
+    PushContent,
+    PushDevice,
+    PushPlatform,
+    SendResult,
+    wrong_channel,
+)
+
+_FIRST: Final = (
+    # What decides where no device was reached: what may have been taken, then what may fare better, then the rest.
+    Outcome.UNKNOWN,
+    Outcome.TRANSIENT,
+    Outcome.THROTTLED,
+    Outcome.MISCONFIGURED,
+    Outcome.REJECTED,
+    Outcome.OPTED_OUT,
+    Outcome.INVALID_RECIPIENT,
+)
+
+SendOne = Callable[[PushDevice, PushContent], Awaitable[SendResult]]
+
+
+async def send_to_devices(envelope: Envelope, platform: PushPlatform, send_one: SendOne) -> SendResult:
+    """Call for each device of the platform, all at once; `sent` if one was reached."""
+    content = envelope.content
+    if not isinstance(content, PushContent):
+        return wrong_channel(envelope)
+    ours = [device for device in envelope.devices if device.platform is platform]
+    if not ours:
+        return SendResult(
+            outcome=Outcome.MISCONFIGURED,
+            code="wrong_platform",
+            detail=f"No device of this person is reached by {platform.value}; correct the routes.",
+        )
+    results = await asyncio.gather(*(send_one(device, content) for device in ours))
+    reached = next((result for result in results if result.outcome is Outcome.SENT), None)
+    decisive = reached or min(results, key=lambda result: _FIRST.index(result.outcome))
+    in_turn = iter(results)
+    return SendResult(
+        outcome=decisive.outcome,
+        provider_message_id=decisive.provider_message_id,
+        code=decisive.code,
+        detail=decisive.detail,
+        retry_after_seconds=max(result.retry_after_seconds or 0.0 for result in results) or None,
+        devices=tuple(
+            _told(device, next(in_turn) if device.platform is platform else None) for device in envelope.devices
+        ),
+    )
+
+
+def _told(device: PushDevice, result: SendResult | None) -> DeviceResult:
+    if result is None:
+        return DeviceResult(platform=device.platform.value, status="skipped", reason="wrong_platform")
+    return DeviceResult(
+        platform=device.platform.value,
+        status=result.outcome.value,
+        reason=None if result.outcome is Outcome.SENT else result.code,
+        provider_message_id=result.provider_message_id,
+    )

@@ -4,6 +4,7 @@ A counter holds at most `limit` of them, newest first; deliveries of a higher pr
 Instants are microseconds since 1970.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
@@ -46,27 +47,21 @@ def period_start(period: Calendar, clock: WallClock, instant: int) -> int:
 
 def _next_in_window(limit: int, window: int, taken: Sequence[int], instant: int) -> int:
     """No more than `limit` may lie within less than a window of each other, whichever of them comes last."""
-    if taken[-1] <= instant:
-        return max(instant, taken[-limit] + window)
-    # Where a slot is freed, or a kept one is passed, more may be allowed than just before.
-    freed = sorted({instant, *(at for slot in taken for at in (slot, slot + window) if at > instant)})
-    return next(at for at in freed if _has_room(limit, window, taken, at))
-
-
-def _has_room(limit: int, window: int, taken: Sequence[int], at: int) -> bool:
-    near = [slot for slot in taken if at - window < slot < at + window]
-    if len(near) < limit:
-        return True
-    with_this = sorted([*near, at])
-    return all(last - first >= window for first, last in zip(with_this, with_this[limit:], strict=False))
+    for first, last in zip(taken, taken[limit - 1 :], strict=False):
+        # So many that lie close together bar all that is less than a window from the farther of the two ends. What
+        # they bar begins and ends later from one to the next, so that going through them once is enough.
+        if last - first < window and last - window < instant < first + window:
+            instant = first + window
+    return instant
 
 
 def _next_in_calendar(
     limit: int, period: Calendar, taken: Sequence[int], clocks: Sequence[WallClock], instant: int
 ) -> int:
+    counted = [(clock, Counter(_period_of(period, clock, slot) for slot in taken)) for clock in clocks]
     # Each round goes to the end of a period that is full, and only a period with slots in it can be.
     while True:
-        full = [clock for clock in clocks if _in_period(period, taken, clock, instant) >= limit]
+        full = [clock for clock, slots in counted if slots[_period_of(period, clock, instant)] >= limit]
         if not full:
             return instant
         instant = max(clock.first_at(_period_end(period, clock, instant), instant) for clock in full)

@@ -291,6 +291,15 @@ def test_slots_that_are_kept_for_what_goes_first_are_not_taken() -> None:
     assert (decision.trace[-1].saw["used"], decision.trace[-1].saw["kept"]) == (1, 1)
 
 
+@pytest.mark.parametrize("per", [DAY, Calendar.DAY])
+def test_thousands_of_kept_slots_are_gone_through_once(per: timedelta | Calendar) -> None:
+    every_eight_hours = [NOW + 8 * HOUR * number for number in range(6_000)]
+
+    opening = earliest(cap(per), every_eight_hours)
+
+    assert every_eight_hours[-1] < opening <= every_eight_hours[-1] + DAY
+
+
 @pytest.mark.parametrize(("categories", "expected"), [([], Send), (["critical"], Hold)])
 def test_critical_is_not_capped_unless_configured(categories: list[str], expected: type) -> None:
     facts = capped(rules({**DAILY, "categories": categories}), category=Category.CRITICAL)

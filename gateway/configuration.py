@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from gateway.domain.rule_tables import WrongRules
 from gateway.errors import ConfigurationError
 from gateway.settings import (
+    FcmProviderSettings,
     MailboxProviderSettings,
     Section,
     SendGridProviderSettings,
@@ -38,6 +39,7 @@ _PROVIDER_MODELS: Final[Mapping[str, type[Section]]] = {
     "twilio": TwilioProviderSettings,
     "sendgrid": SendGridProviderSettings,
     "webpush": WebPushProviderSettings,
+    "fcm": FcmProviderSettings,
 }
 _ONLY_IN_THE_FILE: Final = frozenset(
     {

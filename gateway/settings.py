@@ -254,12 +254,22 @@ class WebPushProviderSettings(HttpProviderSettings):
     """Whom a push service may write to."""
 
 
+class FcmProviderSettings(HttpProviderSettings):
+    """A Firebase project."""
+
+    kind: Literal["fcm"]
+    service_account: Annotated[SecretStr, Field(min_length=1)]
+    """The key file, as JSON."""
+    base_url: str = "https://fcm.googleapis.com"
+
+
 ProviderSettings = Annotated[
     MailboxProviderSettings
     | SmtpProviderSettings
     | TwilioProviderSettings
     | SendGridProviderSettings
-    | WebPushProviderSettings,
+    | WebPushProviderSettings
+    | FcmProviderSettings,
     Field(discriminator="kind"),
 ]
 

@@ -11,6 +11,7 @@ from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
 from gateway.ports import Clock, MailboxStore, Provider
 from gateway.settings import (
+    FcmProviderSettings,
     HttpProviderSettings,
     MailboxProviderSettings,
     SendGridProviderSettings,
@@ -19,6 +20,7 @@ from gateway.settings import (
     TwilioProviderSettings,
     WebPushProviderSettings,
 )
+from providers.fcm import FcmProvider, FcmSettings
 from providers.http import HttpSettings
 from providers.mailbox import MailboxProvider
 from providers.sendgrid import SendGridProvider, SendGridSettings
@@ -71,6 +73,8 @@ async def open_providers(
                 opened = TwilioProvider(name, _twilio_settings(one, _callback_url(settings, name)), clock)
             case SendGridProviderSettings():
                 opened = SendGridProvider(name, _sendgrid_settings(one), clock)
+            case FcmProviderSettings():
+                opened = FcmProvider(name, _fcm_settings(one), clock)
             case WebPushProviderSettings():
                 opened = WebPushProvider(name, _webpush_settings(one, settings), clock)
             case never:
@@ -149,6 +153,15 @@ def _webpush_settings(one: WebPushProviderSettings, settings: Settings) -> WebPu
         vapid_private_key=one.vapid_private_key.get_secret_value(),
         subject=one.subject,
         allow_private_endpoints=settings.security.allow_private_endpoints,
+        codes=one.codes,
+        http=_http_settings(one),
+    )
+
+
+def _fcm_settings(one: FcmProviderSettings) -> FcmSettings:
+    return FcmSettings(
+        service_account=one.service_account.get_secret_value(),
+        base_url=one.base_url,
         codes=one.codes,
         http=_http_settings(one),
     )

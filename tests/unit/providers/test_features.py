@@ -7,6 +7,7 @@ from gateway.domain.recipients import Channel
 from gateway.ports import Probed, Provider, StatusSource
 from providers.mailbox import MailboxProvider
 from providers.smtp import SmtpProvider, SmtpSettings
+from tests.contract.test_fcm import make_fcm
 from tests.contract.test_providers import MemoryMailbox, WallClock
 from tests.contract.test_sendgrid import make_sendgrid
 from tests.contract.test_twilio import make_twilio
@@ -24,6 +25,7 @@ async def test_the_table_of_features_is_right() -> None:
         "twilio": make_twilio(),
         "sendgrid": make_sendgrid(),
         "webpush": make_webpush(),
+        "fcm": make_fcm("http://127.0.0.1:1"),
     }
 
     rows = {row[1]: row[2] for row in re.finditer(r"^\| \[?`(\w+)`[^|]*\| (.+) \|$", PAGE.read_text(), re.MULTILINE)}

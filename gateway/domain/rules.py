@@ -54,7 +54,7 @@ class Window(Value, frozen=True, kw_only=True):
         return self.end < self.start
 
 
-class QuietHours(Value, frozen=True, kw_only=True):
+class QuietHours(Value, frozen=True, kw_only=True, cache_hash=True):
     """One rule on hours. It speaks of a message that fits every list; an empty list fits all."""
 
     name: str

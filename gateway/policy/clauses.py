@@ -4,7 +4,8 @@ Each is a clause that can say, of any instant, which is the earliest from there 
 are microseconds since 1970.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 from gateway.domain.decisions import Facts
@@ -56,7 +57,7 @@ class Schedule:
         """Both instants."""
         if self._send_at is None:
             return {"send_at": None}
-        return {"now": rfc3339(to_instant(instant)), "send_at": rfc3339(self._send_at)}
+        return {"now": _instant_shown(instant), "send_at": rfc3339(self._send_at)}
 
 
 class Cap:
@@ -85,9 +86,9 @@ class Cap:
         cap = self._cap
         saw: dict[str, JsonValue] = {
             "origin": cap.origin,
-            "at": rfc3339(to_instant(instant)),
+            "at": _instant_shown(instant),
             "limit": cap.limit,
-            "per": cap.per.value if isinstance(cap.per, Calendar) else format_duration(cap.per),
+            "per": _per_shown(cap.per),
             "used": in_use(cap, self._used, self._clocks, instant),
             "kept": in_use(cap, self._kept, self._clocks, instant),
             "over": cap.over.value,
@@ -134,6 +135,17 @@ class Hours:
 
     def _opening(self, clock: WallClock, instant: int, limit: int) -> int | None:
         return next_opening(self._rule, self._place, clock, instant, limit)
+
+
+# Every clause of a decision shows the same one.
+@lru_cache(maxsize=64)
+def _instant_shown(instant: int) -> str:
+    return rfc3339(to_instant(instant))
+
+
+@lru_cache(maxsize=256)
+def _per_shown(per: timedelta | Calendar) -> str:
+    return per.value if isinstance(per, Calendar) else format_duration(per)
 
 
 def _shown(place: Whereabouts) -> dict[str, JsonValue]:

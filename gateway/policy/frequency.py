@@ -7,6 +7,7 @@ Instants are microseconds since 1970.
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from gateway.domain.rules import Calendar, FrequencyCap
@@ -35,14 +36,18 @@ def in_use(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock],
     if isinstance(cap.per, Calendar):
         return max(_in_period(cap.per, taken, clock, instant) for clock in clocks)
     window = cap.per // _MICROSECOND
-    return sum(instant - window < slot < instant + window for slot in taken)
+    return sum([instant - window < slot < instant + window for slot in taken])
 
 
 def period_start(period: Calendar, clock: WallClock, instant: int) -> int:
     """The first instant of the clock's day, week or month; never after the given one."""
-    midnight = (_period_of(period, clock, instant) - EPOCH_ORDINAL) * DAY
-    # No clock goes on by more than a day at once, and a month has 31 days at most.
-    return clock.first_at(midnight, instant - 33 * DAY)
+    return _first_at(clock, _period(period, clock, instant)[0])
+
+
+@lru_cache(maxsize=4_096)
+def _first_at(clock: WallClock, midnight: int) -> int:
+    # No clock is two days ahead of UTC.
+    return clock.first_at(midnight, midnight - 2 * DAY)
 
 
 def _next_in_window(limit: int, window: int, taken: Sequence[int], instant: int) -> int:
@@ -64,35 +69,25 @@ def _next_in_calendar(
         full = [clock for clock, slots in counted if slots[_period_of(period, clock, instant)] >= limit]
         if not full:
             return instant
-        instant = max(clock.first_at(_period_end(period, clock, instant), instant) for clock in full)
+        instant = max(clock.first_at(_period(period, clock, instant)[1], instant) for clock in full)
 
 
 def _in_period(period: Calendar, taken: Sequence[int], clock: WallClock, instant: int) -> int:
-    now = _period_of(period, clock, instant)
-    return sum(_period_of(period, clock, slot) == now for slot in taken)
+    begin, end = _period(period, clock, instant)
+    return sum([begin <= clock.wall(slot) < end for slot in taken])
 
 
-def _period_of(period: Calendar, clock: WallClock, instant: int) -> int:
-    """A number that all instants of one local day, week or month have in common: its first date's ordinal."""
+def _period(period: Calendar, clock: WallClock, instant: int) -> tuple[int, int]:
+    """The wall times of the midnights with which the clock's day, week or month begins and ends."""
     ordinal = ordinal_of(clock.wall(instant))
     match period:
         case Calendar.DAY:
-            return ordinal
+            first, after = ordinal, ordinal + 1
         case Calendar.WEEK:
-            return ordinal - (ordinal + 6) % 7
-        case Calendar.MONTH:
-            return date.fromordinal(ordinal).replace(day=1).toordinal()
-
-
-def _period_end(period: Calendar, clock: WallClock, instant: int) -> int:
-    """The wall time of the midnight that ends the period."""
-    first = _period_of(period, clock, instant)
-    match period:
-        case Calendar.DAY:
-            after = first + 1
-        case Calendar.WEEK:
+            first = ordinal - (ordinal + 6) % 7
             after = first + 7
         case Calendar.MONTH:
-            day = date.fromordinal(first)
+            day = date.fromordinal(ordinal).replace(day=1)
+            first = day.toordinal()
             after = date(day.year + day.month // 12, day.month % 12 + 1, 1).toordinal()
-    return (after - EPOCH_ORDINAL) * DAY
+    return (first - EPOCH_ORDINAL) * DAY, (after - EPOCH_ORDINAL) * DAY

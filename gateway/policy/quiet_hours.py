@@ -6,6 +6,7 @@ that lies wholly in the gap does not occur that day, and an overlap is open or c
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from gateway.domain.rules import MINUTES_OF_DAY, Holidays, QuietHours, Weekday, Window
@@ -50,6 +51,8 @@ def _next_in_spell(rule: QuietHours, place: Whereabouts, wall: int, until: int) 
     return None
 
 
+# Thousands of messages ask for the same few days.
+@lru_cache(maxsize=4_096)
 def open_spans(rule: QuietHours, place: Whereabouts, ordinal: int) -> Sequence[Span]:
     """The minutes of a local date in which the rule lets a message go, in order.
 

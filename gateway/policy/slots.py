@@ -42,7 +42,7 @@ def _need(cap: FrequencyCap, facts: Facts, clocks: Sequence[WallClock], now: dat
         counter=cap.counter,
         limit=cap.limit,
         counted_from=to_instant(counted_from),
-        most=sum(at >= counted_from for at in used) + _room(cap, used + kept, clocks, instant),
+        most=sum([at >= counted_from for at in used]) + _room(cap, used + kept, clocks, instant),
         kept_until=now + (_LONGEST[cap.per] if isinstance(cap.per, Calendar) else cap.per),
     )
 
@@ -55,7 +55,7 @@ def _counted_from(cap: FrequencyCap, clocks: Sequence[WallClock], instant: int) 
 
 def _room(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock], instant: int) -> int:
     """How many more may go at this very instant."""
-    if isinstance(cap.per, Calendar) or all(at <= instant for at in taken):
+    if isinstance(cap.per, Calendar) or max(taken, default=instant) <= instant:
         return max(cap.limit - in_use(cap, taken, clocks, instant), 0)
 
     # What is kept for later takes room before it is taken.

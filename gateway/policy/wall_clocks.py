@@ -71,8 +71,14 @@ class WallClock:
 
     def shown(self, instant: int) -> str:
         """The wall time with its offset, such as `2026-11-21T23:40:00-06:00`."""
-        offset = timezone((self.wall(instant) - instant) * _MICROSECOND)
-        return to_instant(instant).astimezone(offset).isoformat()
+        wall = self.wall(instant)
+        return f"{to_instant(wall).isoformat()[:-6]}{_offset_shown(wall - instant)}"
+
+
+@lru_cache(maxsize=1_024)
+def _offset_shown(offset: int) -> str:
+    """Such as `-06:00`."""
+    return _EPOCH_UTC.astimezone(timezone(offset * _MICROSECOND)).isoformat()[19:]
 
 
 @lru_cache(maxsize=1_024)

@@ -20,7 +20,7 @@ UNKNOWN_ZONE: Final = "Etc/Unknown"
 """What phonenumbers answers where a number tells nothing."""
 
 
-class Whereabouts(Value, frozen=True, kw_only=True):
+class Whereabouts(Value, frozen=True, kw_only=True, cache_hash=True):
     """What is presumed of the place of a person."""
 
     zones: tuple[str, ...]

@@ -32,9 +32,10 @@ def choose_packs(packs: Mapping[str, Pack], wanted: bool | Collection[str]) -> M
 
 
 class _Country(Value, frozen=True, kw_only=True):
-    """What a country's pack says for one channel and category."""
+    """What holds in a country for one channel and category."""
 
     everywhere: RuleSet
+    """The operator's own rules among them."""
     regional: tuple[tuple[tuple[str, ...], RuleSet], ...]
     """What holds in some regions alone, but for hours: those know their regions themselves."""
 
@@ -58,7 +59,7 @@ class RulesInForce:
         """Tells these rules from any others."""
         kinds = [(channel, category) for channel in Channel for category in Category]
         self._own = {kind: _speaking(own, *kind) for kind in kinds}
-        self._countries = {kind: _by_country(lines, self.overrides, *kind) for kind in kinds}
+        self._countries = {kind: _by_country(lines, self.overrides, *kind, self._own[kind]) for kind in kinds}
 
     def of(self, channel: Channel, category: Category, country: str | None, region: str | None = None) -> RuleSet:
         """Those that may speak of such a message to a person who is there.
@@ -69,7 +70,7 @@ class RulesInForce:
         local = self._countries[channel, category].get(country or "")
         if local is None:
             return own
-        rules = local.everywhere.joined(own)
+        rules = local.everywhere
         for regions, regional in local.regional:
             if region in regions:
                 rules = rules.joined(regional)
@@ -93,16 +94,16 @@ def _fits(rule: QuietHours | FrequencyCap, channel: Channel, category: Category)
 
 
 def _by_country(
-    lines: Iterable[PackLine], overrides: Mapping[str, str], channel: Channel, category: Category
+    lines: Iterable[PackLine], overrides: Mapping[str, str], channel: Channel, category: Category, own: RuleSet
 ) -> Mapping[str, _Country]:
     found: dict[str, list[PackLine]] = {}
     for line in lines:
         if _fits(line.rule, channel, category):
             found.setdefault(line.country, []).append(line)
-    return {country: _country(of_country, overrides) for country, of_country in found.items()}
+    return {country: _country(of_country, overrides, own) for country, of_country in found.items()}
 
 
-def _country(lines: Sequence[PackLine], overrides: Mapping[str, str]) -> _Country:
+def _country(lines: Sequence[PackLine], overrides: Mapping[str, str], own: RuleSet) -> _Country:
     everywhere, regional = RuleSet(), []
     for line in lines:
         rules = _rules_of(line, overrides.get(line.rule.name))
@@ -110,7 +111,7 @@ def _country(lines: Sequence[PackLine], overrides: Mapping[str, str]) -> _Countr
             regional.append((line.regions, rules))
         else:
             everywhere = everywhere.joined(rules)
-    return _Country(everywhere=everywhere, regional=tuple(regional))
+    return _Country(everywhere=everywhere.joined(own), regional=tuple(regional))
 
 
 def _rules_of(line: PackLine, override: str | None) -> RuleSet:

@@ -63,10 +63,10 @@ def _next_in_window(limit: int, window: int, taken: Sequence[int], instant: int)
 def _next_in_calendar(
     limit: int, period: Calendar, taken: Sequence[int], clocks: Sequence[WallClock], instant: int
 ) -> int:
-    counted = [(clock, Counter(_period_of(period, clock, slot) for slot in taken)) for clock in clocks]
+    counted = [(clock, Counter(_period(period, clock, slot) for slot in taken)) for clock in clocks]
     # Each round goes to the end of a period that is full, and only a period with slots in it can be.
     while True:
-        full = [clock for clock, slots in counted if slots[_period_of(period, clock, instant)] >= limit]
+        full = [clock for clock, slots in counted if slots[_period(period, clock, instant)] >= limit]
         if not full:
             return instant
         instant = max(clock.first_at(_period(period, clock, instant)[1], instant) for clock in full)

@@ -226,6 +226,7 @@ class Dispatcher:
             sender=envelope.sender,
             addresses=addresses,
             suppressions_seen=frozenset([suppression.id for suppression in facts.suppressions]),
+            consents_seen=frozenset([consent.id for consent in facts.consents]),
             versions=composed.versions,
             events=(steps.event(claim, DeliveryStatus.SENDING, now, told),),
             subjects=() if job.stored is None else job.stored.subjects,

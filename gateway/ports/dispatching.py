@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from gateway.domain.ids import DeliveryId, SuppressionId, WorkerId
+from gateway.domain.ids import ConsentId, DeliveryId, SuppressionId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Content, Delivery, Event, Lane, Message, Versions
 from gateway.domain.preferences import Consent, Suppression
@@ -50,6 +50,8 @@ class Reservation(Value, frozen=True, kw_only=True):
     """Where the call will go: one address, or each device's."""
     suppressions_seen: frozenset[SuppressionId] = frozenset()
     """Those that the decision was made with; any other that forbids the message refuses the reservation."""
+    consents_seen: frozenset[ConsentId] = frozenset()
+    """The lines that it was made with; any other of the person about the topic refuses the reservation."""
     versions: Versions
     events: tuple[Event, ...]
     subjects: tuple[str, ...] = ()
@@ -105,8 +107,8 @@ class DispatchStore(Protocol):
         """
 
     async def reserve(self, reservation: Reservation) -> bool:
-        """Mark `sending` and write the attempt; False when the claim is lost, a suppression came between or a cap is
-        used up."""
+        """Mark `sending` and write the attempt; False when the claim is lost, a suppression or the person's word came
+        between, or a cap is used up."""
 
     async def record(self, step: Step) -> bool:
         """Write a step and give the claim back; False when it is no longer ours (nothing was written)."""

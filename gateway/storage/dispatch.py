@@ -51,8 +51,8 @@ class Dispatch:
         return await self._facts.submit((claims, slots))
 
     async def reserve(self, reservation: Reservation) -> bool:
-        """Mark `sending` and write the attempt; False when the claim is lost, a suppression came between or a cap is
-        used up."""
+        """Mark `sending` and write the attempt; False when the claim is lost, a suppression or the person's word came
+        between, or a cap is used up."""
         return await self._commit.write(self._reserve_all, reservation)
 
     async def record(self, step: Step) -> bool:

@@ -52,7 +52,7 @@ async def read_facts(
     """The stored recipient, the consents for the topic and the suppressions of the addresses, for each claim; where
     caps may apply, the slots that were taken too, and what else waits for the person."""
     people = await _recipients(driver, claims)
-    consents = await _consents(driver, claims)
+    consents = await find_consents(driver, claims)
     addresses = {claim.delivery.id: _addresses(claim, people) for claim in claims}
     sought = {(claim.delivery.channel.value, one) for claim in claims for one in addresses[claim.delivery.id]}
     suppressions = await find_suppressions(driver, sought, pseudonyms)
@@ -60,7 +60,7 @@ async def read_facts(
     found = {
         claim.delivery.id: StoredFacts(
             recipient=people.get(person) if (person := person_of(claim)) else None,
-            consents=tuple(consents.get((*person, claim.message.topic or ""), ()) if person else ()),
+            consents=tuple(consents.get(claim.delivery.id, ())),
             suppressions=tuple(
                 suppression
                 for address in addresses[claim.delivery.id]
@@ -115,19 +115,20 @@ async def find_people(driver: Driver, keys: Collection[Person], *, shared: bool 
     return {(row[0], row[1]): stored_recipient_of(row) for row in await driver.select_in(query, list(keys))}
 
 
-async def _consents(driver: Driver, claims: Sequence[Claim]) -> Mapping[tuple[str, ...], list[Consent]]:
-    keys = {
-        (*person, claim.message.topic)
+async def find_consents(driver: Driver, claims: Sequence[Claim]) -> Mapping[DeliveryId, Sequence[Consent]]:
+    """What each claim's person ever said of its topic, on every channel, where the message needs a grant."""
+    about = {
+        claim.delivery.id: (*person, claim.message.topic)
         for claim in claims
         if claim.message.category.needs_consent
         and (person := person_of(claim)) is not None
         and claim.message.topic is not None
     }
     history: dict[tuple[str, ...], list[Consent]] = {}
-    for row in await driver.select_in(_CONSENTS, list(keys)):
+    for row in await driver.select_in(_CONSENTS, list(set(about.values()))):
         consent = consent_of(row)
         history.setdefault((consent.service_id, consent.recipient_id, consent.topic), []).append(consent)
-    return history
+    return {delivery_id: history.get(key, ()) for delivery_id, key in about.items()}
 
 
 async def find_suppressions(

@@ -1,4 +1,4 @@
-"""Intents to call a provider, written before the call; the last look for suppressions is in the same transaction."""
+"""Intents to call a provider, written before the call, with the last look for what people said in the meantime."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -16,7 +16,7 @@ from gateway.storage.caps import take_slots
 from gateway.storage.claims import still_held
 from gateway.storage.documents import dump
 from gateway.storage.driver import Driver, Engine
-from gateway.storage.facts import find_suppressions
+from gateway.storage.facts import find_consents, find_suppressions
 from gateway.storage.rows import attempt_row, event_row
 from gateway.storage.standing import refresh_status
 from gateway.storage.statements import Insert, Row
@@ -42,11 +42,11 @@ _insert_attempts: Final = Insert(tables.attempts)
 async def reserve_all(driver: Driver, reservations: Sequence[Reservation], pseudonyms: Pseudonyms) -> Sequence[bool]:
     """Commit to each call that may still be made: its attempt, its content and the status `sending`."""
     held = await still_held(driver, [reservation.claim for reservation in reservations])
-    suppressed = await _newly_suppressed(driver, reservations, pseudonyms)
+    overtaken = await _newly_suppressed(driver, reservations, pseudonyms) | await _newly_said(driver, reservations)
     granted = [
         status is not None
         and can_advance(status, DeliveryStatus.SENDING)
-        and reservation.claim.delivery.id not in suppressed
+        and reservation.claim.delivery.id not in overtaken
         for status, reservation in zip(held, reservations, strict=True)
     ]
     allowed = [reservation for reservation, yes in zip(reservations, granted, strict=True) if yes]
@@ -83,6 +83,16 @@ async def _newly_suppressed(
         for key in _keys(reservation)
         for suppression in by_address.get(key, ())
         if _forbids(suppression, reservation)
+    }
+
+
+async def _newly_said(driver: Driver, reservations: Sequence[Reservation]) -> set[DeliveryId]:
+    """Deliveries whose person has said something of the topic that their decision did not know."""
+    said = await find_consents(driver, [reservation.claim for reservation in reservations])
+    return {
+        reservation.claim.delivery.id
+        for reservation in reservations
+        if any(line.id not in reservation.consents_seen for line in said.get(reservation.claim.delivery.id, ()))
     }
 
 

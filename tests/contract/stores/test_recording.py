@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from gateway.domain.ids import ConsentId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
+from gateway.domain.preferences import Category, ConsentState
 from gateway.domain.recipients import Channel
 from gateway.domain.values import replace
 from gateway.storage.store import Store
@@ -24,7 +26,7 @@ from tests.contract.store_builders import (
     status_of,
     step_for,
 )
-from tests.factories import NOW, make_suppression
+from tests.factories import NOW, make_consent, make_recipient, make_suppression
 
 S = DeliveryStatus
 
@@ -114,6 +116,26 @@ async def test_a_suppression_that_came_between_refuses_the_reservation(store: St
     seen = await store.dispatch.reserve(reservation_for(claim, suppressions_seen=frozenset({suppression.id})))
 
     assert (refused, seen) == (False, True)
+
+
+async def test_a_consent_withdrawn_between_refuses_the_reservation(store: Store) -> None:
+    marketing = new_message(category=Category.MARKETING, topic="offers", to=make_recipient())
+    granted, denied = make_consent(), make_consent(id=ConsentId("cns_2"), state=ConsentState.DENIED)
+    await store.consents.add_consents([granted])
+    claim = await claim_one(store, marketing)
+    await store.consents.add_consents([denied])
+
+    refused = await store.dispatch.reserve(reservation_for(claim, consents_seen=frozenset({granted.id})))
+    seen = await store.dispatch.reserve(reservation_for(claim, consents_seen=frozenset({granted.id, denied.id})))
+
+    assert (refused, seen) == (False, True)
+
+
+async def test_words_about_another_topic_refuse_nothing(store: Store) -> None:
+    claim = await claim_one(store, new_message(category=Category.MARKETING, topic="news", to=make_recipient()))
+    await store.consents.add_consents([make_consent(state=ConsentState.DENIED)])
+
+    assert await store.dispatch.reserve(reservation_for(claim))
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ class _Job:
     attempt: Attempt | None = None
     stored: StoredFacts | None = None
     """What was last read for it."""
+    decided_at: datetime | None = None
+    """The instant for which policy last let it go."""
     reserved: bool = False
     """Slots under caps may have been taken for it."""
 
@@ -138,11 +140,14 @@ class Dispatcher:
         claim = job.claim
         if claim.delivery.status is DeliveryStatus.UNKNOWN:
             return await self._record(job, self._settle_unknown(claim))
-        if claim.failed_claims and (poison := await self._try_out(claim, stored)) is not None:
-            return await self._record(job, poison)
+        if claim.failed_claims:
+            if (poison := await self._try_out(claim, stored)) is not None:
+                return await self._record(job, poison)
+            # Its turn may have been long in coming.
+            stored = await self._fresh_facts(claim)
         for _ in range(_LOOKS):
             job.stored, facts, now = stored, self._facts(claim, stored), self._clock.now()
-            decision = _decide(claim, facts, now)
+            job.decided_at, decision = now, _decide(claim, facts, now)
             if not isinstance(decision, Send):
                 return await self._record(job, steps.stop(claim, decision, now, self._release(claim, facts, decision)))
             provider = self._choose(claim, decision)
@@ -195,8 +200,8 @@ class Dispatcher:
             if self._clock.monotonic() - began > _STALE_SECONDS:
                 # Asked again without leaving the place: who went to the end of the queue might wait for ever.
                 job.stored = await self._fresh_facts(job.claim)
-                facts = self._facts(job.claim, job.stored)
-                again = _decide(job.claim, facts, self._clock.now())
+                facts, job.decided_at = self._facts(job.claim, job.stored), self._clock.now()
+                again = _decide(job.claim, facts, job.decided_at)
                 if not isinstance(again, Send) or provider.name not in again.route:
                     return None
                 decision = again
@@ -234,7 +239,7 @@ class Dispatcher:
         )
         if not await self._reserve(job, intent):
             return None
-        if self._clock.monotonic() - began > _STALE_SECONDS and not await self._still_allowed(claim, facts):
+        if not await self._still_allowed(job, facts, began):
             now = self._clock.now()
             return steps.take_back(claim, "overtaken", now, now)
         # From here on the provider may have been called, whatever happens to us.
@@ -243,17 +248,23 @@ class Dispatcher:
         finished = replace(attempt, finished_at=self._clock.now(), result=result)
         return self._judge(claim, finished, decision, provider, addresses)
 
-    async def _still_allowed(self, claim: Claim, facts: Facts) -> bool:
-        """Whether it may go although the store took its time: what was allowed may have ended, or a STOP have come.
+    async def _still_allowed(self, job: _Job, facts: Facts, began: float) -> bool:
+        """Whether it may go at this very instant: what was open when it was decided may have closed since.
 
-        Only what people said is read anew; the delivery's own slots are taken by now.
+        Where the store took its time, what people said is read anew as well; the delivery's own slots are taken by
+        now.
         """
-        try:
-            stored = await self._fresh_facts(claim)
-        except _AWAY:
-            return False
-        told = replace(facts, suppressions=stored.suppressions, consents=stored.consents)
-        return isinstance(_decide(claim, told, self._clock.now()), Send)
+        claim, now = job.claim, self._clock.now()
+        is_stale = self._clock.monotonic() - began > _STALE_SECONDS
+        if not is_stale and _same_minute(job.decided_at, now) and now < claim.message.expires_at:
+            return True
+        if is_stale:
+            try:
+                stored = await self._fresh_facts(claim)
+            except _AWAY:
+                return False
+            facts = replace(facts, suppressions=stored.suppressions, consents=stored.consents)
+        return isinstance(_decide(claim, facts, self._clock.now()), Send)
 
     async def _reserve(self, job: _Job, intent: Reservation) -> bool:
         try:
@@ -366,6 +377,13 @@ def _decide(claim: Claim, facts: Facts, now: datetime) -> Decision:
     if isinstance(decision, Send) and claim.delivery.reason in LOST_ANSWERS:
         return replace(decision, route=tuple(one for one in decision.route if one == claim.delivery.provider))
     return decision
+
+
+def _same_minute(decided_at: datetime | None, now: datetime) -> bool:
+    """Whether no quiet hours can have begun since: they begin with a minute, in every zone of today."""
+    return decided_at is not None and decided_at.replace(second=0, microsecond=0) == now.replace(
+        second=0, microsecond=0
+    )
 
 
 def new_attempt(claim: Claim, provider: str, now: datetime) -> Attempt:

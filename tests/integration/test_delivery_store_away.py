@@ -25,7 +25,7 @@ from gateway.metrics import Metrics
 from gateway.ports import Claim, Clock, DispatchStore, Reservation, Retention, Step, StoredFacts
 from gateway.work.doorbell import Doorbell
 from gateway.work.worker import Worker
-from tests.fakes import ScriptedProvider
+from tests.fakes import ScriptedProvider, SetClock
 from tests.rigs import Rig, open_rig
 
 MODES = ("embedded", "scaled")
@@ -207,6 +207,27 @@ async def test_policy_is_asked_again_after_a_long_wait_without_giving_the_place_
 
         assert (await rig.read(accepted)).status is DeliveryStatus.SENT
         assert len(provider.envelopes) == 1
+
+
+async def test_what_expires_while_the_store_writes_the_intent_calls_nobody(tmp_path: Path) -> None:
+    provider, clock = ScriptedProvider("scripted"), SetClock()
+
+    class LateStore(AwayStore):
+        async def reserve(self, reservation: Reservation) -> bool:
+            granted = await super().reserve(reservation)
+            clock.advance(timedelta(days=4).total_seconds())
+            return granted
+
+    async with open_rig(tmp_path, work=False, clock=clock) as rig:
+        queue = rig.gateway.store.dispatch
+        accepted, claim = await _accept_and_claim(rig)
+
+        await _dispatcher(rig, LateStore(queue, {}), provider).dispatch(claim, None)
+
+        (delivery,) = (await rig.read(accepted)).deliveries
+        assert (delivery.delivery.status, delivery.delivery.reason) == (DeliveryStatus.QUEUED, "overtaken")
+        assert delivery.attempts == ()
+        assert provider.envelopes == []
 
 
 async def test_a_delivery_that_news_overtake_again_and_again_is_given_back(tmp_path: Path) -> None:

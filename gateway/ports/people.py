@@ -62,7 +62,10 @@ class ConsentStore(Protocol):
         """
 
     async def confirm(self, pending: Consent, grant: Consent) -> Consent:
-        """Append the grant that ends a double opt-in, if it still waits; the line that holds afterwards."""
+        """Append the grant that ends a double opt-in, if it still waits; the line that holds afterwards.
+
+        Raises NotFound where the person was erased meanwhile.
+        """
 
     async def get_consent(self, consent_id: ConsentId) -> Consent:
         """One line by its id. Raises NotFound, also where its person was erased."""

@@ -61,9 +61,13 @@ class Consents:
     async def confirm(self, pending: Consent, grant: Consent) -> Consent:
         """Append the grant that ends a double opt-in, if it still waits; the line that holds afterwards.
 
-        A repeat finds the grant and adds nothing; where the person said no meanwhile, that holds.
+        A repeat finds the grant and adds nothing; where the person said no meanwhile, that holds. Raises NotFound
+        where the person was erased meanwhile.
         """
-        return await self._commit.write(_confirm_all, (self._naming, pending, grant))
+        held = await self._commit.write(_confirm_all, (self._naming, pending, grant))
+        if held is None:
+            raise NotFound(f"There is no consent {pending.id}.")
+        return held
 
     async def get_consent(self, consent_id: ConsentId) -> Consent:
         """One line by its id. Raises NotFound, also where its person was erased."""
@@ -159,13 +163,14 @@ async def _ask(driver: Driver, addition: _Addition) -> Sequence[Consent]:
     return added
 
 
-async def _confirm_all(driver: Driver, asked: Sequence[tuple[Naming, Consent, Consent]]) -> Sequence[Consent]:
+async def _confirm_all(driver: Driver, asked: Sequence[tuple[Naming, Consent, Consent]]) -> Sequence[Consent | None]:
     return [await _confirm(driver, naming, pending, grant) for naming, pending, grant in asked]
 
 
-async def _confirm(driver: Driver, naming: Naming, pending: Consent, grant: Consent) -> Consent:
+async def _confirm(driver: Driver, naming: Naming, pending: Consent, grant: Consent) -> Consent | None:
     standing = await _standing(driver, pending)
-    if standing is not None and standing.state is not ConsentState.PENDING:
+    # Without a line the person was erased: what named them must not come back.
+    if standing is None or standing.state is not ConsentState.PENDING:
         return standing
     await append(driver, naming, [grant])
     return grant

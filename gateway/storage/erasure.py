@@ -95,7 +95,7 @@ class Erasures:
         async def advance(driver: Driver) -> Advance:
             await driver.lock([f"erasure:{erasure_id}"])
             for row in await driver.fetch(_ONE, (erasure_id,)):
-                return await _advance(driver, _erasure_of(row), now)
+                return await _advance(driver, _erasure_of(row), self._pseudonyms, now)
             return Advance.DONE
 
         return await self._database.writer.run(advance)
@@ -106,7 +106,7 @@ class Erasures:
         return path is None or await asyncio.to_thread(_empty_log, path)
 
 
-async def _advance(driver: Driver, erasure: Erasure, now: datetime) -> Advance:
+async def _advance(driver: Driver, erasure: Erasure, pseudonyms: Pseudonyms, now: datetime) -> Advance:
     limits = (erasure.whose.recipient_id, erasure.whose.service_id, to_micros(erasure.requested_at))
     named = [row[0] for row in await driver.fetch(_NAMED, (*limits, _MESSAGES))]
     if named and await blank_messages(driver, named, now):
@@ -122,6 +122,8 @@ async def _advance(driver: Driver, erasure: Erasure, now: datetime) -> Advance:
             return Advance.MORE
     if is_waiting:
         return Advance.WAITING
+    # Calls that were under way may have condemned an address since, and texts have come in.
+    await _hide_suppressions(driver, erasure.whose, pseudonyms)
     await driver.execute_many(_BLANK_INBOUND, erasure.whose.addresses)
     await _blank_reasons(driver, erasure)
     await driver.execute(_END, (erasure.id,))

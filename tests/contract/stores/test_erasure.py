@@ -191,12 +191,16 @@ async def test_a_message_in_a_providers_hands_is_waited_for(store: Store) -> Non
     erasure = await store.erasures.begin_erasure(SERVICE, AMINA, entry(), NOW.replace(year=2028))
 
     first = await store.erasures.advance_erasure(erasure.id, NOW)
-    await store.dispatch.record(step_for(claim, attempt=replace(reservation.attempt, finished_at=NOW)))
+    condemned = make_suppression(address="amina.b@example.org", evidence={"detail": "550 no such Benali"})
+    answered = replace(reservation.attempt, finished_at=NOW)
+    await store.dispatch.record(step_for(claim, attempt=answered, suppression=condemned))
     then = [await store.erasures.advance_erasure(erasure.id, NOW) for _ in range(2)]
 
     assert first is Advance.WAITING
     assert then == [Advance.MORE, Advance.DONE]
     assert await found(store) == set()
+    bounced = (Channel.EMAIL, "amina.b@example.org")
+    assert await store.suppressions.find_suppressed([bounced], NOW) == {bounced}
 
 
 async def test_a_claim_that_was_taken_before_comes_to_nothing(store: Store) -> None:

@@ -19,7 +19,7 @@ from gateway.ports import AuditQuery, MessageQuery
 from gateway.storage.ledger import blank_person
 from gateway.storage.store import Store
 from tests.contract.store_builders import new_message
-from tests.factories import NOW, SERVICE, make_consent
+from tests.factories import NOW, SERVICE, make_consent, make_recipient
 
 AMINA, BO = RecipientId("user-42"), RecipientId("user-43")
 OTHER = ServiceId("svc_other")
@@ -216,3 +216,15 @@ async def test_of_many_confirmations_one_grants_and_a_denial_is_not_undone(store
     await store.consents.add_consents([no])
     assert await store.consents.confirm(PENDING, replace(grants[0], id=ConsentId("cns_late"))) == no
     assert await store.consents.get_consent(no.id) == no
+
+
+async def test_a_confirmation_that_an_erasure_overtook_brings_nobody_back(store: Store) -> None:
+    await store.recipients.put_recipient(SERVICE, make_recipient(id=AMINA), NOW)
+    await store.consents.add_consents([PENDING])
+    entry = make_entry(AuditAction.ERASE, "pseudonym", By(actor=SYSTEM), NOW)
+    await store.erasures.begin_erasure(SERVICE, AMINA, entry, NOW)
+
+    with pytest.raises(NotFound):
+        await store.consents.confirm(PENDING, replace(PENDING, id=ConsentId("cns_2"), state=ConsentState.GRANTED))
+
+    assert (await store.consents.consent_history(SERVICE, AMINA, 9, None)).items == ()

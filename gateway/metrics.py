@@ -63,6 +63,12 @@ class Metrics:
             "heliograph_deliveries_poisoned", "Deliveries set aside since claims of them kept ending with their worker."
         )
         self.inbound = count("heliograph_inbound", "Texts that came in, by what each was taken to mean.", ["meaning"])
+        self.receipts = count(
+            "heliograph_receipts",
+            "What providers told of messages later: `new`, `repeated`, `parked` since no such call is known, and"
+            " `anomaly` where it contradicts an end of our own.",
+            ["kind"],
+        )
         self.claims_lost = count(
             "heliograph_claims_lost", "Steps that were not written since the claim had become another worker's."
         )

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from gateway.domain import ids
 from gateway.domain.ids import ServiceId, make_id
 from gateway.domain.keys import DEFAULT_SCOPES, Scope, make_token
 from gateway.errors import NotFound
-from gateway.ports import ApiKey, Clock, Service
+from gateway.ports import ApiKey, Clock, Provider, Service
 from gateway.settings import Settings
 from gateway.web.app import make_app
 from gateway.web.site import page_routes
@@ -152,12 +152,12 @@ async def settled(caller: Caller, message_id: str, *statuses: str) -> dict[str, 
 
 @asynccontextmanager
 async def open_site(
-    folder: Path, *, work: bool = False, clock: Clock | None = None, **sections: Any
+    folder: Path, *, work: bool = False, clock: Clock | None = None, further: Collection[Provider] = (), **sections: Any
 ) -> AsyncIterator[Site]:
     """Open a gateway over a fresh store in `folder`; without `work` messages are accepted and wait."""
     settings = Settings.model_validate({**sections_of(folder), **sections})
     async with (
-        opened(settings, work=work, clock=clock) as (gateway, _),
+        opened(settings, work=work, clock=clock, further=further) as (gateway, _),
         TestClient(TestServer(make_app(gateway, page_routes(gateway)))) as client,
     ):
         yield Site(gateway, client)

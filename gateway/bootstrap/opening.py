@@ -43,6 +43,7 @@ from gateway.delivery.retry import RetryPolicy
 from gateway.delivery.routing import Health, RoutingTable
 from gateway.delivery.senders import Senders
 from gateway.delivery.steering import Steering
+from gateway.delivery.tracking import Tracker
 from gateway.delivery.unsubscribe import Unsubscriber
 from gateway.domain.preferences import Category
 from gateway.localization.catalogs import CatalogLibrary
@@ -103,6 +104,7 @@ class Gateway:
     eraser: Eraser
     exporter: Exporter
     inbound: InboundDesk
+    tracker: Tracker
     readiness: ReadinessCheck
     worker: Worker | None
     """None where nothing is claimed."""
@@ -362,6 +364,7 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             wake=wake,
             clock=clock,
         ),
+        tracker=Tracker(store=store.receipts, wake=wake, clock=clock, metrics=parts.metrics),
         inbound=InboundDesk(
             store=store.inbound,
             services=store.services,
@@ -415,11 +418,13 @@ def _make_forgetter(parts: _Parts) -> Forgetter:
 
 
 def _make_worker(parts: _Parts, dispatcher: Dispatcher) -> Worker:
+    wake = parts.bells.worker
     sweeper = Sweeper(
         leases=parts.store.leases,
         forgetter=_make_forgetter(parts),
         eraser=parts.eraser,
-        wake=parts.bells.worker,
+        tracker=Tracker(store=parts.store.receipts, wake=wake, clock=parts.clock, metrics=parts.metrics),
+        wake=wake,
         clock=parts.clock,
         metrics=parts.metrics,
     )

@@ -5,7 +5,7 @@ import contextlib
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -24,9 +24,10 @@ from gateway.delivery.tally import Tally
 from gateway.domain import ids
 from gateway.domain.decisions import Decision, Facts, Hold, Send
 from gateway.domain.ids import AttemptId
-from gateway.domain.lifecycle import ANSWER_LOST, LOST_ANSWERS, POISON, DeliveryStatus
+from gateway.domain.lifecycle import ANSWER_LOST, LOST_ANSWERS, POISON, WAITING, DeliveryStatus
 from gateway.domain.messages import Attempt, Envelope, Lane, Outcome, SendResult
 from gateway.domain.preferences import Category
+from gateway.domain.tracking import confirmation_due
 from gateway.domain.values import replace
 from gateway.errors import ContentError, NotFound, Overloaded, Unavailable
 from gateway.metrics import Metrics
@@ -51,6 +52,7 @@ _AWAY: Final = (Unavailable, Overloaded)
 _STORE_PAUSE_SECONDS: Final = 0.5
 _SET_ASIDE: Final = timedelta(seconds=30)
 """How long a delivery rests that met an error of ours before its provider was called."""
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _LOOKS: Final = 3
 """How often news may overtake a decision before the delivery makes way for others."""
 
@@ -138,8 +140,8 @@ class Dispatcher:
 
     async def _work(self, job: _Job, stored: StoredFacts) -> None:
         claim = job.claim
-        if claim.delivery.status is DeliveryStatus.UNKNOWN:
-            return await self._record(job, self._settle_unknown(claim))
+        if claim.delivery.status not in WAITING:
+            return await self._record(job, self._look_after(claim))
         if claim.failed_claims:
             if (poison := await self._try_out(claim, stored)) is not None:
                 return await self._record(job, poison)
@@ -309,19 +311,32 @@ class Dispatcher:
             another_provider=any(self._health.is_well(other) for other in others),
         )
         verdict = retry.decide(result, attempt, self._rules.retry, self._chance())
-        return self._unless_resent(steps.answered(claim, finished, verdict, addresses, now), now)
+        return self._followed(steps.answered(claim, finished, verdict, addresses, now), now)
 
-    def _unless_resent(self, step: Step, now: datetime) -> Step:
-        """A lost answer of a category that is sent again is looked at once more, and keeps its secrets till then."""
-        if step.status is DeliveryStatus.UNKNOWN and step.claim.message.category in self._rules.resent:
-            return replace(step, due_at=now + self._rules.unknown_after, drop_secrets=False)
-        return step
+    def _followed(self, step: Step, now: datetime) -> Step:
+        """What may yet be sent again, or on the next channel, is looked at once more, and keeps its secrets till then.
 
-    def _settle_unknown(self, claim: Claim) -> Step:
-        """Nothing told what became of it in time: send again where the category says so, else leave it."""
+        A second channel, as a second call, may bring the message twice while the first answer is lost: so it is the
+        category that allows either.
+        """
+        due = confirmation_due(step.claim.message, step.claim.delivery.channel, now)
+        if step.status is DeliveryStatus.UNKNOWN:
+            if step.claim.message.category not in self._rules.resent:
+                return step
+            due = min(due or _NEVER, now + self._rules.unknown_after)
+        elif step.status is not DeliveryStatus.SENT or due is None:
+            return step
+        return replace(step, due_at=due, drop_secrets=False)
+
+    def _look_after(self, claim: Claim) -> Step:
+        """Nothing told in time that it arrived: try the next channel, or, where the answer was lost and the category
+        says so, send again."""
         now = self._clock.now()
+        if claim.delivery.status is not DeliveryStatus.UNKNOWN:
+            return steps.fall_back(claim, now)
         if claim.message.category in self._rules.resent and now < claim.message.expires_at:
-            return steps.resend(claim, now)
+            due = confirmation_due(claim.message, claim.delivery.channel, claim.delivery.updated_at)
+            return steps.resend(claim, now) if due is None or now < due else steps.fall_back(claim, now)
         return Step(claim=claim, status=DeliveryStatus.UNKNOWN, reason=claim.delivery.reason, drop_secrets=True)
 
     async def _set_aside(self, job: _Job) -> None:
@@ -332,7 +347,7 @@ class Dispatcher:
         result = SendResult(outcome=Outcome.UNKNOWN, detail="internal error")
         finished = replace(job.attempt, finished_at=now, result=result)
         lost = Settled(status=DeliveryStatus.UNKNOWN, reason=ANSWER_LOST)
-        return await self._record(job, self._unless_resent(steps.answered(job.claim, finished, lost, (), now), now))
+        return await self._record(job, self._followed(steps.answered(job.claim, finished, lost, (), now), now))
 
     async def _record(self, job: _Job, step: Step) -> None:
         """Write a step, however long the store needs to come back: it may be the only record of a call."""

@@ -1,4 +1,4 @@
-"""The sweep: claims of workers that died, a ring for what was overlooked, and what is past its time or to be erased."""
+"""The sweep: claims of workers that died, a ring for what was overlooked, early receipts, and what is past its time."""
 
 from collections.abc import Collection
 
@@ -6,6 +6,7 @@ import structlog
 
 from gateway.delivery.erasure import Eraser
 from gateway.delivery.retention import Forgetter
+from gateway.delivery.tracking import Tracker
 from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.metrics import Metrics
 from gateway.ports import Clock, LeaseStore, Wake
@@ -22,6 +23,7 @@ class Sweeper:
         leases: LeaseStore,
         forgetter: Forgetter,
         eraser: Eraser,
+        tracker: Tracker,
         wake: Wake,
         clock: Clock,
         metrics: Metrics,
@@ -29,6 +31,7 @@ class Sweeper:
         self._leases = leases
         self._forgetter = forgetter
         self._eraser = eraser
+        self._tracker = tracker
         self._wake = wake
         self._clock = clock
         self._metrics = metrics
@@ -50,5 +53,6 @@ class Sweeper:
             self._metrics.claims_released.inc(released)
             _log.warning("claims.released", count=released)
         self._wake.ring()
+        await self._tracker.sweep()
         await self._eraser.sweep()
         await self._forgetter.sweep()

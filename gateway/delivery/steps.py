@@ -69,7 +69,13 @@ def finish(
 ) -> Step:
     """It ends here on this channel; under `first` the next one is tried, unless the whole message is dropped."""
     step = _moved(claim, status, reason, now, told)
-    fallback = _fallback(claim, status, now) if falls_through else None
+    falls = falls_through and status in _FALLS_BACK
+    return _followed_by(step, _next_delivery(claim, now) if falls else None, now)
+
+
+def _followed_by(step: Step, fallback: NewDelivery | None, now: datetime) -> Step:
+    """The step with the fallback that it brings about, or as the last one of its message."""
+    claim = step.claim
     if fallback is None:
         return replace(step, drop_secrets=True)
     next_one = fallback.delivery
@@ -81,6 +87,13 @@ def finish(
         {"channel": next_one.channel.value, "fallback_from": claim.delivery.channel.value},
     )
     return replace(step, next_delivery=fallback, events=(*step.events, started))
+
+
+def fall_back(claim: Claim, now: datetime) -> Step:
+    """It was not confirmed in time, or did not arrive after all: the next channel is tried, and this one stays as it
+    is."""
+    step = Step(claim=claim, status=claim.delivery.status, reason=claim.delivery.reason)
+    return _followed_by(step, _next_delivery(claim, now), now)
 
 
 def answered(claim: Claim, attempt: Attempt, verdict: Verdict, addresses: Sequence[str], now: datetime) -> Step:
@@ -107,9 +120,9 @@ def next_channel(claim: Claim) -> Channel | None:
     return lifecycle.next_channel(claim.message.strategy, claim.message.channels, claim.delivery.channel)
 
 
-def _fallback(claim: Claim, status: DeliveryStatus, now: datetime) -> NewDelivery | None:
+def _next_delivery(claim: Claim, now: datetime) -> NewDelivery | None:
     channel = next_channel(claim)
-    if status not in _FALLS_BACK or channel is None or now >= claim.message.expires_at:
+    if channel is None or now >= claim.message.expires_at:
         return None
     return new_delivery(claim.message, channel, now)
 

@@ -26,7 +26,8 @@ class Tally:
     def recorded(self, step: Step) -> None:
         """A delivery came to a status; with its first attempt, how long it had been due before."""
         message = step.claim.message
-        self._count_status(step.claim.delivery.channel.value, step.status.value)()
+        if step.attempt is not None or step.status is not step.claim.delivery.status:
+            self._count_status(step.claim.delivery.channel.value, step.status.value)()
         if step.attempt is not None and step.attempt.number == 1:
             due = max(message.send_at or message.created_at, message.created_at)
             waited = (step.attempt.started_at - due).total_seconds()

@@ -18,6 +18,7 @@ ConsentId = NewType("ConsentId", str)
 AuditId = NewType("AuditId", str)
 InboundId = NewType("InboundId", str)
 ErasureId = NewType("ErasureId", str)
+ReceiptId = NewType("ReceiptId", str)
 WorkerId = NewType("WorkerId", str)
 
 MESSAGE: Final = "msg"
@@ -31,6 +32,7 @@ CONSENT: Final = "cns"
 AUDIT: Final = "aud"
 INBOUND: Final = "inb"
 ERASURE: Final = "ers"
+RECEIPT: Final = "rcp"
 WORKER: Final = "wrk"
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

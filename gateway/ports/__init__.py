@@ -33,6 +33,7 @@ from gateway.ports.reading import (
     StoreCondition,
     TimelineStore,
 )
+from gateway.ports.receipts import Hearing, ReceiptStore, Telling
 from gateway.ports.replaying import TrafficStore
 from gateway.ports.retention import Retention, RetentionStore
 from gateway.ports.services import ApiKey, SenderIdentity, Service, ServiceStore
@@ -56,6 +57,7 @@ __all__ = [
     "DeliveryRecord",
     "DispatchStore",
     "Fitness",
+    "Hearing",
     "Idempotency",
     "InboundQuery",
     "InboundStore",
@@ -74,6 +76,7 @@ __all__ = [
     "ProbeResult",
     "Probed",
     "Provider",
+    "ReceiptStore",
     "RecipientStore",
     "Replayed",
     "Reservation",
@@ -89,6 +92,7 @@ __all__ = [
     "Stored",
     "StoredFacts",
     "SuppressionStore",
+    "Telling",
     "TimelineStore",
     "TrafficStore",
     "Waiting",

@@ -29,7 +29,7 @@ from gateway.storage.rows import attachment_rows, delivery_row, event_row, messa
 from gateway.storage.statements import Insert, Row
 from gateway.storage.tables import from_micros, to_micros
 
-insert_deliveries: Final = Insert(tables.deliveries, skip=frozenset({"claims", "subject"}))
+insert_deliveries: Final = Insert(tables.deliveries, skip=frozenset({"claims", "subject", "own_status"}))
 insert_events: Final = Insert(tables.events, skip=frozenset({"seq"}))
 _messages: Final = Insert(tables.messages)
 _attachments: Final = Insert(tables.attachments)

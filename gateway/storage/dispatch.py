@@ -18,8 +18,9 @@ from gateway.storage.driver import Driver
 from gateway.storage.engine import Database
 from gateway.storage.facts import Capped, read_facts
 from gateway.storage.reservations import reserve_all
-from gateway.storage.results import Stamped, record_all
+from gateway.storage.results import record_all
 from gateway.storage.tables import to_micros
+from gateway.storage.tracking import Stamped
 
 
 class Dispatch:

@@ -8,6 +8,7 @@ import msgspec
 from gateway.domain.encoding import decode, encode
 from gateway.domain.ids import RecipientId
 from gateway.domain.messages import Content, SendResult, Versions
+from gateway.domain.receipts import Receipt
 from gateway.domain.recipients import EmailAddress, PhoneNumber, PushDevice, PushPlatform, Recipient
 from gateway.errors import InvalidRequest
 
@@ -32,6 +33,8 @@ load_content: Final = msgspec.json.Decoder(Content).decode
 """The content that was dumped."""
 load_result: Final = msgspec.json.Decoder(SendResult).decode
 """The provider's answer that was dumped."""
+load_receipt: Final = msgspec.json.Decoder(Receipt).decode
+"""The receipt that was dumped."""
 load_versions: Final = msgspec.json.Decoder(Versions).decode
 """The versions that were dumped."""
 

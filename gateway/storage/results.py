@@ -1,7 +1,6 @@
 """What claims came to: statuses, attempts, events and all that follows from them, in one transaction."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from gateway.domain.ids import DeliveryId
@@ -18,10 +17,11 @@ from gateway.storage.documents import dump
 from gateway.storage.driver import Driver
 from gateway.storage.holds import changed_people
 from gateway.storage.rows import delivery_row, event_row
-from gateway.storage.standing import refresh_status
+from gateway.storage.standing import forget_secrets, refresh_status
 from gateway.storage.statements import Row
 from gateway.storage.suppressions import address_lock_of, suppress
 from gateway.storage.tables import to_micros
+from gateway.storage.tracking import Recorded, Stamped, settle_overtaken, without_repeated_fallbacks
 
 _RECORD: Final = (
     "UPDATE deliveries SET status = ?, reason = ?, due_at = ?, not_before = ?,"
@@ -31,28 +31,18 @@ _RECORD: Final = (
 _FINISH: Final = "UPDATE attempts SET finished_at = ?, outcome = ?, result = ? WHERE delivery_id = ? AND number = ?"
 _TAKE_BACK: Final = "UPDATE deliveries SET attempts = ?, provider = ? WHERE id = ?"
 _DROP_ATTEMPT: Final = "DELETE FROM attempts WHERE delivery_id = ? AND number > ?"
-_DROP_SECRETS: Final = (
-    "UPDATE messages SET secrets = NULL, secrets_dropped = TRUE WHERE id = ? AND secrets IS NOT NULL AND NOT EXISTS"
-    # Under `all` another channel may still have to be rendered.
-    " (SELECT 1 FROM deliveries WHERE message_id = messages.id AND due_at IS NOT NULL)"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamped:
-    """A step with the instant at which it is written."""
-
-    step: Step
-    now: int
 
 
 async def record_all(driver: Driver, stamped: Sequence[Stamped], pseudonyms: Pseudonyms) -> Sequence[bool]:
     """Write what each claim came to and give it back, unless it is another's by now."""
     held = await still_held(driver, [item.step.claim for item in stamped])
-    kept = [(item, status) for item, status in zip(stamped, held, strict=True) if status is not None]
+    kept: Recorded = [(item, status) for item, status in zip(stamped, held, strict=True) if status is not None]
+    kept = await without_repeated_fallbacks(driver, kept)
+    kept, overtaken = await settle_overtaken(driver, kept)
     steps = [item.step for item, _ in kept]
     outdated = await _outdated(driver, steps)
-    await driver.execute_many(_RECORD, [_record_row(item, status, outdated) for item, status in kept])
+    own = [(item, status) for item, status in kept if item.step.claim.delivery.id not in overtaken]
+    await driver.execute_many(_RECORD, [_record_row(item, status, outdated) for item, status in own])
     await driver.execute_many(_FINISH, [row for step in steps for row in _finish_rows(step)])
     await _take_back(driver, [item.step.claim for item, status in kept if _was_not_called(item.step, status)])
     await driver.insert_all(
@@ -68,7 +58,7 @@ async def record_all(driver: Driver, stamped: Sequence[Stamped], pseudonyms: Pse
     await give_back(driver, [step for step in steps if step.frees_slots], now)
     # Locks the messages, in the order of their ids.
     await refresh_status(driver, [step.claim.message.id for step in steps])
-    await driver.execute_many(_DROP_SECRETS, [(step.claim.message.id,) for step in steps if step.drop_secrets])
+    await forget_secrets(driver, [step.claim.message.id for step in steps if step.drop_secrets])
     return [status is not None for status in held]
 
 

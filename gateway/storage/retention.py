@@ -117,6 +117,9 @@ class _Round:
             ("inbound", sa.select(inbound.id).where(inbound.at < self.now - times.events).order_by(inbound.at)),
         ]
         ended = tables.suppressions.c
+        told = tables.receipts.c
+        # What a status follows from is kept as long as the message.
+        portions.append(("receipts", sa.select(told.id).where(told.at < self.now - times.messages).order_by(told.at)))
         # As long as the messages that it kept back: what they say of it can be looked up.
         gone = sa.select(ended.id).where(ended.expires_at < self.now - times.messages).order_by(ended.expires_at)
         portions.append(("suppressions", gone))
@@ -268,6 +271,7 @@ _DELETE: Final = {
     "messages": _delete_messages,
     "mailbox": _delete_by(tables.mailbox.c.delivery_id),
     "inbound": _delete_by(tables.inbound.c.id),
+    "receipts": _delete_by(tables.receipts.c.id),
     "suppressions": _delete_by(tables.suppressions.c.id),
     "deliveries": _delete_deliveries,
 }

@@ -15,6 +15,11 @@ _STATUSES: Final = (
     " WHERE m.id IN ({keys})"
 )
 _LOCK: Final = "SELECT id FROM messages WHERE id IN ({keys}) ORDER BY id FOR NO KEY UPDATE"
+_DROP_SECRETS: Final = (
+    "UPDATE messages SET secrets = NULL, secrets_dropped = TRUE WHERE id = ? AND secrets IS NOT NULL AND NOT EXISTS"
+    # Under `all` another channel may still have to be rendered.
+    " (SELECT 1 FROM deliveries WHERE message_id = messages.id AND due_at IS NOT NULL)"
+)
 _ATTACHMENTS: Final = (
     f"SELECT {names(tables.attachments)} FROM attachments WHERE message_id IN ({{keys}})"  # noqa: S608 - our own
     " ORDER BY message_id, position"
@@ -36,6 +41,11 @@ async def refresh_status(driver: Driver, message_ids: Iterable[str]) -> None:
         if (now := message_status(Strategy(strategy), statuses)) != kept
     ]
     await driver.execute_many("UPDATE messages SET status = ? WHERE id = ?", changed)
+
+
+async def forget_secrets(driver: Driver, message_ids: Iterable[str]) -> None:
+    """Drop the secret variables' values of messages of which nothing is left to do."""
+    await driver.execute_many(_DROP_SECRETS, each_key(message_ids))
 
 
 async def select_attachments(driver: Driver, message_ids: Iterable[str]) -> Mapping[str, list[Attachment]]:

@@ -25,6 +25,7 @@ from gateway.storage.log import MessageLog
 from gateway.storage.mailbox import Mailbox
 from gateway.storage.reader_events import Timeline
 from gateway.storage.readiness import WhenBehind, make_ready
+from gateway.storage.receipts import Receipts
 from gateway.storage.recipients import Recipients, make_people_batcher
 from gateway.storage.retention import Forgetting
 from gateway.storage.secret import kept_pseudonyms
@@ -56,6 +57,7 @@ class Store:
     audit: Audit
     services: Services
     inbound: Inbounds
+    receipts: Receipts
     mailbox: Mailbox
     condition: Condition
     forgetting: Forgetting
@@ -114,6 +116,7 @@ async def open_store(
                 audit=Audit(database),
                 services=Services(database),
                 inbound=Inbounds(database, pseudonyms),
+                receipts=Receipts(commit, pseudonyms),
                 mailbox=Mailbox(database, commit),
                 condition=Condition(database),
                 forgetting=Forgetting(database),

@@ -217,6 +217,8 @@ deliveries: Final = sa.Table(
     sa.Column("claims", sa.Integer, nullable=False, server_default="0"),
     # Whom it is for, as a pseudonym, once it is held or queued: caps and whoever changes a fact find it by that.
     sa.Column("subject", Text),
+    # Where our own steps led, once receipts say another status (domain.tracking); else null.
+    sa.Column("own_status", Text),
     sa.Index("ix_deliveries_message_id", "message_id"),
 )
 _CLAIMABLE = sa.and_(deliveries.c.lease_owner.is_(None), deliveries.c.due_at.is_not(None))
@@ -241,6 +243,13 @@ _LEASED = deliveries.c.lease_owner.is_not(None)
 sa.Index("ix_deliveries_lease_owner", deliveries.c.lease_owner, sqlite_where=_LEASED, postgresql_where=_LEASED)
 _ADDRESSED = deliveries.c.address.is_not(None)
 sa.Index("ix_deliveries_address", deliveries.c.address, sqlite_where=_ADDRESSED, postgresql_where=_ADDRESSED)
+_TAKEN = deliveries.c.provider_message_id.is_not(None)
+sa.Index(
+    "ix_deliveries_provider_message_id",
+    deliveries.c.provider_message_id,
+    sqlite_where=_TAKEN,
+    postgresql_where=_TAKEN,
+)
 _WAITS = sa.and_(deliveries.c.subject.is_not(None), deliveries.c.due_at.is_not(None))
 sa.Index("ix_deliveries_subject", deliveries.c.subject, sqlite_where=_WAITS, postgresql_where=_WAITS)
 
@@ -471,6 +480,27 @@ inbound: Final = sa.Table(
     sa.Index("ix_inbound_at", "at", "id"),
     sa.Index("ix_inbound_sender", "channel", "sender", "at"),
 )
+
+receipts: Final = sa.Table(
+    "receipts",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("provider", Text, nullable=False),
+    # Of what is told twice the second is dropped.
+    sa.Column("event_id", Text, nullable=False),
+    # The call that it speaks of; null while it is parked, since no such call is known.
+    sa.Column("delivery_id", Text),
+    sa.Column("attempt", sa.Integer),
+    sa.Column("provider_message_id", Text),
+    sa.Column("receipt", Json, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.UniqueConstraint("provider", "event_id"),
+    sa.Index("ix_receipts_at", "at", "id"),
+)
+_MATCHED = receipts.c.delivery_id.is_not(None)
+sa.Index("ix_receipts_delivery_id", receipts.c.delivery_id, sqlite_where=_MATCHED, postgresql_where=_MATCHED)
+_PARKED = receipts.c.delivery_id.is_(None)
+sa.Index("ix_receipts_parked", receipts.c.at, sqlite_where=_PARKED, postgresql_where=_PARKED)
 
 mailbox: Final = sa.Table(
     "mailbox",

@@ -79,7 +79,11 @@ def make_app(gateway: Gateway, pages: Iterable[web.AbstractRouteDef] = ()) -> we
     app.add_routes(static_routes())
     app.add_routes(
         hook_routes(
-            receivers=gateway.receivers, desk=gateway.inbound, clock=gateway.clock, public_url=settings.public_url
+            receivers=gateway.receivers,
+            desk=gateway.inbound,
+            tracker=gateway.tracker,
+            clock=gateway.clock,
+            public_url=settings.public_url,
         )
     )
     app.add_routes(pages)

@@ -12,6 +12,7 @@ from gateway.delivery.inbound import InboundDesk
 from gateway.delivery.preview import Previewer
 from gateway.delivery.readiness import ReadinessCheck
 from gateway.delivery.steering import Steering
+from gateway.delivery.tracking import Tracker
 from gateway.metrics import Metrics
 from gateway.ports import (
     Clock,
@@ -69,6 +70,10 @@ class Gateway(Protocol):
     @property
     def inbound(self) -> InboundDesk:
         """Where texts come in."""
+
+    @property
+    def tracker(self) -> Tracker:
+        """Where receipts come in."""
 
     @property
     def texts(self) -> InboundStore:

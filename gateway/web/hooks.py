@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final
 
 import structlog
 from aiohttp import web
 
 from gateway.delivery.inbound import InboundDesk
+from gateway.delivery.tracking import Tracker
 from gateway.domain.inbound import Inbound
 from gateway.domain.receipts import Receipt
 from gateway.errors import NotFound
@@ -27,11 +28,12 @@ class Hooks:
 
     receivers: Mapping[str, WebhookReceiver]
     desk: InboundDesk
+    tracker: Tracker
     clock: Clock
     public_url: str
 
     async def take(self, request: web.Request) -> web.StreamResponse:
-        """204 once the texts that the call tells are on disk; 401 without a trace for one that is not the provider's.
+        """204 once all that the call tells is on disk; 401 without a trace for one that is not the provider's.
 
         Raises InvalidRequest where a genuine call holds nothing to keep, NotFound where no such provider calls us.
         """
@@ -48,23 +50,20 @@ class Hooks:
         if not receiver.verify(call):
             _log.warning("webhook.refused", provider=name, bytes=len(call.body))
             raise RequestRefused("bad_signature", "The call is not signed, or not lately, by this provider.")
-        for told in receiver.parse(call):
-            match told:
-                case Inbound():
-                    await self.desk.take_in(name, told)
-                case Receipt():
-                    # Verified and read; nothing keeps receipts yet, so the log is all that holds them.
-                    _log.info("receipt.told", provider=name, status=told.status, delivery=told.delivery_id)
-                case never:
-                    assert_never(never)
+        told = receiver.parse(call)
+        for text in told:
+            if isinstance(text, Inbound):
+                await self.desk.take_in(name, text)
+        if receipts := [one for one in told if isinstance(one, Receipt)]:
+            await self.tracker.take_in(name, receipts)
         return web.Response(status=204)
 
 
 def hook_routes(
-    *, receivers: Mapping[str, WebhookReceiver], desk: InboundDesk, clock: Clock, public_url: str
+    *, receivers: Mapping[str, WebhookReceiver], desk: InboundDesk, tracker: Tracker, clock: Clock, public_url: str
 ) -> list[web.RouteDef]:
     """The one route of all providers."""
-    hooks = Hooks(receivers=receivers, desk=desk, clock=clock, public_url=public_url)
+    hooks = Hooks(receivers=receivers, desk=desk, tracker=tracker, clock=clock, public_url=public_url)
     return [web.post(_PATH, hooks.take)]
 
 

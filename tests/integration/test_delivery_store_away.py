@@ -16,6 +16,7 @@ from gateway.delivery.retention import Forgetter
 from gateway.delivery.retry import RetryPolicy
 from gateway.delivery.routing import Health, Route, RoutingTable
 from gateway.delivery.senders import Senders
+from gateway.delivery.tracking import Tracker
 from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane
@@ -124,7 +125,13 @@ def _worker(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> Worke
         leases=leases,
         dispatcher=_dispatcher(rig, store, provider),
         sweeper=Sweeper(
-            leases=leases, forgetter=forgetter, eraser=gateway.eraser, wake=wake, clock=gateway.clock, metrics=metrics
+            leases=leases,
+            forgetter=forgetter,
+            eraser=gateway.eraser,
+            tracker=Tracker(store=gateway.store.receipts, wake=wake, clock=gateway.clock, metrics=metrics),
+            wake=wake,
+            clock=gateway.clock,
+            metrics=metrics,
         ),
         wake=wake,
         others=None,

@@ -11,7 +11,7 @@ from gateway.domain.recipients import Channel, comparable
 from gateway.errors import NotFound
 from gateway.ports.belongings import Belonging, UsedSlots
 from gateway.storage.columns import names
-from gateway.storage.counters import slots_under
+from gateway.storage.counters import counters_under
 from gateway.storage.documents import dump, load, recipient_of
 from gateway.storage.driver import Driver, Engine
 from gateway.storage.engine import Database
@@ -78,10 +78,11 @@ class Belongings:
             self._pseudonyms.of_person(whose.service_id, whose.recipient_id),
             *(self._pseudonyms.of_address(*address) for address in sorted(spelled)),
         ]
-        counters = await self._reader.run(lambda driver: slots_under(driver, subjects))
+        counters = await self._reader.run(lambda driver: counters_under(driver, subjects))
         return [
-            UsedSlots(cap=cap, slots=tuple([from_micros(slot.at) for slot in slots]))
-            for (_, cap), slots in sorted(counters.items())
+            UsedSlots(cap=cap, slots=tuple([from_micros(slot.at) for slot in counter.slots]))
+            for subject in sorted(counters)
+            for cap, counter in sorted(counters[subject].items())
         ]
 
 

@@ -11,6 +11,7 @@ from gateway.ports import Reservation, Step, StoredFacts
 from gateway.storage import tables
 from gateway.storage.counters import (
     Counter,
+    Counters,
     Slot,
     Slots,
     Usage,
@@ -22,14 +23,16 @@ from gateway.storage.counters import (
 from gateway.storage.documents import dump
 from gateway.storage.driver import Driver
 from gateway.storage.holds import look_again
-from gateway.storage.statements import Insert
+from gateway.storage.statements import Insert, Row
 from gateway.storage.tables import to_micros
 
 _keep: Final = Insert(
     tables.cap_counters,
-    suffix=" ON CONFLICT (subject, cap) DO UPDATE SET slots = excluded.slots, expires_at = excluded.expires_at",
+    suffix=" ON CONFLICT (subject) DO UPDATE SET counters = excluded.counters, expires_at = excluded.expires_at",
 )
-_FREE: Final = "UPDATE cap_counters SET slots = ? WHERE subject = ? AND cap = ?"
+_FREE: Final = "UPDATE cap_counters SET counters = ? WHERE subject = ?"
+_CLOCKS_DIFFER: Final = 3_600_000_000
+"""By how many microseconds machines may disagree: what counts for nothing any more is kept for as long."""
 
 
 async def take_slots(driver: Driver, reservations: Sequence[Reservation]) -> set[DeliveryId]:
@@ -41,24 +44,22 @@ async def take_slots(driver: Driver, reservations: Sequence[Reservation]) -> set
     await lock_counters(driver, of)
     counters = await read_counters(driver, of)
     refused: set[DeliveryId] = set()
-    kept_until: dict[Counter, int] = {}
+    taken: set[str] = set()
     for reservation in capped:
         own, at = reservation.claim.delivery.id, to_micros(reservation.attempt.started_at)
-        needs = [
-            ((subject, need.counter), need)
-            for subject in counted_as(reservation.claim, reservation.subjects)
-            for need in reservation.slots
-        ]
-        if any(_is_used_up(counters.get(counter, ()), need, own) for counter, need in needs):
+        counted = counted_as(reservation.claim, reservation.subjects)
+        if any(_is_used_up(counters.get(one, {}), need, own) for one in counted for need in reservation.slots):
             refused.add(own)
             continue
-        for counter, need in needs:
-            counters[counter] = _with_slot(counters.get(counter, ()), own, at, need.limit)
-            kept_until[counter] = to_micros(need.kept_until)
-    await driver.insert(
-        _keep, [(*counter, dump(counters[counter]), kept_until[counter]) for counter in sorted(kept_until)]
-    )
+        for one in counted:
+            counters[one] = _with_slots(counters.get(one, {}), reservation.slots, own, at)
+        taken.update(counted)
+    await driver.insert(_keep, [_row(one, counters[one]) for one in sorted(taken)])
     return refused
+
+
+def _row(subject: str, counters: Counters) -> Row:
+    return subject, dump(counters), max([counter.kept_until for counter in counters.values()])
 
 
 async def give_back(driver: Driver, freeing: Sequence[Step], now: int) -> None:
@@ -72,17 +73,16 @@ async def give_back(driver: Driver, freeing: Sequence[Step], now: int) -> None:
     owners = {
         (subject, step.claim.delivery.id) for step in freeing for subject in counted_as(step.claim, step.subjects)
     }
-    after = {counter: _without(slots, counter[0], owners) for counter, slots in before.items()}
-    freed = [counter for counter in sorted(after) if after[counter] != before[counter]]
-    await driver.execute_many(_FREE, [(dump(after[counter]), *counter) for counter in freed])
+    after = {subject: _without(counters, subject, owners) for subject, counters in before.items()}
+    freed = [subject for subject in sorted(after) if after[subject] != before[subject]]
+    await driver.execute_many(_FREE, [(dump(after[subject]), subject) for subject in freed])
     # Of those that come back with nothing to give, as every refused one does, nobody need hear.
     woken = [step for step in freeing if step.status not in WAITING or _gave(step, freed)]
     await look_again(driver, {subject for step in woken for subject in step.subjects}, now)
 
 
-def _gave(step: Step, freed: Collection[Counter]) -> bool:
-    counted = counted_as(step.claim, step.subjects)
-    return any(subject in counted for subject, _ in freed)
+def _gave(step: Step, freed: Collection[str]) -> bool:
+    return any(subject in freed for subject in counted_as(step.claim, step.subjects))
 
 
 def is_held_for_caps(step: Step) -> bool:
@@ -115,10 +115,24 @@ def _has_freed(message: Message, seen: StoredFacts, usage: Usage) -> bool:
     return any(not set(instants) <= set(usage.slots.get(counter, ())) for counter, instants in seen.slots.items())
 
 
-def _is_used_up(slots: Slots, need: SlotNeed, own: DeliveryId) -> bool:
+def _is_used_up(counters: Counters, need: SlotNeed, own: DeliveryId) -> bool:
     counted_from = to_micros(need.counted_from)
-    used = sum(slot.at >= counted_from and slot.delivery != own for slot in slots)
-    return used >= need.most
+    slots = _slots(counters, need)
+    return sum([slot.at >= counted_from and slot.delivery != own for slot in slots]) >= need.most
+
+
+def _slots(counters: Counters, need: SlotNeed) -> Slots:
+    counter = counters.get(need.counter)
+    return () if counter is None else counter.slots
+
+
+def _with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, at: int) -> Counters:
+    """With the delivery's slots at its newest call, and without what is of no use any more."""
+    kept = {cap: counter for cap, counter in counters.items() if counter.kept_until > at - _CLOCKS_DIFFER}
+    for need in needs:
+        slots = _with_slot(_slots(counters, need), own, at, need.limit)
+        kept[need.counter] = Counter(to_micros(need.kept_until), slots)
+    return kept
 
 
 def _with_slot(slots: Slots, own: DeliveryId, at: int, limit: int) -> Slots:
@@ -128,5 +142,11 @@ def _with_slot(slots: Slots, own: DeliveryId, at: int, limit: int) -> Slots:
     return tuple(sorted([mine, *others], key=lambda slot: slot.at, reverse=True)[:limit])
 
 
-def _without(slots: Slots, subject: str, owners: set[tuple[str, DeliveryId]]) -> Slots:
-    return tuple([slot for slot in slots if slot.stays or (subject, slot.delivery) not in owners])
+def _without(counters: Counters, subject: str, owners: set[tuple[str, DeliveryId]]) -> Counters:
+    return {
+        cap: Counter(
+            counter.kept_until,
+            tuple([slot for slot in counter.slots if slot.stays or (subject, slot.delivery) not in owners]),
+        )
+        for cap, counter in counters.items()
+    }

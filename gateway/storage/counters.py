@@ -1,7 +1,7 @@
-"""Counters of frequency caps: to each person and cap the instants of its last slots, and who waits for one.
+"""Counters of frequency caps: to each person, cap by cap, the instants of the last slots, and who waits for one.
 
-A counter keeps no more slots than its cap's limit, so that a check counts no messages. Whoever changes a person's
-counters, or relies on them for a hold, locks the person.
+A counter keeps no more slots than its cap's limit, so that a check counts no messages; a person's counters are one
+row. Whoever changes them, or relies on them for a hold, locks the person.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ from gateway.storage.statements import Row
 from gateway.storage.tables import from_micros
 
 _COUNTERS: Final = (
-    "WITH k AS ({keys}) SELECT t.subject, t.cap, t.slots FROM k CROSS JOIN cap_counters t WHERE t.subject = k.column1"
+    "WITH k AS ({keys}) SELECT t.subject, t.counters FROM k CROSS JOIN cap_counters t WHERE t.subject = k.column1"
 )
 _WAITING: Final = (
     "WITH k AS ({keys}) SELECT d.subject, m.live, d.id, d.channel, m.category, m.topic, d.lane, m.created_at, d.due_at"
@@ -44,11 +44,21 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
 
 Slots = tuple[Slot, ...]
 """Newest first."""
-Counter = tuple[str, str]
-"""Whose it is, and the cap's counter."""
+
+
+class Counter(msgspec.Struct, frozen=True, array_like=True):
+    """A cap's counter as it is kept: `[kept_until, slots]`."""
+
+    kept_until: int
+    """From this instant on none of its slots counts."""
+    slots: Slots
+
+
+Counters = dict[str, Counter]
+"""A person's, by the cap's counter."""
 Counted = tuple[Claim, Sequence[str]]
 """A claim and its subjects."""
-_load: Final = msgspec.json.Decoder(Slots).decode
+_load: Final = msgspec.json.Decoder(Counters).decode
 
 
 def counted_as(claim: Claim, subjects: Iterable[str]) -> tuple[str, ...]:
@@ -66,16 +76,18 @@ async def lock_subjects(driver: Driver, counted: Collection[str]) -> None:
     await driver.lock([f"slots:{name}" for name in sorted(counted)])
 
 
-async def slots_under(driver: Driver, subjects: Iterable[str]) -> dict[Counter, Slots]:
-    """Every counter of these subjects, and of what was tried out on them."""
-    rows = await driver.select_in(_COUNTERS, each_key(name for one in subjects for name in (one, f"{one}{_TEST}")))
-    return {(subject, cap): _load(slots) for subject, cap, slots in rows}
+async def counters_under(driver: Driver, subjects: Iterable[str]) -> dict[str, Counters]:
+    """The counters of these subjects, and of what was tried out on them."""
+    return await _find(driver, {name for one in subjects for name in (one, f"{one}{_TEST}")})
 
 
-async def read_counters(driver: Driver, of: Sequence[Counted]) -> dict[Counter, Slots]:
-    """Every counter of these people."""
-    rows = await driver.select_in(_COUNTERS, each_key(_names(of)))
-    return {(subject, cap): _load(slots) for subject, cap, slots in rows}
+async def read_counters(driver: Driver, of: Sequence[Counted]) -> dict[str, Counters]:
+    """The counters of these people, by what they are counted as."""
+    return await _find(driver, _names(of))
+
+
+async def _find(driver: Driver, counted: Collection[str]) -> dict[str, Counters]:
+    return {subject: _load(counters) for subject, counters in await driver.select_in(_COUNTERS, each_key(counted))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +104,7 @@ async def read_usage(driver: Driver, of: Sequence[Counted]) -> list[Usage]:
     """For each claim how the slots of its people are used by others."""
     counters = await read_counters(driver, of)
     # One that may have gone already is queued with the slot that it has.
-    served = {slot.delivery for slots in counters.values() for slot in slots}
+    served = {slot.delivery for of_one in counters.values() for counter in of_one.values() for slot in counter.slots}
     waiting: dict[tuple[str, bool], list[WaitingDelivery]] = {}
     for subject, live, *row in await driver.select_in(_WAITING, each_key(name for _, names in of for name in names)):
         if row[0] not in served:
@@ -116,12 +128,13 @@ def _names(of: Sequence[Counted]) -> set[str]:
 
 
 def _taken_by_others(
-    counters: Mapping[Counter, Slots], own: DeliveryId, counted: Collection[str]
+    counters: Mapping[str, Counters], own: DeliveryId, counted: Collection[str]
 ) -> dict[str, tuple[datetime, ...]]:
     taken: dict[str, set[tuple[int, str]]] = {}
-    for (subject, cap), slots in counters.items():
-        if subject in counted and (others := {(slot.at, slot.delivery) for slot in slots if slot.delivery != own}):
-            taken.setdefault(cap, set()).update(others)
+    for subject in counted:
+        for cap, counter in counters.get(subject, {}).items():
+            if others := {(slot.at, slot.delivery) for slot in counter.slots if slot.delivery != own}:
+                taken.setdefault(cap, set()).update(others)
     return {cap: tuple([from_micros(at) for at, _ in sorted(slots, reverse=True)]) for cap, slots in taken.items()}
 
 

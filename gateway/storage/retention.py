@@ -188,18 +188,15 @@ class _Round:
         return sa.select(tables.idempotency_keys).where(_keys.expires_at < self.now).order_by(_keys.expires_at)
 
     def _ended_counters(self) -> "sa.Select[Any]":
-        """Counters none of whose slots counts any more."""
-        ended = sa.select(_counters.subject, _counters.cap).where(_counters.expires_at < self.now)
+        """Of people none of whose slots counts any more."""
+        ended = sa.select(_counters.subject).where(_counters.expires_at < self.now)
         return ended.order_by(_counters.expires_at)
 
     def _forget_counters(self, connection: sa.Connection) -> int:
         # The instant again: a slot may have been taken since.
         goes = tables.cap_counters.delete().where(_counters.expires_at < self.now)
-        ended = connection.execute(self._ended_counters().limit(ROWS)).all()
-        return sum(
-            connection.execute(goes.where(_counters.subject == row.subject, _counters.cap == row.cap)).rowcount
-            for row in ended
-        )
+        ended = connection.scalars(self._ended_counters().limit(ROWS)).all()
+        return sum(connection.execute(goes.where(_counters.subject == subject)).rowcount for subject in ended)
 
     def _forget_keys(self, connection: sa.Connection) -> int:
         """Drop keys that ended; those of messages that are not final are looked at again in a day."""

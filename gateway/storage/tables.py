@@ -413,13 +413,12 @@ cap_counters: Final = sa.Table(
     "cap_counters",
     metadata,
     # Whom the slots were spent on: a pseudonym of the recipient, or of the address where there is no id.
-    sa.Column("subject", Text, nullable=False),
-    sa.Column("cap", Text, nullable=False),
-    # Of each slot its instant and its delivery, newest first, never more than the cap's limit.
-    sa.Column("slots", Json, nullable=False),
-    # From then on none of its slots counts.
+    sa.Column("subject", Text, primary_key=True),
+    # By cap until when its slots count, and of each slot its instant and its delivery, newest first, never more than
+    # the cap's limit.
+    sa.Column("counters", Json, nullable=False),
+    # From then on none of the slots counts.
     sa.Column("expires_at", Instant, nullable=False),
-    sa.PrimaryKeyConstraint("subject", "cap"),
     sa.Index("ix_cap_counters_expires_at", "expires_at"),
     sqlite_with_rowid=False,
 )

@@ -89,9 +89,9 @@ async def hold(store: Store, claim: Claim, until: Any, seen: StoredFacts | None 
 
 
 async def counters_in(store: Store) -> int:
-    """How many counters the store keeps."""
+    """Of how many people the store keeps counters."""
     async with store.database.reader.connect() as connection:
-        return len((await connection.execute(sa.select(tables.cap_counters.c.cap))).all())
+        return len((await connection.execute(sa.select(tables.cap_counters.c.subject))).all())
 
 
 async def test_of_sixty_four_reservations_at_once_three_are_granted(store: Store) -> None:

@@ -69,10 +69,9 @@ def _create_cap_counters() -> None:
     op.create_table(
         "cap_counters",
         sa.Column("subject", _TEXT, nullable=False),
-        sa.Column("cap", _TEXT, nullable=False),
-        sa.Column("slots", _JSON, nullable=False),
+        sa.Column("counters", _JSON, nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("subject", "cap", name=op.f("pk_cap_counters")),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_cap_counters")),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_cap_counters_expires_at", "cap_counters", ["expires_at"])

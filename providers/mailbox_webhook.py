@@ -95,10 +95,11 @@ def _instant(document: Mapping[str, object], problems: list[FieldProblem]) -> da
         return None
     try:
         at = datetime.fromisoformat(given) if isinstance(given, str) else None
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
+        in_utc = None if at is None or at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        # The last hours of the calendar are beyond it elsewhere.
+        in_utc = None
+    if in_utc is None:
         told = "Give an instant such as 2026-11-22T08:00:00Z (RFC 3339)."
         problems.append(FieldProblem(pointer="/at", code="wrong_format", message=told))
-        return None
-    return at.astimezone(UTC)
+    return in_utc

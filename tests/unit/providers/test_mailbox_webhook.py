@@ -86,6 +86,7 @@ def test_a_text_is_read_with_all_it_tells() -> None:
         (b'{"id": "e", "from": "+1", "text": "\\ud800"}', ["/text"]),
         (b'{"id": "e", "from": "+1", "text": "x", "at": "soon"}', ["/at"]),
         (b'{"id": "e", "from": "+1", "text": "x", "at": "2026-11-22T08:00:00"}', ["/at"]),
+        (b'{"id": "e", "from": "+1", "text": "x", "at": "9999-12-31T23:59:59-14:00"}', ["/at"]),
         (b'{"id": "' + b"e" * 201 + b'", "from": "+1", "text": "x"}', ["/id"]),
     ],
 )

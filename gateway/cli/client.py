@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -69,10 +69,11 @@ class Client:
         except _NoAnswer as error:
             raise fail(str(error)) from error
 
-    async def call_patiently(self, method: str, path: str, *, body: object) -> Answer:
+    async def call_patiently(self, method: str, path: str, *, body: object, refusals: Collection[int] = ()) -> Answer:
         """`call`, for what may be said twice: a gateway that is away, busy or counts calls is asked again.
 
-        After two minutes without an answer it ends as `call` does.
+        After two minutes without an answer it ends as `call` does. Answers of the statuses `refusals` come back as
+        they are.
         """
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
@@ -80,6 +81,8 @@ class Client:
             pause = _PAUSE_SECONDS
             try:
                 answer = await self._exchange(method, path, body, None, None)
+                if answer.status in refusals:
+                    return answer
                 if is_last or answer.status not in _LATER:
                     return _successful(answer)
                 asked = answer.headers.get("Retry-After", "")

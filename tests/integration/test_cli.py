@@ -379,6 +379,25 @@ async def test_people_come_and_go_in_files(served: Served, tmp_path: Path) -> No
     assert (again.status, json.loads(again.out)["replaced"]) == (0, len(rows))
 
 
+async def test_a_row_that_has_the_whole_call_refused_is_told_and_the_others_are_kept(
+    served: Served, tmp_path: Path
+) -> None:
+    rows = [
+        '"ok-1"',
+        '"nul-\\u0000"',
+        '"half-\\ud800"',
+        '"ok-2", "attributes": ' + '{"a": ' * 40 + "1" + "}" * 40,
+        '"ok-3"',
+    ]
+    source = tmp_path / "hostile.ndjson"
+    source.write_text("".join(f'{{"id": {row}}}\n' for row in rows), encoding="utf-8")
+
+    kept = await served.run("recipients", "import", str(source), "--json")
+
+    assert (kept.status, json.loads(kept.out)) == (3, {"rows": 5, "created": 2, "refused": 3})
+    assert all(f"line {line}" in kept.err for line in (2, 3, 4))
+
+
 async def test_an_import_that_was_killed_goes_on_where_it_stopped(served: Served, tmp_path: Path) -> None:
     rows = 12_000
     source, errors = tmp_path / "many.ndjson", tmp_path / "errors.csv"

@@ -4,6 +4,7 @@ Answers are taken in the order of the rows, so that what is behind is always the
 """
 
 import asyncio
+import re
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ _CHARACTERS: Final = 1_000_000
 _CALLS: Final = 4
 """Under way at once."""
 _REFUSED: Final = "refused"
+_REFUSALS: Final = (400, 413, 422)
+"""A call that is refused as a whole, for what one of its rows says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,9 +172,36 @@ async def _send(client: Client, plan: Import, batch: _Batch) -> Sequence[Mapping
     values = [row.value for row in batch.rows if row.value is not None]
     if not values:
         return ()
-    answer = await client.call_patiently("POST", plan.path, body={plan.member: values})
-    items: Sequence[Mapping[str, Any]] = answer.body["items"]
-    return items
+    return await _results(client, plan, values)
+
+
+async def _results(client: Client, plan: Import, values: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """What became of each value. Where one of them has the whole call refused, the others go without it."""
+    answer = await client.call_patiently("POST", plan.path, body={plan.member: values}, refusals=_REFUSALS)
+    if answer.status not in _REFUSALS:
+        items: Sequence[Mapping[str, Any]] = answer.body["items"]
+        return items
+    refused = _refused_by_name(answer.body, plan.member)
+    if not refused and len(values) > 1:
+        middle = len(values) // 2
+        return [
+            *await _results(client, plan, values[:middle]),
+            *await _results(client, plan, values[middle:]),
+        ]
+    refused = refused or {0: {"status": _REFUSED, "code": answer.body["code"], "detail": answer.body["detail"]}}
+    others = [value for index, value in enumerate(values) if index not in refused]
+    kept = iter(await _results(client, plan, others) if others else ())
+    return [refused[index] if index in refused else next(kept) for index in range(len(values))]
+
+
+def _refused_by_name(problem: Mapping[str, Any], member: str) -> Mapping[int, Mapping[str, Any]]:
+    """The items of a call that its refusal names, each as if it had been refused alone."""
+    refused: dict[int, dict[str, Any]] = {}
+    for error in problem.get("errors", ()):
+        if found := re.fullmatch(rf"/{member}/(\d+)(/.*)?", error["pointer"]):
+            item = refused.setdefault(int(found[1]), {"status": _REFUSED, "errors": []})
+            item["errors"].append({**error, "pointer": found[2] or ""})
+    return refused
 
 
 @contextmanager

@@ -85,3 +85,26 @@ def test_the_format_is_what_the_name_says_unless_it_is_given() -> None:
     ]  # fmt: skip
     with pytest.raises(typer.Exit):
         format_of("d.txt", None)
+
+
+def test_a_quote_that_nobody_closes_takes_no_row_with_it_unseen() -> None:
+    assert read('id,email\na,b\nc,"d\ne,f\n') == [(2, {"id": "a", "email": "b"}), (3, ("", "malformed_csv"))]
+
+
+def test_a_column_of_a_member_adds_to_the_column_of_the_whole_in_either_order() -> None:
+    expected = [(2, {"id": "a", "attributes": {"x": 1, "tier": "gold"}})]
+
+    assert read('id,attributes,attributes.tier\na,"{""x"": 1}",gold\n') == expected
+    assert read('id,attributes.tier,attributes\na,gold,"{""x"": 1}"\n') == expected
+
+
+@pytest.mark.parametrize("text", ['{"id": "a", "id": "b"}', '{"id": NaN}', '{"id": -Infinity}'])
+def test_what_one_parser_takes_and_another_refuses_is_refused(text: str) -> None:
+    assert read(text, Format.NDJSON) == [(1, ("", "malformed_json"))]
+
+
+def test_a_header_that_is_no_record_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit):
+        read('"id\na\n')
+
+    assert "line 1" in capsys.readouterr().err

@@ -1,11 +1,12 @@
 """The composition root: the only package that names concrete stores, wakers, clocks and providers.
 
-`opening` puts the gateway together; `stores`, `content`, `rules` and `connections` open its parts. `databases` looks
-after the tables of a store.
+`opening` puts the gateway together, `gateway` is what then runs; `stores`, `content`, `rules` and `connections` open
+its parts. `databases` looks after the tables of a store.
 """
 
 from gateway.bootstrap.databases import copy_store, read_revisions, upgrade_store
-from gateway.bootstrap.opening import Gateway, open_gateway
+from gateway.bootstrap.gateway import Gateway
+from gateway.bootstrap.opening import open_gateway
 from gateway.bootstrap.replaying import open_replay
 from gateway.bootstrap.rules import standing_of
 from gateway.bootstrap.stores import Meanwhile, Records, SystemClock, open_records, open_services

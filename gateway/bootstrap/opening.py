@@ -3,13 +3,12 @@
 import random
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import Final
+from dataclasses import dataclass, replace
 
 from gateway.bootstrap.bells import Bells, open_bells
 from gateway.bootstrap.connections import make_routing, open_providers, require_routes
 from gateway.bootstrap.content import open_content
+from gateway.bootstrap.gateway import Gateway, draining
 from gateway.bootstrap.rules import follow_rules, make_terms, record_overrides
 from gateway.bootstrap.stores import (
     Meanwhile,
@@ -50,18 +49,9 @@ from gateway.localization.catalogs import CatalogLibrary
 from gateway.metrics import Metrics
 from gateway.policy.stopwords.lexicon import load_lexicon
 from gateway.ports import (
-    AuditStore,
     Clock,
-    ConsentStore,
-    InboundStore,
-    LogStore,
-    MailboxStore,
     Provider,
-    RecipientStore,
     Retention,
-    ServiceStore,
-    SuppressionStore,
-    WebhookReceiver,
 )
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
@@ -72,100 +62,6 @@ from gateway.storage.sqlite import warn_of_defects
 from gateway.storage.store import Store
 from gateway.work.gauges import Gauges
 from gateway.work.worker import Worker
-
-_CLOSING: Final = timedelta(seconds=2)
-"""What is kept of the draining time for closing connections and the store."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gateway:
-    """The running gateway: its use cases, what they read, and what the outside may look at."""
-
-    settings: Settings
-    clock: Clock
-    metrics: Metrics
-    store: Store
-    templates: TemplateLibrary
-    catalogs: CatalogLibrary
-    page_catalogs: CatalogLibrary
-    """What the pages say, in every language: the gettext domain `console`."""
-    renderer: Renderer
-    links: UnsubscribeLinks
-    routing: RoutingTable
-    providers: Mapping[str, Provider]
-    acceptor: Acceptor
-    explainer: Explainer
-    previewer: Previewer
-    steering: Steering
-    unsubscriber: Unsubscriber
-    confirmation: Confirmation
-    confirmation_links: ConfirmationLinks
-    recorder: Recorder
-    eraser: Eraser
-    exporter: Exporter
-    inbound: InboundDesk
-    tracker: Tracker
-    readiness: ReadinessCheck
-    worker: Worker | None
-    """None where nothing is claimed."""
-    first_key: str | None = field(repr=False)
-    """The key that the first start made, to be printed once; None at every later start."""
-
-    @property
-    def receivers(self) -> Mapping[str, WebhookReceiver]:
-        """The providers that call us, by their configured names."""
-        return {name: one for name, one in self.providers.items() if isinstance(one, WebhookReceiver)}
-
-    @property
-    def texts(self) -> InboundStore:
-        """The texts that came in."""
-        return self.store.inbound
-
-    @property
-    def log(self) -> LogStore:
-        """The delivery log."""
-        return self.store.log
-
-    @property
-    def recipients(self) -> RecipientStore:
-        """People."""
-        return self.store.recipients
-
-    @property
-    def consents(self) -> ConsentStore:
-        """What people said."""
-        return self.store.consents
-
-    @property
-    def suppressions(self) -> SuppressionStore:
-        """Addresses never to be written to."""
-        return self.store.suppressions
-
-    @property
-    def services(self) -> ServiceStore:
-        """Services and their keys."""
-        return self.store.services
-
-    @property
-    def audit(self) -> AuditStore:
-        """Who did what by hand, and why."""
-        return self.store.audit
-
-    @property
-    def mailbox(self) -> MailboxStore:
-        """What the mailbox provider was given."""
-        return self.store.mailbox
-
-    @property
-    def drain_seconds(self) -> float:
-        """How long calls and requests under way may take once it was told to stop."""
-        return _draining(self.settings).total_seconds()
-
-    async def drain(self) -> None:
-        """Stop claiming, and let the calls under way finish in the time that they have."""
-        self.readiness.drain()
-        if self.worker is not None:
-            await self.worker.drain()
 
 
 @asynccontextmanager
@@ -439,9 +335,5 @@ def _make_worker(parts: _Parts, dispatcher: Dispatcher) -> Worker:
         metrics=parts.metrics,
         in_flight=parts.settings.delivery.in_flight,
         longest_retry=parts.settings.delivery.retry_max,
-        drain=_draining(parts.settings),
+        drain=draining(parts.settings),
     )
-
-
-def _draining(settings: Settings) -> timedelta:
-    return max(settings.server.drain - _CLOSING, timedelta(0))

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from gateway.domain.rule_tables import WrongRules
 from gateway.errors import ConfigurationError
 from gateway.settings import (
+    ApnsProviderSettings,
     FcmProviderSettings,
     MailboxProviderSettings,
     Section,
@@ -40,6 +41,7 @@ _PROVIDER_MODELS: Final[Mapping[str, type[Section]]] = {
     "sendgrid": SendGridProviderSettings,
     "webpush": WebPushProviderSettings,
     "fcm": FcmProviderSettings,
+    "apns": ApnsProviderSettings,
 }
 _ONLY_IN_THE_FILE: Final = frozenset(
     {

@@ -263,13 +263,27 @@ class FcmProviderSettings(HttpProviderSettings):
     base_url: str = "https://fcm.googleapis.com"
 
 
+class ApnsProviderSettings(HttpProviderSettings):
+    """An app at Apple's."""
+
+    kind: Literal["apns"]
+    key: Annotated[SecretStr, Field(min_length=1)]
+    """The signing key (.p8), as PEM."""
+    key_id: Annotated[str, Field(min_length=1)]
+    team_id: Annotated[str, Field(min_length=1)]
+    topic: Annotated[str, Field(min_length=1)]
+    """The app's bundle id."""
+    base_url: str = "https://api.push.apple.com"
+
+
 ProviderSettings = Annotated[
     MailboxProviderSettings
     | SmtpProviderSettings
     | TwilioProviderSettings
     | SendGridProviderSettings
     | WebPushProviderSettings
-    | FcmProviderSettings,
+    | FcmProviderSettings
+    | ApnsProviderSettings,
     Field(discriminator="kind"),
 ]
 

@@ -32,7 +32,7 @@ from providers.fcm_access import Access, read_service_account
 from providers.fcm_codes import CODES, error_code
 from providers.http import Answer, HttpClient, HttpSettings, NoAnswer
 from providers.http_answers import read_object, refusal
-from providers.push_devices import send_to_devices
+from providers.push_devices import collapse_id, send_to_devices
 
 BASE_URL: Final = "https://fcm.googleapis.com"
 _LONGEST: Final = timedelta(days=28)
@@ -141,7 +141,7 @@ class FcmProvider:
         apns: dict[str, Any] = {"headers": {"apns-expiration": str(until)}}
         if content.collapse_key is not None:
             android["collapseKey"] = content.collapse_key
-            apns["headers"]["apns-collapse-id"] = content.collapse_key.encode()[:64].decode(errors="ignore")
+            apns["headers"]["apns-collapse-id"] = collapse_id(content.collapse_key)
         if content.badge is not None:
             apns["payload"] = {"aps": {"badge": content.badge}}
         return {

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import ClassVar, Final
 
 import aiohttp
@@ -20,12 +20,11 @@ from gateway.errors import ConfigurationError
 from providers.base import Outcome, SendResult
 from providers.endpoints import EndpointGuard, GuardedResolver, UnsafeAddress
 
-_MOST_BYTES: Final = 256 * 1024
+MOST_BYTES: Final = 256 * 1024
 """Of an answer; the longest that a provider has a reason for is a list of errors."""
 _KEPT_SECONDS: Final = 15.0
 """How long an idle connection is kept: less than servers keep theirs, so that none is used as it is being closed."""
 _CONNECT_SECONDS: Final = 10.0
-_UNSAFE: Final = "unsafe_address"
 
 
 class Answer(Discreet, frozen=True, kw_only=True):
@@ -75,7 +74,7 @@ class HttpClient:
         """
         self._settings = settings
         self._guard = guard
-        self._tls = _tls_context(name, settings.ca_file)
+        self._tls = tls_context(name, settings.ca_file)
         self._session: aiohttp.ClientSession | None = None
 
     async def call(
@@ -117,10 +116,10 @@ class HttpClient:
         try:
             target = URL(url, encoded=True)
         except ValueError:
-            return NoAnswer(outcome=Outcome.MISCONFIGURED, code="bad_url", detail="The address is no URL.")
+            return no_answer("bad_url")
         objection = None if self._guard is None else self._guard.objection(target)
         if objection is not None:
-            return NoAnswer(outcome=Outcome.REJECTED, code=_UNSAFE, detail=objection)
+            return no_answer("unsafe_address", objection)
         return target
 
     def _open_session(self) -> aiohttp.ClientSession:
@@ -166,31 +165,51 @@ async def _read(response: aiohttp.ClientResponse, deadline: float) -> bytes | No
         async with asyncio.timeout_at(deadline):
             async for piece in response.content.iter_any():
                 body += piece
-                if len(body) > _MOST_BYTES:
+                if len(body) > MOST_BYTES:
                     return None
     except (aiohttp.ClientError, OSError):
         return None
     return bytes(body)
 
 
+_MEANINGS: Final[Mapping[str, tuple[Outcome, str]]] = MappingProxyType(
+    {
+        "tls": (
+            Outcome.MISCONFIGURED,
+            "The server's certificate cannot be trusted, or it does not speak TLS on this port.",
+        ),
+        "bad_url": (Outcome.MISCONFIGURED, "The address is no URL."),
+        "unsafe_address": (Outcome.REJECTED, "It is not a public address."),
+        "no_connection": (Outcome.TRANSIENT, "No connection."),
+        "lost:late": (Outcome.UNKNOWN, "No answer in time."),
+        "lost:broken": (Outcome.UNKNOWN, "The connection broke, or what came back was no answer."),
+    }
+)
+"""Why nothing came back, and what that means."""
+
+
+def no_answer(code: str, detail: str | None = None) -> NoAnswer:
+    """Nothing came back, for one of the reasons that there are."""
+    outcome, sentence = _MEANINGS[code]
+    return NoAnswer(outcome=outcome, code=code, detail=detail or sentence)
+
+
 def _nothing(error: Exception, *, may_have_left: bool) -> NoAnswer:
-    """What it means that no answer came (the classes of aiohttp's own error tree)."""
+    """Why no answer came (the classes of aiohttp's own error tree)."""
     match error:
         case aiohttp.ClientSSLError():
-            sentence = "The server's certificate cannot be trusted, or it does not speak TLS on this port."
-            return NoAnswer(outcome=Outcome.MISCONFIGURED, code="tls", detail=sentence)
+            return no_answer("tls")
         case aiohttp.ClientConnectorError(os_error=UnsafeAddress()):
-            return NoAnswer(outcome=Outcome.REJECTED, code=_UNSAFE, detail="It is not a public address.")
+            return no_answer("unsafe_address")
         case aiohttp.InvalidURL():
-            return NoAnswer(outcome=Outcome.MISCONFIGURED, code="bad_url", detail="The address is no URL.")
+            return no_answer("bad_url")
     if not may_have_left:
-        return NoAnswer(outcome=Outcome.TRANSIENT, code="no_connection", detail="No connection.")
-    late = isinstance(error, TimeoutError)
-    detail = "No answer in time." if late else "The connection broke, or what came back was no answer."
-    return NoAnswer(outcome=Outcome.UNKNOWN, code="lost:late" if late else "lost:broken", detail=detail)
+        return no_answer("no_connection")
+    return no_answer("lost:late" if isinstance(error, TimeoutError) else "lost:broken")
 
 
-def _tls_context(name: str, ca_file: Path | None) -> ssl.SSLContext:
+def tls_context(name: str, ca_file: Path | None) -> ssl.SSLContext:
+    """Trusts the system's authorities, or those of a file. Raises ConfigurationError."""
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:

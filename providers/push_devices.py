@@ -1,6 +1,7 @@
 """One push delivery, device by device: each call's own outcome, and what they come to together."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -25,6 +26,9 @@ _FIRST: Final = (
     Outcome.OPTED_OUT,
     Outcome.INVALID_RECIPIENT,
 )
+
+_LONGEST_COLLAPSE: Final = 64
+"""Bytes of a collapse id at Apple's."""
 
 SendOne = Callable[[PushDevice, PushContent], Awaitable[SendResult]]
 
@@ -55,6 +59,12 @@ async def send_to_devices(envelope: Envelope, platform: PushPlatform, send_one: 
             _told(device, next(in_turn) if device.platform is platform else None) for device in envelope.devices
         ),
     )
+
+
+def collapse_id(key: str) -> str:
+    """A collapse key as a header of Apple's holds it: as it is, or where that cannot be its digest."""
+    fits = key.isascii() and key.isprintable() and key == key.strip() and len(key) <= _LONGEST_COLLAPSE
+    return key if fits else hashlib.sha256(key.encode()).hexdigest()
 
 
 def _told(device: PushDevice, result: SendResult | None) -> DeviceResult:

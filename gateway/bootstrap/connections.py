@@ -11,6 +11,7 @@ from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
 from gateway.ports import Clock, MailboxStore, Provider
 from gateway.settings import (
+    ApnsProviderSettings,
     FcmProviderSettings,
     HttpProviderSettings,
     MailboxProviderSettings,
@@ -20,6 +21,7 @@ from gateway.settings import (
     TwilioProviderSettings,
     WebPushProviderSettings,
 )
+from providers.apns import ApnsProvider, ApnsSettings
 from providers.fcm import FcmProvider, FcmSettings
 from providers.http import HttpSettings
 from providers.mailbox import MailboxProvider
@@ -73,6 +75,8 @@ async def open_providers(
                 opened = TwilioProvider(name, _twilio_settings(one, _callback_url(settings, name)), clock)
             case SendGridProviderSettings():
                 opened = SendGridProvider(name, _sendgrid_settings(one), clock)
+            case ApnsProviderSettings():
+                opened = ApnsProvider(name, _apns_settings(one), clock)
             case FcmProviderSettings():
                 opened = FcmProvider(name, _fcm_settings(one), clock)
             case WebPushProviderSettings():
@@ -161,6 +165,18 @@ def _webpush_settings(one: WebPushProviderSettings, settings: Settings) -> WebPu
 def _fcm_settings(one: FcmProviderSettings) -> FcmSettings:
     return FcmSettings(
         service_account=one.service_account.get_secret_value(),
+        base_url=one.base_url,
+        codes=one.codes,
+        http=_http_settings(one),
+    )
+
+
+def _apns_settings(one: ApnsProviderSettings) -> ApnsSettings:
+    return ApnsSettings(
+        key=one.key.get_secret_value(),
+        key_id=one.key_id,
+        team_id=one.team_id,
+        topic=one.topic,
         base_url=one.base_url,
         codes=one.codes,
         http=_http_settings(one),

@@ -65,7 +65,8 @@ Manner = Reply | Mishap | Callable[[Request], Reply]
 class FaultServer:
     """One server; `manner` may be changed at any time."""
 
-    def __init__(self, manner: Manner, aside: Callable[[Request], Reply | None]) -> None:
+    def __init__(self, manner: Manner, aside: Callable[[Request], Reply | None] = lambda announced: None) -> None:
+        """What `aside` answers, from the head of the request, is neither counted nor subject to the manner."""
         self.manner = manner
         self._aside = aside
         self.requests: list[Request] = []
@@ -128,20 +129,14 @@ class FaultServer:
 
 
 @asynccontextmanager
-async def open_fault_server(
-    manner: Manner, aside: Callable[[Request], Reply | None] = lambda announced: None
-) -> AsyncIterator[FaultServer]:
-    """A server for as long as the block lasts.
-
-    What `aside` answers, from the head of the request, is neither counted nor subject to the manner: the issue of
-    access tokens, for example.
-    """
-    server = FaultServer(manner, aside)
-    await server.start()
+async def open_fault_server(server: "FaultServer | Manner") -> AsyncIterator[FaultServer]:
+    """A server, or one with a manner, for as long as the block lasts."""
+    opened = server if isinstance(server, FaultServer) else FaultServer(server)
+    await opened.start()
     try:
-        yield server
+        yield opened
     finally:
-        await server.stop()
+        await opened.stop()
 
 
 def _read_head(head: bytes) -> Request:

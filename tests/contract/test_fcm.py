@@ -14,7 +14,7 @@ from gateway.domain.messages import Envelope, Outcome, PushContent
 from gateway.domain.recipients import Channel, PushDevice, PushPlatform
 from gateway.errors import ConfigurationError
 from gateway.ports import Fitness
-from providers.conformance.fault_server import Mishap, Reply, Request, open_fault_server
+from providers.conformance.fault_server import FaultServer, Mishap, Reply, Request, open_fault_server
 from providers.conformance.http_suite import HttpProviderSuite
 from providers.conformance.suite import Fault, make_envelope
 from providers.fcm import FcmProvider, FcmSettings
@@ -98,7 +98,7 @@ async def test_a_message_says_all_that_there_is_in_the_names_of_the_api() -> Non
         collapse_key="order-1",
         ttl_seconds=60,
     )
-    async with open_fault_server(TAKEN, TestFcm().aside) as server:
+    async with open_fault_server(FaultServer(TAKEN, TestFcm().aside)) as server:
         provider = make_fcm(server.url)
         envelope = make_envelope(Channel.PUSH, content=content, expires_at=NOW + timedelta(hours=1))
         result = await provider.send(envelope)
@@ -126,7 +126,7 @@ async def test_a_message_says_all_that_there_is_in_the_names_of_the_api() -> Non
 
 async def test_a_payload_that_fills_its_limit_goes_without_our_id() -> None:
     content = PushContent(title="Hi", body="x" * 4050, locale="en", bytes=0)
-    async with open_fault_server(TAKEN, TestFcm().aside) as server:
+    async with open_fault_server(FaultServer(TAKEN, TestFcm().aside)) as server:
         provider = make_fcm(server.url)
         await provider.send(make_envelope(Channel.PUSH, content=content))
         await provider.aclose()
@@ -223,7 +223,7 @@ async def test_nobody_waits_longer_for_a_token_than_their_own_time() -> None:
 
 
 async def test_a_probe_fetches_a_token_and_sends_nothing() -> None:
-    async with open_fault_server(TAKEN, TestFcm().aside) as server:
+    async with open_fault_server(FaultServer(TAKEN, TestFcm().aside)) as server:
         provider = make_fcm(server.url)
         found = await provider.health()
         await provider.aclose()
@@ -251,7 +251,7 @@ async def test_a_probe_fetches_a_token_and_sends_nothing() -> None:
     ],
 )
 async def test_each_error_has_its_outcome(reply: Reply, outcome: Outcome, code: str) -> None:
-    async with open_fault_server(reply, TestFcm().aside) as server:
+    async with open_fault_server(FaultServer(reply, TestFcm().aside)) as server:
         provider = make_fcm(server.url)
         result = await provider.send(make_envelope(Channel.PUSH))
         await provider.aclose()
@@ -261,7 +261,7 @@ async def test_each_error_has_its_outcome(reply: Reply, outcome: Outcome, code: 
 
 
 async def test_a_quota_without_a_time_is_a_minute() -> None:
-    async with open_fault_server(TestFcm.answers[Fault.THROTTLED], TestFcm().aside) as server:
+    async with open_fault_server(FaultServer(TestFcm.answers[Fault.THROTTLED], TestFcm().aside)) as server:
         provider = make_fcm(server.url)
         result = await provider.send(make_envelope(Channel.PUSH))
         await provider.aclose()
@@ -302,7 +302,7 @@ async def test_each_device_is_one_call() -> None:
         reached = json.loads(request.body)["message"]["token"] != "gone"
         return TAKEN if reached else TestFcm.answers[Fault.BAD_ADDRESS]
 
-    async with open_fault_server(answer, TestFcm().aside) as server:
+    async with open_fault_server(FaultServer(answer, TestFcm().aside)) as server:
         provider = make_fcm(server.url)
         result = await provider.send(envelope_for("gone", "here"))
         await provider.aclose()

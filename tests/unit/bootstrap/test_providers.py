@@ -1,17 +1,23 @@
 """Providers are opened as the settings say."""
 
+import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.bootstrap.connections import open_providers
 from gateway.configuration import load_settings
 from gateway.domain.messages import Outcome
 from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
+from providers.apns import ApnsProvider
 from providers.conformance.fault_server import Reply, open_fault_server
 from providers.conformance.suite import make_envelope
+from providers.fcm import FcmProvider
+from providers.webpush import WebPushProvider
 from tests.contract.test_providers import MemoryMailbox, WallClock
 
 
@@ -50,6 +56,50 @@ async def test_sendgrid_is_opened_with_its_address_and_key(tmp_path: Path) -> No
 
         assert outcome is Outcome.SENT
         assert server.requests[0].headers["authorization"] == "Bearer from-the-environment"
+
+
+def pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+async def test_the_push_services_are_opened_with_their_keys_from_files(tmp_path: Path) -> None:
+    account = {
+        "project_id": "shop",
+        "client_email": "a@b.example",
+        "private_key": pem(rsa.generate_private_key(65537, 2048)),
+    }
+    (tmp_path / "account.json").write_text(json.dumps(account), encoding="utf-8")
+    (tmp_path / "key.pem").write_text(pem(ec.generate_private_key(ec.SECP256R1())), encoding="utf-8")
+    (tmp_path / "heliograph.toml").write_text(
+        f'''
+        [providers.apps]
+        kind = "fcm"
+        service_account = {{file = "{tmp_path}/account.json"}}
+        [providers.iphones]
+        kind = "apns"
+        key = {{file = "{tmp_path}/key.pem"}}
+        key_id = "ABC123DEFG"
+        team_id = "DEF123GHIJ"
+        topic = "com.example.shop"
+        timeout = "5s"
+        [providers.browsers]
+        kind = "webpush"
+        vapid_private_key = {{file = "{tmp_path}/key.pem"}}
+        subject = "mailto:ops@example.com"
+        connections = 3
+        ''',
+        encoding="utf-8",
+    )
+    settings = load_settings({}, tmp_path).settings
+
+    async with AsyncExitStack() as stack:
+        opened = await open_providers(
+            settings, MemoryMailbox(), WallClock(), stack, (), together=False, webhook_secret="0" * 32
+        )
+
+        kinds = {"apps": FcmProvider, "iphones": ApnsProvider, "browsers": WebPushProvider}
+        assert {name: type(opened[name]) for name in kinds} == kinds
+        assert opened["browsers"].capabilities.concurrency == 3
 
 
 def test_a_code_cannot_be_made_to_mean_that_a_message_was_sent(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from gateway.domain.recipients import Channel
 from gateway.ports import Probed, Provider, StatusSource
 from providers.mailbox import MailboxProvider
 from providers.smtp import SmtpProvider, SmtpSettings
+from tests.contract.test_apns import make_apns
 from tests.contract.test_fcm import make_fcm
 from tests.contract.test_providers import MemoryMailbox, WallClock
 from tests.contract.test_sendgrid import make_sendgrid
@@ -25,6 +26,7 @@ async def test_the_table_of_features_is_right() -> None:
         "twilio": make_twilio(),
         "sendgrid": make_sendgrid(),
         "webpush": make_webpush(),
+        "apns": make_apns(),
         "fcm": make_fcm("http://127.0.0.1:1"),
     }
 

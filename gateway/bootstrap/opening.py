@@ -24,7 +24,7 @@ from gateway.delivery.attachments import AttachmentLimits
 from gateway.delivery.composition import Composer
 from gateway.delivery.confirmation import Confirmation, ConfirmationLinks
 from gateway.delivery.consents import Recorder
-from gateway.delivery.dispatch import Dispatcher, DispatchRules
+from gateway.delivery.dispatch import Dispatcher
 from gateway.delivery.drafting import Drafter
 from gateway.delivery.envelopes import Addressing
 from gateway.delivery.erasure import Eraser
@@ -33,6 +33,7 @@ from gateway.delivery.export import Exporter
 from gateway.delivery.facts import Terms
 from gateway.delivery.fallbacks import FallbackReport
 from gateway.delivery.inbound import InboundDesk
+from gateway.delivery.judging import DispatchRules
 from gateway.delivery.links import UnsubscribeLinks
 from gateway.delivery.preview import Previewer
 from gateway.delivery.readiness import ReadinessCheck

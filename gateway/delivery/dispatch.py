@@ -5,29 +5,27 @@ import contextlib
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
-from gateway.delivery import caps, events, retry, steps
+from gateway.delivery import caps, events, steps
 from gateway.delivery.composition import Composer
 from gateway.delivery.envelopes import Addressing, addresses_of
 from gateway.delivery.facts import Terms, read_facts
 from gateway.delivery.guard import Guard
+from gateway.delivery.judging import DispatchRules, Judge
 from gateway.delivery.places import Places
 from gateway.delivery.quarantine import Quarantine, is_poison
 from gateway.delivery.release import opens_for_many, release_at
-from gateway.delivery.retry import RetryPolicy, Settled, Try
 from gateway.delivery.routing import Health, Providers, RoutingTable, choose, following
 from gateway.delivery.tally import Tally
 from gateway.domain import ids
 from gateway.domain.decisions import Decision, Facts, Hold, Send
 from gateway.domain.ids import AttemptId
-from gateway.domain.lifecycle import ANSWER_LOST, LOST_ANSWERS, POISON, WAITING, DeliveryStatus
+from gateway.domain.lifecycle import LOST_ANSWERS, POISON, WAITING, DeliveryStatus
 from gateway.domain.messages import Attempt, Envelope, Lane, Outcome, SendResult
-from gateway.domain.preferences import Category
-from gateway.domain.tracking import confirmation_due
 from gateway.domain.values import replace
 from gateway.errors import ContentError, NotFound, Overloaded, Unavailable
 from gateway.metrics import Metrics
@@ -52,22 +50,8 @@ _AWAY: Final = (Unavailable, Overloaded)
 _STORE_PAUSE_SECONDS: Final = 0.5
 _SET_ASIDE: Final = timedelta(seconds=30)
 """How long a delivery rests that met an error of ours before its provider was called."""
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _LOOKS: Final = 3
 """How often news may overtake a decision before the delivery makes way for others."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispatchRules:
-    """How hard delivery tries, from the settings."""
-
-    retry: RetryPolicy
-    unknown_after: timedelta
-    """How long receipts and look-ups may settle a lost answer before the category decides."""
-    resent: frozenset[Category]
-    """Categories that would rather arrive twice than not at all."""
-    release_over: timedelta
-    """How long an opening takes to let go what was held to it."""
 
 
 @dataclass(slots=True)
@@ -113,6 +97,7 @@ class Dispatcher:
         self._rules = rules
         self._clock = clock
         self._chance = chance
+        self._judge = Judge(rules=rules, health=health, chance=chance)
         self._wake = wake
         self._tally = Tally(metrics)
         self._guard = Guard()
@@ -141,7 +126,7 @@ class Dispatcher:
     async def _work(self, job: _Job, stored: StoredFacts) -> None:
         claim = job.claim
         if claim.delivery.status not in WAITING:
-            return await self._record(job, self._look_after(claim))
+            return await self._record(job, self._judge.looked_after(claim, self._clock.now()))
         if claim.failed_claims:
             if (poison := await self._try_out(claim, stored)) is not None:
                 return await self._record(job, poison)
@@ -248,7 +233,8 @@ class Dispatcher:
         job.attempt = attempt
         result = await self._send(provider, envelope)
         finished = replace(attempt, finished_at=self._clock.now(), result=result)
-        return self._judge(claim, finished, decision, provider, addresses)
+        others = following(decision.route, provider.name)
+        return self._judge.answered(claim, finished, provider.capabilities, others, addresses)
 
     async def _still_allowed(self, job: _Job, facts: Facts, began: float) -> bool:
         """Whether it may go at this very instant: what was open when it was decided may have closed since.
@@ -296,58 +282,12 @@ class Dispatcher:
             self._tally.attempted(provider.name, outcome, ended - began)
         return result
 
-    def _judge(
-        self, claim: Claim, finished: Attempt, decision: Send, provider: Provider, addresses: tuple[str, ...]
-    ) -> Step:
-        now = finished.finished_at or self._clock.now()
-        result = finished.result or SendResult(outcome=Outcome.UNKNOWN)
-        others = following(decision.route, provider.name)
-        attempt = Try(
-            number=finished.number,
-            now=now,
-            expires_at=claim.message.expires_at,
-            idempotent=provider.capabilities.idempotent,
-            receipts=provider.capabilities.receipts,
-            another_provider=any(self._health.is_well(other) for other in others),
-        )
-        verdict = retry.decide(result, attempt, self._rules.retry, self._chance())
-        return self._followed(steps.answered(claim, finished, verdict, addresses, now), now)
-
-    def _followed(self, step: Step, now: datetime) -> Step:
-        """What may yet be sent again, or on the next channel, is looked at once more, and keeps its secrets till then.
-
-        A second channel, as a second call, may bring the message twice while the first answer is lost: so it is the
-        category that allows either.
-        """
-        due = confirmation_due(step.claim.message, step.claim.delivery.channel, now)
-        if step.status is DeliveryStatus.UNKNOWN:
-            if step.claim.message.category not in self._rules.resent:
-                return step
-            due = min(due or _NEVER, now + self._rules.unknown_after)
-        elif step.status is not DeliveryStatus.SENT or due is None:
-            return step
-        return replace(step, due_at=due, drop_secrets=False)
-
-    def _look_after(self, claim: Claim) -> Step:
-        """Nothing told in time that it arrived: try the next channel, or, where the answer was lost and the category
-        says so, send again."""
-        now = self._clock.now()
-        if claim.delivery.status is not DeliveryStatus.UNKNOWN:
-            return steps.fall_back(claim, now)
-        if claim.message.category in self._rules.resent and now < claim.message.expires_at:
-            due = confirmation_due(claim.message, claim.delivery.channel, claim.delivery.updated_at)
-            return steps.resend(claim, now) if due is None or now < due else steps.fall_back(claim, now)
-        return Step(claim=claim, status=DeliveryStatus.UNKNOWN, reason=claim.delivery.reason, drop_secrets=True)
-
     async def _set_aside(self, job: _Job) -> None:
         """After an error of ours: unknown if the provider may have been called, else due again in a while."""
         now = self._clock.now()
         if job.attempt is None:
             return await self._record(job, steps.wait(job.claim, "internal_error", now + _SET_ASIDE, now))
-        result = SendResult(outcome=Outcome.UNKNOWN, detail="internal error")
-        finished = replace(job.attempt, finished_at=now, result=result)
-        lost = Settled(status=DeliveryStatus.UNKNOWN, reason=ANSWER_LOST)
-        return await self._record(job, self._followed(steps.answered(job.claim, finished, lost, (), now), now))
+        return await self._record(job, self._judge.crashed(job.claim, job.attempt, now))
 
     async def _record(self, job: _Job, step: Step) -> None:
         """Write a step, however long the store needs to come back: it may be the only record of a call."""

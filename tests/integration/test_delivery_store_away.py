@@ -8,9 +8,10 @@ import pytest
 
 from gateway.delivery.accept import Accepted
 from gateway.delivery.composition import Composer
-from gateway.delivery.dispatch import Dispatcher, DispatchRules
+from gateway.delivery.dispatch import Dispatcher
 from gateway.delivery.envelopes import Addressing
 from gateway.delivery.facts import Terms
+from gateway.delivery.judging import DispatchRules
 from gateway.delivery.recovery import Sweeper
 from gateway.delivery.retention import Forgetter
 from gateway.delivery.retry import RetryPolicy

@@ -23,14 +23,16 @@ from gateway.storage.counters import (
 from gateway.storage.documents import dump
 from gateway.storage.driver import Driver
 from gateway.storage.holds import look_again
-from gateway.storage.statements import Insert, Row
+from gateway.storage.statements import Insert
 from gateway.storage.tables import to_micros
 
 _keep: Final = Insert(
     tables.cap_counters,
     suffix=" ON CONFLICT (subject) DO UPDATE SET counters = excluded.counters, expires_at = excluded.expires_at",
 )
-_FREE: Final = "UPDATE cap_counters SET counters = ? WHERE subject = ?"
+# Most leave the instant as it is, and with it the index on it.
+_CHANGE: Final = "UPDATE cap_counters SET counters = ? WHERE subject = ?"
+_DAY: Final = 86_400_000_000
 _CLOCKS_DIFFER: Final = 3_600_000_000
 """By how many microseconds machines may disagree: what counts for nothing any more is kept for as long."""
 
@@ -44,6 +46,7 @@ async def take_slots(driver: Driver, reservations: Sequence[Reservation]) -> set
     await lock_counters(driver, of)
     counters = await read_counters(driver, of)
     refused: set[DeliveryId] = set()
+    before = {subject: _forgotten_at(of_one) for subject, of_one in counters.items()}
     taken: set[str] = set()
     for reservation in capped:
         own, at = reservation.claim.delivery.id, to_micros(reservation.attempt.started_at)
@@ -54,12 +57,15 @@ async def take_slots(driver: Driver, reservations: Sequence[Reservation]) -> set
         for one in counted:
             counters[one] = _with_slots(counters.get(one, {}), reservation.slots, own, at)
         taken.update(counted)
-    await driver.insert(_keep, [_row(one, counters[one]) for one in sorted(taken)])
+    rows = [(one, dump(counters[one]), _forgotten_at(counters[one])) for one in sorted(taken)]
+    await driver.insert_all((_keep, [row for row in rows if row[2] != before.get(row[0])]))
+    await driver.execute_many(_CHANGE, [(text, one) for one, text, at in rows if at == before.get(one)])
     return refused
 
 
-def _row(subject: str, counters: Counters) -> Row:
-    return subject, dump(counters), max([counter.kept_until for counter in counters.values()])
+def _forgotten_at(counters: Counters) -> int:
+    """The end of the day in UTC on which the last slot ends to count."""
+    return -(-max([counter.kept_until for counter in counters.values()]) // _DAY) * _DAY
 
 
 async def give_back(driver: Driver, freeing: Sequence[Step], now: int) -> None:
@@ -75,7 +81,7 @@ async def give_back(driver: Driver, freeing: Sequence[Step], now: int) -> None:
     }
     after = {subject: _without(counters, subject, owners) for subject, counters in before.items()}
     freed = [subject for subject in sorted(after) if after[subject] != before[subject]]
-    await driver.execute_many(_FREE, [(dump(after[subject]), subject) for subject in freed])
+    await driver.execute_many(_CHANGE, [(dump(after[subject]), subject) for subject in freed])
     # Of those that come back with nothing to give, as every refused one does, nobody need hear.
     woken = [step for step in freeing if step.status not in WAITING or _gave(step, freed)]
     await look_again(driver, {subject for step in woken for subject in step.subjects}, now)

@@ -7,6 +7,7 @@ row. Whoever changes them, or relies on them for a hold, locks the person.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -54,11 +55,12 @@ class Counter(msgspec.Struct, frozen=True, array_like=True):
     slots: Slots
 
 
-Counters = dict[str, Counter]
+Counters = Mapping[str, Counter]
 """A person's, by the cap's counter."""
 Counted = tuple[Claim, Sequence[str]]
 """A claim and its subjects."""
-_load: Final = msgspec.json.Decoder(Counters).decode
+# What a reservation reads was mostly just read for the decision.
+_load: Final = lru_cache(maxsize=1_024)(msgspec.json.Decoder(Counters).decode)
 
 
 def counted_as(claim: Claim, subjects: Iterable[str]) -> tuple[str, ...]:

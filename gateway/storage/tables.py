@@ -22,6 +22,8 @@ def to_micros(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
+# A slot counts under several caps, and is read for each of them.
+@lru_cache(maxsize=1_024)
 def from_micros(micros: int) -> datetime:
     """The aware UTC datetime of `to_micros`."""
     return _EPOCH + timedelta(microseconds=micros)
@@ -417,7 +419,7 @@ cap_counters: Final = sa.Table(
     # By cap until when its slots count, and of each slot its instant and its delivery, newest first, never more than
     # the cap's limit.
     sa.Column("counters", Json, nullable=False),
-    # From then on none of the slots counts.
+    # From then on none of the slots counts: the end of a day, so that the index changes once a day.
     sa.Column("expires_at", Instant, nullable=False),
     sa.Index("ix_cap_counters_expires_at", "expires_at"),
     sqlite_with_rowid=False,

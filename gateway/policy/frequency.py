@@ -34,7 +34,7 @@ def in_use(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock],
     if not taken:
         return 0
     if isinstance(cap.per, Calendar):
-        return max(_in_period(cap.per, taken, clock, instant) for clock in clocks)
+        return max([_in_period(cap.per, taken, clock, instant) for clock in clocks])
     window = cap.per // _MICROSECOND
     return sum([instant - window < slot < instant + window for slot in taken])
 

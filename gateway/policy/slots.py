@@ -49,7 +49,7 @@ def _need(cap: FrequencyCap, facts: Facts, clocks: Sequence[WallClock], now: dat
 
 def _counted_from(cap: FrequencyCap, clocks: Sequence[WallClock], instant: int) -> int:
     if isinstance(cap.per, Calendar):
-        return min(period_start(cap.per, clock, instant) for clock in clocks)
+        return min([period_start(cap.per, clock, instant) for clock in clocks])
     return instant - cap.per // _MICROSECOND + 1
 
 

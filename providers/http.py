@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import ClassVar, Final
@@ -211,8 +212,14 @@ def _nothing(error: Exception, *, may_have_left: bool) -> NoAnswer:
 def tls_context(name: str, ca_file: Path | None) -> ssl.SSLContext:
     """Trusts the system's authorities, or those of a file. Raises ConfigurationError."""
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        return _trusting(ca_file)
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(
             f"providers.{name}.ca_file: {ca_file} is no readable file of certificates in PEM ({error})."
         ) from error
+
+
+@lru_cache(maxsize=16)
+def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """One for all that trust the same: reading the system's authorities takes longer than a whole call."""
+    return ssl.create_default_context(cafile=ca_file)

@@ -19,7 +19,8 @@ from gateway.web.problems import RequestRefused
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _PATH: Final = "/webhooks/{provider}"
-_MOST_BYTES: Final = 256 * 1024
+_MOST_BYTES: Final = 1024 * 1024
+"""SendGrid posts events in batches of up to 768 KiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

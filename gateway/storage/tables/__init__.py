@@ -1,0 +1,60 @@
+"""Every table, for SQLite and PostgreSQL alike, in modules by subject; the migrations are held to them by a test."""
+
+from gateway.storage.tables.incoming import inbound, receipts
+from gateway.storage.tables.kinds import Instant, from_micros, metadata, to_micros
+from gateway.storage.tables.people import cap_counters, consent_chains, consents, erasures, recipients, suppressions
+from gateway.storage.tables.running import (
+    api_keys,
+    audit,
+    compatibility,
+    mailbox,
+    rules_in_force,
+    secrets,
+    services,
+    workers,
+)
+from gateway.storage.tables.sending import (
+    COMMON_STATUSES,
+    RARE_STATUS,
+    attachments,
+    attempts,
+    contents,
+    deliveries,
+    events,
+    idempotency_keys,
+    message_tags,
+    messages,
+)
+
+__all__ = [
+    "COMMON_STATUSES",
+    "RARE_STATUS",
+    "Instant",
+    "api_keys",
+    "attachments",
+    "attempts",
+    "audit",
+    "cap_counters",
+    "compatibility",
+    "consent_chains",
+    "consents",
+    "contents",
+    "deliveries",
+    "erasures",
+    "events",
+    "from_micros",
+    "idempotency_keys",
+    "inbound",
+    "mailbox",
+    "message_tags",
+    "messages",
+    "metadata",
+    "receipts",
+    "recipients",
+    "rules_in_force",
+    "secrets",
+    "services",
+    "suppressions",
+    "to_micros",
+    "workers",
+]

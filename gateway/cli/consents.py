@@ -12,7 +12,7 @@ from gateway.cli.bulk.rows import Cell
 from gateway.cli.client import DEFAULT_URL, Key, Url, connect
 from gateway.cli.output import Json, command, fail, notes, print_json, print_table
 from gateway.cli.progress import Advance, showing_steps
-from gateway.cli.values import in_path
+from gateway.cli.values import in_path, parse_object
 from gateway.configuration import load_settings
 from gateway.delivery.ledger import Verification, verify
 from gateway.domain.ids import ServiceId
@@ -47,6 +47,9 @@ async def set_consent(
     *,
     source: Annotated[str, typer.Option(help="Where the person said it.")] = "command-line",
     wording: Annotated[str | None, typer.Option(help="The sentence agreed to.", show_default=False)] = None,
+    wording_version: Annotated[str | None, typer.Option(help="Which version of it.", show_default=False)] = None,
+    locale: Annotated[str | None, typer.Option(help="Its language: BCP 47, such as fr-CA.", show_default=False)] = None,
+    evidence: Annotated[str, typer.Option(help="JSON object: what proves it.")] = "{}",
     at: Annotated[
         str | None, typer.Option(help="When it was said, RFC 3339; left out: now.", show_default=False)
     ] = None,
@@ -55,7 +58,9 @@ async def set_consent(
     as_json: Json = False,
 ) -> None:
     """Add a line to a person's history: STATE for TOPIC on CHANNEL."""
-    line = {"channel": channel, "topic": topic, "state": state, "source": source, "wording": wording, "at": at}
+    said = {"channel": channel, "topic": topic, "state": state, "source": source, "at": at}
+    shown = {"wording": wording, "wording_version": wording_version, "locale": locale}
+    line = {**said, **shown, "evidence": parse_object("--evidence", evidence) or None}
     body = {"consents": [{name: value for name, value in line.items() if value is not None}]}
     async with connect(url, key) as client:
         answer = await client.call("PUT", _path(recipient_id), body=body)
@@ -68,13 +73,17 @@ async def list_consents(
     recipient_id: str,
     *,
     at: Annotated[str | None, typer.Option(help="What held then, RFC 3339; left out: now.", show_default=False)] = None,
+    known_at: Annotated[
+        str | None, typer.Option(help="Only by what was recorded until then, RFC 3339.", show_default=False)
+    ] = None,
     url: Url = DEFAULT_URL,
     key: Key = "",
     as_json: Json = False,
 ) -> None:
     """Show what holds for each channel and topic, or held at a past instant."""
     async with connect(url, key) as client:
-        answer = await client.call("GET", _path(recipient_id), params={} if at is None else {"at": at})
+        params = {name: value for name, value in (("at", at), ("known_at", known_at)) if value is not None}
+        answer = await client.call("GET", _path(recipient_id), params=params)
     _print(answer.body, as_json)
 
 
@@ -175,6 +184,10 @@ def _report(found: Verification, as_json: bool) -> None:
     if findings:
         print_table("", tuple(findings[0]), [list(finding.values()) for finding in findings])
         notes.print(f"{len(findings)} lines are not as they were recorded.", style="red")
+    elif not found.lines:
+        notes.print(
+            "There is no line in the store of these settings: is it the gateway's? `heliograph config show` tells."
+        )
     else:
         erased = f", {found.erased} of them of people who were erased" if found.erased else ""
         notes.print(f"{found.lines} lines{erased}: all as they were recorded.")

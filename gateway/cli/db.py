@@ -98,6 +98,8 @@ async def audit(
     async with open_records(_settings()) as records:
         if recipient is not None:
             service, _, recipient_id = recipient.partition("/")
+            if not recipient_id:
+                raise fail(f"--recipient {recipient}: give SERVICE/ID, such as default/{recipient}.", 2)
             owner = await records.services.find_service(service)
             subject = records.pseudonyms.of_person(owner.id, recipient_id)
         query = AuditQuery(

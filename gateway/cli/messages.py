@@ -122,11 +122,18 @@ async def explain(
         print_json(answer.body)
         return
     for delivery in answer.body["deliveries"]:
-        steps = [
-            (step["rule"], step["verdict"], json.dumps(step["saw"], ensure_ascii=False)) for step in delivery["trace"]
-        ]
-        title = f"{delivery['channel']}: {delivery['decision']} {delivery.get('reason') or ''}".strip()
-        print_table(title, ("rule", "verdict", "saw"), steps)
+        _print_decision(delivery["channel"], delivery)
+
+
+def _print_decision(channel: str, decision: dict[str, Any]) -> None:
+    """What policy says of one delivery, until when and by which rule, above what every rule saw."""
+    words = [f"{channel}: {decision['decision']}"]
+    if decision.get("not_before"):
+        words.append(f"until {decision['not_before']}")
+    if decision.get("reason"):
+        words.append(f"({decision['reason']}, by the rule {decision['rule']})")
+    steps = [(step["rule"], step["verdict"], json.dumps(step["saw"], ensure_ascii=False)) for step in decision["trace"]]
+    print_table(" ".join(words), ("rule", "verdict", "saw"), steps)
 
 
 def _rules(path: Path) -> dict[str, Any]:
@@ -195,7 +202,7 @@ async def list_messages(
 @app.command()
 @command
 async def show(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_json: Json = False) -> None:
-    """Show one message and its timeline."""
+    """Show one message, its timeline, and what every rule said of each delivery."""
     async with connect(url, key) as client:
         message = (await client.call("GET", f"/v1/messages/{in_path(message_id)}", absent=_absent(message_id))).body
         events = (await client.call("GET", f"/v1/messages/{in_path(message_id)}/events")).body
@@ -216,6 +223,9 @@ async def show(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_jso
         for event in events["items"]
     ]
     print_table("", ("at", "event", "channel", *_TOLD), rows)
+    for delivery in message["deliveries"]:
+        if delivery.get("decision"):
+            _print_decision(delivery["channel"], delivery["decision"])
 
 
 @app.command()

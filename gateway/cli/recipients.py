@@ -144,7 +144,9 @@ async def report(
     """Print all that is held on a person, as JSON: the record, consents, suppressions, messages and the rest."""
     params = {} if reason is None else {"reason": reason}
     async with connect(url, key) as client:
-        answer = await client.call("GET", f"/v1/recipients/{in_path(recipient_id)}/export", params=params)
+        answer = await client.call(
+            "GET", f"/v1/recipients/{in_path(recipient_id)}/export", params=params, absent=_absent(recipient_id)
+        )
     print_json(answer.body)
 
 
@@ -163,9 +165,14 @@ async def erase(
         typer.confirm(f"Erase {recipient_id} from every message, for good?", abort=True, err=True)
     params = {} if reason is None else {"reason": reason}
     async with connect(url, key) as client:
-        answer = await client.call("DELETE", f"/v1/recipients/{in_path(recipient_id)}", params=params)
+        path = f"/v1/recipients/{in_path(recipient_id)}"
+        answer = await client.call("DELETE", path, params=params, absent=_absent(recipient_id))
     is_done = answer.status == _DONE
     notes.print(f"{recipient_id} is erased" if is_done else f"{recipient_id} is unknown; the rest is under way")
+
+
+def _absent(recipient_id: str) -> str:
+    return f"Nothing is kept under {recipient_id} by the key's service; `heliograph recipients list` shows who is."
 
 
 def _print(recipient: Any, as_json: bool) -> None:

@@ -14,7 +14,7 @@ class UnknownLocale(ValueError):
 
     def __init__(self, tag: str) -> None:
         shown = tag if len(tag) <= _MAX_TAG else tag[:_MAX_TAG] + "…"
-        super().__init__(f"unknown locale {shown!r}")
+        super().__init__(f"unknown locale {shown!r}: give a BCP 47 tag such as fr-CA")
         self.tag = shown
 
 

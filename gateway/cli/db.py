@@ -83,7 +83,7 @@ async def audit(
     *,
     action: Annotated[AuditAction | None, typer.Option(help="Only such deeds.", show_default=False)] = None,
     actor: Annotated[
-        str | None, typer.Option(help="key:<id>, cli:<user>, recipient or system.", show_default=False)
+        str | None, typer.Option(help="key:<id>, recipient, console or system.", show_default=False)
     ] = None,
     subject: Annotated[str | None, typer.Option(help="The id of what it was done to.", show_default=False)] = None,
     recipient: Annotated[

@@ -10,7 +10,7 @@ from gateway.domain.recipients import JsonValue
 from gateway.domain.values import Value
 
 Actor = NewType("Actor", str)
-"""Who acts: `key:<key id>` over HTTP, `cli:<user>` on a command line, or one of those below."""
+"""Who acts: `key:<key id>` over HTTP, or one of those below."""
 
 CONSOLE: Final = Actor("console")
 """Whoever sits at the gateway's own machine and looks at its pages, which ask nobody's name."""
@@ -61,11 +61,6 @@ class AuditEntry(Value, frozen=True, kw_only=True):
 def of_key(key_id: KeyId) -> Actor:
     """The actor behind an API key."""
     return Actor(f"key:{key_id}")
-
-
-def of_user(name: str) -> Actor:
-    """The actor behind a command line: the operating system's user."""
-    return Actor(f"cli:{name}")
 
 
 def make_entry(

@@ -42,7 +42,7 @@ audit: Final = sa.Table(
     metadata,
     sa.Column("id", Text, primary_key=True),
     sa.Column("at", Instant, nullable=False),
-    # `key:<id>`, `cli:<user>`, `recipient` or `system`.
+    # `key:<id>`, `recipient`, `console` or `system`.
     sa.Column("actor", Text, nullable=False),
     sa.Column("service_id", Text),
     sa.Column("action", Text, nullable=False),

@@ -15,7 +15,6 @@ Form = Mapping[str, Sequence[str]]
 
 BREAKS: Final = (7, 14, 30)
 """Days that a break may last."""
-MOST_MESSAGES: Final = 99
 KEPT: Final = "kept"
 """The choice that leaves a break as it is."""
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)

@@ -50,7 +50,7 @@ class ConsentAnswer(BaseModel):
     wording_version: str | None
     locale: str | None
     evidence: JsonObject | None
-    actor: str | None = Field(description="Who had it recorded: `key:<id>`, `cli:<user>`, `recipient` or `system`.")
+    actor: str | None = Field(description="Who had it recorded: `key:<id>`, `recipient` or `system`.")
     at: AnsweredInstant
     recorded_at: AnsweredInstant
     requested_at: AnsweredInstant | None = Field(description="When the double opt-in began that this grant ends.")

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 from aiohttp import StreamReader, web
+from multidict import MultiDictProxy
 
 from gateway.domain.recipients import JsonValue
 from gateway.domain.values import Value
@@ -98,6 +99,18 @@ async def arrived(request: web.Request, reading: Coroutine[Any, Any, T]) -> T:
     except ConnectionError as error:
         # The body had come, but its caller hung up before we turned to it: nobody is left to hear an answer.
         raise RequestRefused("bad_request", "The connection was closed before the body was read.") from error
+
+
+async def read_form(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | web.FileField]:
+    """The fields of a form in either of HTML's encodings.
+
+    Raises HTTPBadRequest for what is none, be it in its characters, its parts or how they are encoded.
+    """
+    try:
+        return await arrived(request, request.post())
+    except (ValueError, LookupError, RuntimeError) as error:
+        # The web server's own words for an unknown charset and an unknown transfer encoding.
+        raise web.HTTPBadRequest from error
 
 
 def _is_json(content_type: str) -> bool:

@@ -101,6 +101,7 @@ async def test_the_way_to_older_messages_keeps_the_filters(aiohttp_client: Clien
         ("channel=pigeon", "Channel"),
         ("locale=qqq", "Locale"),
         ("from=yesterday", "From"),
+        ("from=0001-01-01T00:00:00%2B14:00", "From"),
         ("before=2026-13-45T00:00", "Before"),
         ("cursor=forged", "cursor"),
         (f"text={'x' * 300}", "Search"),

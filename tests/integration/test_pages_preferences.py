@@ -181,6 +181,25 @@ async def test_a_form_that_is_too_large_is_refused(working: Site) -> None:
         assert response.status == 413
 
 
+PART = b'--b\r\nContent-Disposition: form-data; name="pause"\r\n%s\r\n\r\n7\r\n--b--\r\n'
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/x-www-form-urlencoded; charset=nonsense", b"pause=7"),
+        ("multipart/form-data; boundary=b", PART % b"Content-Transfer-Encoding: nonsense"),
+        ("multipart/form-data; boundary=b", PART % b"Content-Type: text/plain; charset=nonsense"),
+        ("multipart/form-data", PART % b""),
+    ],
+)
+async def test_a_form_in_an_encoding_that_does_not_exist_is_refused(
+    working: Site, content_type: str, body: bytes
+) -> None:
+    async with working.client.post("/u/x", data=body, headers={"Content-Type": content_type}) as response:
+        assert response.status == 400
+
+
 OWN: Mapping[str, Any] = {
     "granted": "email:offers",
     "limit": "3",

@@ -34,7 +34,8 @@ def to_query(filters: Mapping[str, str], timezone: str, cursor: str | None) -> M
             if len(text) > _MAX_LENGTH:
                 raise ValueError(name)
             return reader(text)
-        except ValueError:
+        except (ValueError, OverflowError):
+            # Near the calendar's ends an offset leads out of it.
             wrong.append(FieldProblem(pointer=f"?{name}", code="invalid", message=f"{name} cannot be read"))
             return None
 

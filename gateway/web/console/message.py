@@ -16,7 +16,7 @@ from gateway.domain.recipients import Channel, masked
 from gateway.errors import NotFound
 from gateway.localization.locales import direction, parse_locale
 from gateway.ports import AuditStore, Clock, DeliveryRecord, LogStore, MailboxStore, MessageRecord
-from gateway.web.body import arrived
+from gateway.web.body import read_form
 from gateway.web.console.access import is_from_here
 from gateway.web.console.frames import email_frame
 from gateway.web.pages.environment import Pages
@@ -50,7 +50,7 @@ class MessagePage:
         Who, when and why is in the audit trail and in the timeline before anything is shown.
         """
         message_id = MessageId(request.match_info["message_id"])
-        reason = str((await arrived(request, request.post())).get("reason", "")).strip()
+        reason = str((await read_form(request)).get("reason", "")).strip()
         if not is_from_here(request):
             raise web.HTTPForbidden
         if not 0 < len(reason) <= _LONGEST_REASON or not reason.isprintable():

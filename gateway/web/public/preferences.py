@@ -17,7 +17,7 @@ from gateway.domain.preferences import ConsentState
 from gateway.domain.recipients import Channel
 from gateway.errors import NotFound
 from gateway.ports import Clock
-from gateway.web.body import arrived
+from gateway.web.body import read_form
 from gateway.web.pages.environment import Pages
 from gateway.web.public import wishes_form
 from gateway.web.public.evidence import evidence_of
@@ -126,10 +126,7 @@ async def _read_form(request: web.Request) -> Form:
     """A small form in either of the encodings that RFC 8058 §3.2 allows."""
     if request.content_length is None or request.content_length > _MOST_BYTES:
         raise web.HTTPRequestEntityTooLarge(max_size=_MOST_BYTES, actual_size=request.content_length or 0)
-    try:
-        fields = await arrived(request, request.post())
-    except ValueError as error:
-        raise web.HTTPBadRequest from error
+    fields = await read_form(request)
     return {name: [value for value in fields.getall(name) if isinstance(value, str)] for name in fields}
 
 

@@ -1,5 +1,6 @@
 """Texts that came in: read once, acted on at once, answered once, and never lost."""
 
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -187,12 +188,18 @@ class InboundDesk:
         return ours if allowed else None
 
 
+_WHOLE_NUMBER: Final = 10
+"""Digits from which on a sender is a number with its country, whatever stands around them; short codes have fewer."""
+
+
 def _number(sender: str) -> str:
-    """The number in E.164; as it came where it is none, such as a short code."""
-    try:
-        return parse_phone(sender)
-    except BadAddress:
-        return sender
+    """The number in E.164, however a carrier spells it; as it came where it is none, such as a short code."""
+    digits = "".join(filter(str.isdecimal, sender)).removeprefix("00")
+    spellings = (sender, f"+{digits}") if len(digits) >= _WHOLE_NUMBER else (sender,)
+    for spelling in spellings:
+        with suppress(BadAddress):
+            return parse_phone(spelling)
+    return sender
 
 
 def _event(kind: str, text: InboundText, known: Acquaintance | None, told: dict[str, JsonValue]) -> Event | None:

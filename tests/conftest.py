@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from gateway.bootstrap import SystemClock, upgrade_store
@@ -23,6 +24,11 @@ settings.register_profile("developer", deadline=None)
 # The same examples for the same commit: a red build can be repeated, and new examples are sought on people's machines.
 settings.register_profile("build", deadline=None, derandomize=True)
 settings.load_profile("build" if os.environ.get("CI") else "developer")
+
+
+def pytest_runtest_teardown() -> None:
+    """A command that ran in this process has said where logs go: to a stream that is closed by now."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True, scope="session")

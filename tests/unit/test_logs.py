@@ -1,19 +1,12 @@
 """Logs: one line for an event, and nothing of what a message holds."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from gateway.logs import configure_logs
 from gateway.settings import LogSettings
-
-
-@pytest.fixture(autouse=True)
-def usual_logs() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def fail(address: str) -> None:

@@ -1,5 +1,7 @@
 """A delivery whose claims keep ending before their time, with the worker or with the job that held it."""
 
+from functools import partial
+from operator import lt
 from pathlib import Path
 
 from gateway.domain.lifecycle import DeliveryStatus as S
@@ -17,16 +19,17 @@ class Ended(BaseException):
 
 
 class Deadly(ScriptedProvider):
-    """Ends whoever prepares an e-mail for it while it is armed."""
+    """Ends whoever prepares a message for it, as often as it is armed for."""
 
     def __init__(self, name: str) -> None:
-        self.armed = False
+        self.left = 0
         self.ended = 0
         super().__init__(name)
 
     @property
     def capabilities(self) -> Capabilities:
-        if self.armed:
+        if self.left:
+            self.left -= 1
             self.ended += 1
             raise Ended
         return self._capabilities
@@ -36,12 +39,12 @@ class Deadly(ScriptedProvider):
         self._capabilities = capabilities
 
 
-async def end_once(rig: Rig, deadly: Deadly) -> None:
-    """Wait until it has ended one more job, and let the sweep find what that left behind."""
-    before = deadly.ended
-    await eventually(lambda: count(deadly), lambda seen: seen > before)
+async def end(rig: Rig, deadly: Deadly, times: int) -> None:
+    """Wait until it has ended each job, and let the sweep find what that left behind."""
     assert rig.working.worker is not None
-    await rig.working.worker.sweep()
+    for number in range(times):
+        await eventually(partial(count, deadly), partial(lt, number))
+        await rig.working.worker.sweep()
 
 
 async def count(deadly: Deadly) -> int:
@@ -51,12 +54,9 @@ async def count(deadly: Deadly) -> int:
 async def test_it_is_set_aside_after_three_claims_and_its_message_goes_on_by_another_channel(tmp_path: Path) -> None:
     deadly = Deadly("deadly")
     async with open_rig(tmp_path, further=[deadly], routes=routes_to("deadly")) as rig:
-        deadly.armed = True
+        deadly.left = 3
         accepted = await rig.send(channels=(Channel.EMAIL, Channel.SMS))
-        deadly.ended = 0
-        for _ in range(3):
-            await end_once(rig, deadly)
-        deadly.armed = False
+        await end(rig, deadly, 3)
 
         record = await rig.settled(accepted, S.SENT)
 
@@ -71,11 +71,9 @@ async def test_it_is_set_aside_after_three_claims_and_its_message_goes_on_by_ano
 async def test_one_that_is_only_suspected_is_delivered(tmp_path: Path) -> None:
     deadly = Deadly("deadly")
     async with open_rig(tmp_path, further=[deadly], routes=routes_to("deadly")) as rig:
-        deadly.armed = True
+        deadly.left = 2
         accepted = await rig.send(channels=(Channel.EMAIL,))
-        for _ in range(2):
-            await end_once(rig, deadly)
-        deadly.armed = False
+        await end(rig, deadly, 2)
 
         record = await rig.settled(accepted, S.SENT)
 

@@ -310,7 +310,7 @@ class Dispatcher:
         return read_facts(claim, stored, self._routing, self._terms)
 
     async def _fresh_facts(self, claim: Claim) -> StoredFacts:
-        return (await self._store.facts([claim], self._clock.now()))[claim.delivery.id]
+        return (await self._store.facts([claim]))[claim.delivery.id]
 
     def _release(self, claim: Claim, facts: Facts, decision: Decision) -> datetime | None:
         if not isinstance(decision, Hold) or not opens_for_many(decision, facts.rules):

@@ -62,7 +62,7 @@ class Explainer:
             Claim(message=message, delivery=new_delivery(message, channel, instant).delivery, fence=0)
             for channel in message.channels
         ]
-        stored = await self._store.facts(claims, instant, slots=rules is not None)
+        stored = await self._store.facts(claims, slots=rules is not None)
         deliveries: list[JsonValue] = []
         locale: JsonValue = None
         for claim in claims:

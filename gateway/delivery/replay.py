@@ -71,7 +71,7 @@ class Replay:
         messages, deliveries, after = 0, 0, None
         while True:
             claims, number, after = await self._traffic.page(start, until, _PAGE, after)
-            found = await self._store.facts(claims, until) if claims else {}
+            found = await self._store.facts(claims) if claims else {}
             for claim in claims:
                 stored, counts = found[claim.delivery.id], claim.message.created_at >= since
                 recorded = Recorded(claim=_slim(claim), stored=stored, counts=counts)

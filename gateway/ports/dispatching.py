@@ -98,9 +98,7 @@ class DispatchStore(Protocol):
         None below the lane `lowest` is taken: so that places kept for urgent work stay theirs.
         """
 
-    async def facts(
-        self, claims: Sequence[Claim], now: datetime, *, slots: bool = False
-    ) -> Mapping[DeliveryId, StoredFacts]:
+    async def facts(self, claims: Sequence[Claim], *, slots: bool = False) -> Mapping[DeliveryId, StoredFacts]:
         """Recipients, consents and suppressions for all claims, in a few queries.
 
         The slots that were taken are read where a cap in force may apply, and with `slots` for all.

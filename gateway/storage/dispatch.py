@@ -44,7 +44,6 @@ class Dispatch:
     async def facts(
         self,
         claims: Sequence[Claim],
-        now: datetime,  # noqa: ARG002 - what has expired is policy's to judge
         *,
         slots: bool = False,
     ) -> Mapping[DeliveryId, StoredFacts]:

@@ -190,7 +190,7 @@ class Worker:
 
     async def _start(self, claims: Sequence[Claim]) -> None:
         try:
-            facts = await self._queue.facts(claims, self._clock.now())
+            facts = await self._queue.facts(claims)
         except (
             Exception
         ) as error:  # the job wrapper: each job asks for its own, and only who cannot be read is set aside

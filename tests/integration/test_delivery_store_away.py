@@ -51,11 +51,9 @@ class AwayStore:
     async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
         return await self._store.claim(worker, limit, now, lowest)
 
-    async def facts(
-        self, claims: Sequence[Claim], now: datetime, *, slots: bool = False
-    ) -> Mapping[DeliveryId, StoredFacts]:
+    async def facts(self, claims: Sequence[Claim], *, slots: bool = False) -> Mapping[DeliveryId, StoredFacts]:
         self._come_back("facts")
-        return await self._store.facts(claims, now, slots=slots)
+        return await self._store.facts(claims, slots=slots)
 
     async def reserve(self, reservation: Reservation) -> bool:
         self._come_back("reserve")
@@ -262,12 +260,10 @@ async def test_what_cannot_be_read_of_one_delivery_holds_no_other_up(tmp_path: P
     provider = ScriptedProvider("scripted")
 
     class UnreadableStore(AwayStore):
-        async def facts(
-            self, claims: Sequence[Claim], now: datetime, *, slots: bool = False
-        ) -> Mapping[DeliveryId, StoredFacts]:
+        async def facts(self, claims: Sequence[Claim], *, slots: bool = False) -> Mapping[DeliveryId, StoredFacts]:
             if any(claim.message.id == broken.message_id for claim in claims):
                 raise ValueError("a row that no code of ours has written")
-            return await super().facts(claims, now, slots=slots)
+            return await super().facts(claims, slots=slots)
 
     async with open_rig(tmp_path, work=False) as rig:
         broken, fine = await rig.send(), await rig.send()

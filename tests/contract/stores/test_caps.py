@@ -49,7 +49,7 @@ def need(limit: int = 3, *, most: int | None = None, counter: str = "offers", at
 
 async def facts_of(store: Store, claim: Claim) -> StoredFacts:
     """With the slots that were taken."""
-    return (await store.dispatch.facts([claim], NOW, slots=True))[claim.delivery.id]
+    return (await store.dispatch.facts([claim], slots=True))[claim.delivery.id]
 
 
 async def claims_of(store: Store, numbers: Sequence[int], **changes: Any) -> list[Claim]:

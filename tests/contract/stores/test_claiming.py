@@ -144,7 +144,7 @@ async def test_facts_belong_to_the_claim_s_own_recipient_topic_and_addresses(sto
         await store.accepting.accept(new_message(number, to=to, category=Category.MARKETING))
     claims = await store.dispatch.claim(WORKER, 10, NOW)
 
-    inline, by_id, nameless = [(await store.dispatch.facts(claims, NOW))[claim.delivery.id] for claim in claims]
+    inline, by_id, nameless = [(await store.dispatch.facts(claims))[claim.delivery.id] for claim in claims]
 
     assert (inline.recipient, by_id.recipient, nameless.recipient) == (stored, stored, None)
     assert [consent.id for consent in inline.consents] == ["cns_1"]

@@ -24,7 +24,7 @@ Change = Callable[[Store], Awaitable[object]]
 
 async def facts_of(store: Store, claim: Claim) -> StoredFacts:
     """What the store knows now."""
-    return (await store.dispatch.facts([claim], NOW))[claim.delivery.id]
+    return (await store.dispatch.facts([claim]))[claim.delivery.id]
 
 
 async def hold(store: Store, claim: Claim, seen: StoredFacts) -> None:

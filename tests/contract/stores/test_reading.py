@@ -163,4 +163,4 @@ async def test_the_summary_counts_deliveries_by_where_they_stand(store: Store) -
 async def test_a_message_that_never_was_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.log.read(MessageId("msg_none"), None)
-    assert DeliveryId("dlv_none") not in await store.dispatch.facts([], NOW)
+    assert DeliveryId("dlv_none") not in await store.dispatch.facts([])

@@ -204,7 +204,7 @@ async def test_a_suppression_is_found_for_a_message_that_spells_the_address_othe
     await store.leases.join(WorkerId("wrk_1"))
 
     (claim,) = await store.dispatch.claim(WorkerId("wrk_1"), 1, NOW)
-    facts = await store.dispatch.facts([claim], NOW)
+    facts = await store.dispatch.facts([claim])
 
     assert facts[delivery.id].suppressions == (kept,)
 

@@ -23,7 +23,7 @@ async def test_a_suppression_whose_address_was_erased_still_holds_and_is_found(s
 
     await store.accepting.accept(new_message())
     (claim,) = await store.dispatch.claim(WORKER, 1, NOW)
-    facts = (await store.dispatch.facts([claim], NOW))[claim.delivery.id]
+    facts = (await store.dispatch.facts([claim]))[claim.delivery.id]
     found = await store.suppressions.list_suppressions(None, "Amina@example.org", 5, None)
 
     assert [(one.id, one.is_of(Channel.EMAIL, ADDRESS)) for one in facts.suppressions] == [(kept.id, True)]
@@ -41,12 +41,12 @@ async def test_one_that_an_older_version_wrote_holds_before_and_after_it_has_its
         await store.accepting.accept(new_message())
         (claim,) = await store.dispatch.claim(WORKER, 1, NOW)
 
-        before = await store.dispatch.facts([claim], NOW)
+        before = await store.dispatch.facts([claim])
         twin = await store.suppressions.add_suppression(make_suppression(id=SuppressionId("sup_2")))
         listed = await store.suppressions.list_suppressions(Channel.EMAIL, ADDRESS, 5, None)
 
     async with place.open(clock) as store:
-        after = await store.dispatch.facts([claim], NOW)
+        after = await store.dispatch.facts([claim])
         async with store.database.reader.connect() as connection:
             (row,) = (await connection.execute(sa.select(suppressions))).all()
 

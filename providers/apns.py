@@ -4,7 +4,6 @@ There is no receipt. A second call for one delivery has the same `apns-id`, whic
 """
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -17,8 +16,6 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from gateway.domain.push_payloads import payload
 from gateway.errors import ConfigurationError
 from providers.base import (
-    Capabilities,
-    Channel,
     Clock,
     Envelope,
     Outcome,
@@ -28,10 +25,11 @@ from providers.base import (
     SendResult,
     plain_text,
 )
-from providers.http import HttpSettings, NoAnswer
+from providers.http import NoAnswer
 from providers.http2 import Http2Client
+from providers.http_adapter import AdapterSettings, PushAdapter
 from providers.http_answers import OutcomeTable, read_object, refusal
-from providers.push_devices import collapse_id, send_to_devices
+from providers.push_devices import collapse_id
 from providers.tokens import sign_token
 
 BASE_URL: Final = "https://api.push.apple.com"
@@ -72,7 +70,7 @@ _NAMES: Final = uuid.UUID("3f8f6d1e-6f4e-5c1b-9f0c-2b6f2f1f7a10")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApnsSettings:
+class ApnsSettings(AdapterSettings):
     """One app's account."""
 
     key: str = field(repr=False)
@@ -82,47 +80,20 @@ class ApnsSettings:
     topic: str
     """The app's bundle id."""
     base_url: str = BASE_URL
-    codes: Mapping[str, Outcome] = field(default_factory=dict)
-    """The operator's own lines of the table."""
-    http: HttpSettings = field(default_factory=HttpSettings)
 
 
-class ApnsProvider:
+class ApnsProvider(PushAdapter):
     """One app. `sent` means that APNs has the notification."""
+
+    platform = PushPlatform.APNS
+    table = CODES
 
     def __init__(self, name: str, settings: ApnsSettings, clock: Clock) -> None:
         """Raises ConfigurationError for a key or a `ca_file` that cannot be read."""
-        self._name = name
         self._settings = settings
-        self._clock = clock
-        self._codes = {**CODES, **settings.codes}
         self._token = _ProviderToken(_signing_key(name, settings.key), settings, clock)
         self._http = Http2Client(name, settings.http)
-        self._capabilities = Capabilities(
-            channels=frozenset({Channel.PUSH}), receipts=False, concurrency=settings.http.connections
-        )
-
-    @property
-    def name(self) -> str:
-        """The configured name."""
-        return self._name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Notifications, without receipts."""
-        return self._capabilities
-
-    async def send(self, envelope: Envelope) -> SendResult:
-        """Hand one notification over for each of the person's devices."""
-
-        async def send_one(device: PushDevice, content: PushContent) -> SendResult:
-            return await self._send_one(envelope, device, content)
-
-        return await send_to_devices(envelope, PushPlatform.APNS, send_one)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._http.aclose()
+        super().__init__(name, settings, self._http, clock)
 
     async def _send_one(self, envelope: Envelope, device: PushDevice, content: PushContent) -> SendResult:
         answer = await self._http.call(

@@ -6,7 +6,6 @@ what comes twice.
 
 import asyncio
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -15,8 +14,6 @@ from urllib.parse import quote
 from gateway.domain.push_payloads import LIMITS, payload_fields
 from gateway.domain.values import replace
 from providers.base import (
-    Capabilities,
-    Channel,
     Clock,
     Envelope,
     Fitness,
@@ -30,9 +27,10 @@ from providers.base import (
 )
 from providers.fcm_access import Access, read_service_account
 from providers.fcm_codes import CODES, error_code
-from providers.http import Answer, HttpClient, HttpSettings, NoAnswer
+from providers.http import Answer, HttpClient, NoAnswer
+from providers.http_adapter import AdapterSettings, PushAdapter
 from providers.http_answers import read_object, refusal
-from providers.push_devices import collapse_id, send_to_devices
+from providers.push_devices import collapse_id
 
 BASE_URL: Final = "https://fcm.googleapis.com"
 _LONGEST: Final = timedelta(days=28)
@@ -41,51 +39,28 @@ _QUOTA_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FcmSettings:
+class FcmSettings(AdapterSettings):
     """One Firebase project."""
 
     service_account: str = field(repr=False)
     """Its key file, as JSON."""
     base_url: str = BASE_URL
-    codes: Mapping[str, Outcome] = field(default_factory=dict)
-    """The operator's own lines of the table."""
-    http: HttpSettings = field(default_factory=HttpSettings)
 
 
-class FcmProvider:
+class FcmProvider(PushAdapter):
     """One Firebase project. `sent` means that FCM has the message."""
+
+    platform = PushPlatform.FCM
+    table = CODES
 
     def __init__(self, name: str, settings: FcmSettings, clock: Clock) -> None:
         """Raises ConfigurationError for a key file or a `ca_file` that cannot be read."""
         account = read_service_account(name, settings.service_account)
-        self._name = name
         self._settings = settings
-        self._clock = clock
-        self._codes = {**CODES, **settings.codes}
         self._http = HttpClient(name, settings.http)
+        super().__init__(name, settings, self._http, clock)
         self._access = Access(account, self._http, clock)
         self._url = f"{settings.base_url.rstrip('/')}/v1/projects/{quote(account.project_id, safe='')}/messages:send"
-        self._capabilities = Capabilities(
-            channels=frozenset({Channel.PUSH}), receipts=False, concurrency=settings.http.connections
-        )
-
-    @property
-    def name(self) -> str:
-        """The configured name."""
-        return self._name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Notifications, without receipts."""
-        return self._capabilities
-
-    async def send(self, envelope: Envelope) -> SendResult:
-        """Hand one notification over for each of the person's devices."""
-
-        async def send_one(device: PushDevice, content: PushContent) -> SendResult:
-            return await self._send_one(envelope, device, content)
-
-        return await send_to_devices(envelope, PushPlatform.FCM, send_one)
 
     async def health(self) -> ProbeResult:
         """Fetch an access token: whether Google is there and knows the account."""
@@ -94,10 +69,6 @@ class FcmProvider:
             return ProbeResult(fitness=Fitness.OK)
         refused = token.outcome is Outcome.MISCONFIGURED
         return ProbeResult(fitness=Fitness.MISCONFIGURED if refused else Fitness.DOWN, detail=token.detail)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._http.aclose()
 
     async def _send_one(self, envelope: Envelope, device: PushDevice, content: PushContent) -> SendResult:
         loop = asyncio.get_running_loop()

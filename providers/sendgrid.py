@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from gateway.domain.messages import Attachment
 from gateway.errors import ConfigurationError
 from providers.base import (
-    Capabilities,
     Channel,
     Clock,
     EmailContent,
@@ -33,7 +32,8 @@ from providers.base import (
     plain_text,
     wrong_channel,
 )
-from providers.http import Answer, HttpClient, HttpSettings, NoAnswer
+from providers.http import Answer, HttpClient, NoAnswer
+from providers.http_adapter import AdapterSettings, HttpAdapter
 from providers.http_answers import probed, read_object, refusal
 from providers.sendgrid_events import ATTEMPT, CODES, DELIVERY, read_events
 
@@ -53,43 +53,29 @@ _NO_TRACKING: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendGridSettings:
+class SendGridSettings(AdapterSettings):
     """One account."""
 
     api_key: str = field(repr=False)
     webhook_public_keys: Sequence[str] = ()
     """Base64 of DER, as SendGrid shows them; each that may sign. Without one no webhook is believed."""
     base_url: str = BASE_URL
-    codes: Mapping[str, Outcome] = field(default_factory=dict)
-    """The operator's own lines of the table."""
-    http: HttpSettings = field(default_factory=HttpSettings)
 
 
-class SendGridProvider:
+class SendGridProvider(HttpAdapter):
     """One account. `sent` means that SendGrid has the e-mail; its webhook tells what became of it."""
+
+    channel = Channel.EMAIL
+    receipts = True
+    table = CODES
 
     def __init__(self, name: str, settings: SendGridSettings, clock: Clock) -> None:
         """Raises ConfigurationError for a key or a `ca_file` that cannot be read."""
-        self._name = name
         self._settings = settings
-        self._clock = clock
-        self._codes = {**CODES, **settings.codes}
         self._keys = [_public_key(name, text) for text in settings.webhook_public_keys]
         self._http = HttpClient(name, settings.http)
+        super().__init__(name, settings, self._http, clock)
         self._url = f"{settings.base_url.rstrip('/')}/v3"
-        self._capabilities = Capabilities(
-            channels=frozenset({Channel.EMAIL}), receipts=True, concurrency=settings.http.connections
-        )
-
-    @property
-    def name(self) -> str:
-        """The configured name."""
-        return self._name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """E-mail, with receipts; a second call is a second e-mail."""
-        return self._capabilities
 
     async def send(self, envelope: Envelope) -> SendResult:
         """Hand one e-mail over and classify the answer."""
@@ -126,10 +112,6 @@ class SendGridProvider:
     async def health(self) -> ProbeResult:
         """Ask what the key may do: whether SendGrid is there and knows it."""
         return probed(await self._call("GET", "/scopes"))
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._http.aclose()
 
     async def _call(
         self, method: str, path: str, body: bytes | None = None, deadline_seconds: float | None = None

@@ -3,7 +3,7 @@
 Twilio knows no idempotency of creates: what was lost on the way may have been sent, and is never asked for twice here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -11,7 +11,6 @@ from urllib.parse import quote, urlencode
 from aiohttp import encode_basic_auth
 
 from providers.base import (
-    Capabilities,
     Channel,
     Clock,
     Envelope,
@@ -24,7 +23,8 @@ from providers.base import (
     WebhookRequest,
     wrong_channel,
 )
-from providers.http import Answer, HttpClient, HttpSettings, NoAnswer
+from providers.http import Answer, HttpClient, NoAnswer
+from providers.http_adapter import AdapterSettings, HttpAdapter
 from providers.http_answers import probed, read_object, refusal
 from providers.twilio_codes import CODES
 from providers.twilio_webhook import callback_url, is_signed, read_call, receipt_of
@@ -36,7 +36,7 @@ _JSON: Final = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TwilioSettings:
+class TwilioSettings(AdapterSettings):
     """One account."""
 
     account_sid: str
@@ -48,37 +48,23 @@ class TwilioSettings:
     callback_url: str
     """Our own address for its webhooks."""
     base_url: str = BASE_URL
-    codes: Mapping[str, Outcome] = field(default_factory=dict)
-    """The operator's own lines of the table of codes."""
-    http: HttpSettings = field(default_factory=HttpSettings)
 
 
-class TwilioProvider:
+class TwilioProvider(HttpAdapter):
     """One account. `sent` means that Twilio has the message; its callbacks tell what became of it."""
+
+    channel = Channel.SMS
+    receipts = True
+    table = CODES
 
     def __init__(self, name: str, settings: TwilioSettings, clock: Clock) -> None:
         """Raises ConfigurationError for a `ca_file` that cannot be read."""
-        self._name = name
         self._settings = settings
-        self._clock = clock
-        self._codes = {**CODES, **settings.codes}
         self._http = HttpClient(name, settings.http)
+        super().__init__(name, settings, self._http, clock)
         account = f"{settings.base_url.rstrip('/')}/2010-04-01/Accounts/{quote(settings.account_sid, safe='')}"
         self._account_url, self._messages_url = f"{account}.json", f"{account}/Messages.json"
         self._message_url = f"{account}/Messages/{{sid}}.json"
-        self._capabilities = Capabilities(
-            channels=frozenset({Channel.SMS}), receipts=True, concurrency=settings.http.connections
-        )
-
-    @property
-    def name(self) -> str:
-        """The configured name."""
-        return self._name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Text messages, with receipts; a second create is a second message."""
-        return self._capabilities
 
     async def send(self, envelope: Envelope) -> SendResult:
         """Create one message and classify the answer."""
@@ -124,10 +110,6 @@ class TwilioProvider:
     async def health(self) -> ProbeResult:
         """Read the account: whether Twilio is there and the credentials are right."""
         return probed(await self._call("GET", self._account_url))
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._http.aclose()
 
     async def _call(
         self, method: str, url: str, form: bytes | None = None, deadline_seconds: float | None = None

@@ -5,7 +5,6 @@ The addresses come from browsers, through callers: only public ones are called, 
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
@@ -19,8 +18,6 @@ from yarl import URL
 from gateway.domain.push_payloads import payload
 from gateway.errors import ConfigurationError
 from providers.base import (
-    Capabilities,
-    Channel,
     Clock,
     Envelope,
     Outcome,
@@ -31,9 +28,9 @@ from providers.base import (
     plain_text,
 )
 from providers.endpoints import EndpointGuard
-from providers.http import Answer, HttpClient, HttpSettings, NoAnswer
+from providers.http import Answer, HttpClient, NoAnswer
+from providers.http_adapter import AdapterSettings, PushAdapter
 from providers.http_answers import OutcomeTable, read_object, refusal
-from providers.push_devices import send_to_devices
 from providers.tokens import from_base64url, sign_token, to_base64url
 from providers.webpush_encryption import BrowserKeys, encrypt, public_bytes
 
@@ -57,7 +54,7 @@ _MOST_ORIGINS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebPushSettings:
+class WebPushSettings(AdapterSettings):
     """Who sends."""
 
     vapid_private_key: str = field(repr=False)
@@ -65,47 +62,20 @@ class WebPushSettings:
     subject: str
     """Whom a push service may write to: `mailto:…` or `https://…`."""
     allow_private_endpoints: tuple[str, ...] = ()
-    codes: Mapping[str, Outcome] = field(default_factory=dict)
-    """The operator's own lines of the table."""
-    http: HttpSettings = field(default_factory=HttpSettings)
 
 
-class WebPushProvider:
+class WebPushProvider(PushAdapter):
     """One application server. `sent` means that the browser's push service has the notification."""
+
+    platform = PushPlatform.WEBPUSH
+    table = CODES
 
     def __init__(self, name: str, settings: WebPushSettings, clock: Clock) -> None:
         """Raises ConfigurationError for a key or a `ca_file` that cannot be read."""
-        self._name = name
         self._settings = settings
-        self._clock = clock
-        self._codes = {**CODES, **settings.codes}
         self._tokens = _Tokens(_private_key(name, settings.vapid_private_key), settings.subject, clock)
         self._http = HttpClient(name, settings.http, EndpointGuard(settings.allow_private_endpoints))
-        self._capabilities = Capabilities(
-            channels=frozenset({Channel.PUSH}), receipts=False, concurrency=settings.http.connections
-        )
-
-    @property
-    def name(self) -> str:
-        """The configured name."""
-        return self._name
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Notifications, without receipts."""
-        return self._capabilities
-
-    async def send(self, envelope: Envelope) -> SendResult:
-        """Hand one notification to the push service of each of the person's browsers."""
-
-        async def send_one(device: PushDevice, content: PushContent) -> SendResult:
-            return await self._send_one(envelope, device, content)
-
-        return await send_to_devices(envelope, PushPlatform.WEBPUSH, send_one)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._http.aclose()
+        super().__init__(name, settings, self._http, clock)
 
     async def _send_one(self, envelope: Envelope, device: PushDevice, content: PushContent) -> SendResult:
         try:

@@ -9,8 +9,8 @@ The house, from the ground up; a floor imports only from the floors below it (im
     policy               may this go, and when? one pure function
     localization         locales, gettext catalogs, formats, the translators' checks
     rendering            templates to e-mail, SMS and push
-    storage              SQLite behind the store port, group commit, migrations
-    delivery             the use cases: accept, dispatch, route, retry, recover
+    storage              SQLite or PostgreSQL behind the store ports: engines, queue, people, tracking, reading, upkeep
+    delivery             the use cases: accepting, dispatching, people, tracking, what_if, upkeep
     work                 how work is woken and kept alive
     web                  the HTTP API and the pages
     bootstrap            the one place that names concrete stores, wakers and providers

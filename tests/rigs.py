@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.bootstrap import Gateway, open_gateway
-from gateway.delivery.accept import Accepted, Asked
-from gateway.delivery.credentials import FIRST_SERVICE, find_or_register
-from gateway.delivery.idempotency import IdempotencyKey
+from gateway.delivery.accepting.accept import Accepted, Asked
+from gateway.delivery.accepting.idempotency import IdempotencyKey
+from gateway.delivery.upkeep.credentials import FIRST_SERVICE, find_or_register
 from gateway.domain.ids import ServiceId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import SendRequest

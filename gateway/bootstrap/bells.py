@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from gateway.ports import Wake
 from gateway.settings import Settings
-from gateway.storage.driver import Engine
-from gateway.storage.engine import engine_of
-from gateway.storage.sqlite import database_path
+from gateway.storage.engines.driver import Engine
+from gateway.storage.engines.engine import engine_of
+from gateway.storage.engines.sqlite import database_path
 from gateway.work.doorbell import Doorbell
 from gateway.work.pipes import PipeBell, PipeListener
 

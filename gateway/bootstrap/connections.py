@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 import structlog
 
-from gateway.delivery.routing import Route, RoutingTable
+from gateway.delivery.dispatching.routing import Route, RoutingTable
 from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
 from gateway.ports import Clock, MailboxStore, Provider

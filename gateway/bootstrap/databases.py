@@ -7,11 +7,11 @@ from gateway.errors import ConfigurationError
 from gateway.ports import Clock
 from gateway.settings import Settings, masked_url
 from gateway.storage import migrations
-from gateway.storage.copying import copy_rows
-from gateway.storage.driver import Engine
-from gateway.storage.engine import Database, engine_of, open_database
-from gateway.storage.readiness import upgrade
-from gateway.storage.sqlite import database_path
+from gateway.storage.engines.driver import Engine
+from gateway.storage.engines.engine import Database, engine_of, open_database
+from gateway.storage.engines.sqlite import database_path
+from gateway.storage.upkeep.copying import copy_rows
+from gateway.storage.upkeep.readiness import upgrade
 
 Progress = Callable[[str, int, int], None]
 """Told a table, how many of its rows are done, and how many there are."""

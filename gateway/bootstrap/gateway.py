@@ -5,20 +5,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from gateway.delivery.accept import Acceptor
-from gateway.delivery.confirmation import Confirmation, ConfirmationLinks
-from gateway.delivery.consents import Recorder
-from gateway.delivery.erasure import Eraser
-from gateway.delivery.explain import Explainer
-from gateway.delivery.export import Exporter
-from gateway.delivery.inbound import InboundDesk
-from gateway.delivery.links import UnsubscribeLinks
-from gateway.delivery.preview import Previewer
-from gateway.delivery.readiness import ReadinessCheck
-from gateway.delivery.routing import RoutingTable
-from gateway.delivery.steering import Steering
-from gateway.delivery.tracking import Tracker
-from gateway.delivery.unsubscribe import Unsubscriber
+from gateway.delivery.accepting.accept import Acceptor
+from gateway.delivery.dispatching.links import UnsubscribeLinks
+from gateway.delivery.dispatching.routing import RoutingTable
+from gateway.delivery.people.confirmation import Confirmation, ConfirmationLinks
+from gateway.delivery.people.consents import Recorder
+from gateway.delivery.people.erasure import Eraser
+from gateway.delivery.people.export import Exporter
+from gateway.delivery.people.inbound import InboundDesk
+from gateway.delivery.people.unsubscribe import Unsubscriber
+from gateway.delivery.tracking.receipts import Tracker
+from gateway.delivery.upkeep.readiness import ReadinessCheck
+from gateway.delivery.upkeep.steering import Steering
+from gateway.delivery.what_if.explain import Explainer
+from gateway.delivery.what_if.preview import Previewer
 from gateway.localization.catalogs import CatalogLibrary
 from gateway.metrics import Metrics
 from gateway.ports import (

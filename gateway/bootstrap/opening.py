@@ -18,33 +18,33 @@ from gateway.bootstrap.stores import (
     link_secret,
     make_first_key,
 )
-from gateway.delivery.accept import Acceptor
-from gateway.delivery.admission import Admission
-from gateway.delivery.attachments import AttachmentLimits
-from gateway.delivery.composition import Composer
-from gateway.delivery.confirmation import Confirmation, ConfirmationLinks
-from gateway.delivery.consents import Recorder
-from gateway.delivery.dispatch import Dispatcher
-from gateway.delivery.drafting import Drafter
-from gateway.delivery.envelopes import Addressing
-from gateway.delivery.erasure import Eraser
-from gateway.delivery.explain import Explainer
-from gateway.delivery.export import Exporter
-from gateway.delivery.facts import Terms
-from gateway.delivery.fallbacks import FallbackReport
-from gateway.delivery.inbound import InboundDesk
-from gateway.delivery.judging import DispatchRules
-from gateway.delivery.links import UnsubscribeLinks
-from gateway.delivery.preview import Previewer
-from gateway.delivery.readiness import ReadinessCheck
-from gateway.delivery.recovery import Sweeper
-from gateway.delivery.retention import Forgetter
-from gateway.delivery.retry import RetryPolicy
-from gateway.delivery.routing import Health, RoutingTable
-from gateway.delivery.senders import Senders
-from gateway.delivery.steering import Steering
-from gateway.delivery.tracking import Tracker
-from gateway.delivery.unsubscribe import Unsubscriber
+from gateway.delivery.accepting.accept import Acceptor
+from gateway.delivery.accepting.admission import Admission
+from gateway.delivery.accepting.attachments import AttachmentLimits
+from gateway.delivery.accepting.drafting import Drafter
+from gateway.delivery.accepting.senders import Senders
+from gateway.delivery.dispatching.composition import Composer
+from gateway.delivery.dispatching.dispatch import Dispatcher
+from gateway.delivery.dispatching.envelopes import Addressing
+from gateway.delivery.dispatching.facts import Terms
+from gateway.delivery.dispatching.fallbacks import FallbackReport
+from gateway.delivery.dispatching.judging import DispatchRules
+from gateway.delivery.dispatching.links import UnsubscribeLinks
+from gateway.delivery.dispatching.retry import RetryPolicy
+from gateway.delivery.dispatching.routing import Health, RoutingTable
+from gateway.delivery.people.confirmation import Confirmation, ConfirmationLinks
+from gateway.delivery.people.consents import Recorder
+from gateway.delivery.people.erasure import Eraser
+from gateway.delivery.people.export import Exporter
+from gateway.delivery.people.inbound import InboundDesk
+from gateway.delivery.people.unsubscribe import Unsubscriber
+from gateway.delivery.tracking.receipts import Tracker
+from gateway.delivery.upkeep.readiness import ReadinessCheck
+from gateway.delivery.upkeep.recovery import Sweeper
+from gateway.delivery.upkeep.retention import Forgetter
+from gateway.delivery.upkeep.steering import Steering
+from gateway.delivery.what_if.explain import Explainer
+from gateway.delivery.what_if.preview import Previewer
 from gateway.domain.preferences import Category
 from gateway.localization.catalogs import CatalogLibrary
 from gateway.metrics import Metrics
@@ -57,9 +57,9 @@ from gateway.ports import (
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
 from gateway.settings import MailboxProviderSettings, Settings
-from gateway.storage.driver import Engine
-from gateway.storage.engine import engine_of
-from gateway.storage.sqlite import warn_of_defects
+from gateway.storage.engines.driver import Engine
+from gateway.storage.engines.engine import engine_of
+from gateway.storage.engines.sqlite import warn_of_defects
 from gateway.storage.store import Store
 from gateway.work.gauges import Gauges
 from gateway.work.worker import Worker

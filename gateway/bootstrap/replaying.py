@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gateway.bootstrap.rules import make_terms
 from gateway.bootstrap.stores import SystemClock, configured_store
-from gateway.delivery.replay import Replay
+from gateway.delivery.what_if.replay import Replay
 from gateway.domain.rule_tables import WrongRules
 from gateway.errors import ConfigurationError
 from gateway.logs import configure_logs

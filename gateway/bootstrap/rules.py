@@ -7,15 +7,15 @@ from hashlib import sha256
 import pytz
 import structlog
 
-from gateway.delivery.facts import Terms
+from gateway.delivery.dispatching.facts import Terms
 from gateway.domain.audit import SYSTEM, AuditAction, By, make_entry
 from gateway.domain.encoding import encode
 from gateway.policy.packs.in_force import Override, RulesInForce, choose_packs
 from gateway.policy.packs.reading import Pack, load_packs
 from gateway.ports import AuditQuery, AuditStore
 from gateway.settings import Settings
-from gateway.storage.engine import Database
-from gateway.storage.rules_in_force import adopt_rules
+from gateway.storage.engines.engine import Database
+from gateway.storage.queue.rules_in_force import adopt_rules
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -12,18 +12,18 @@ from typing import Final
 import structlog
 
 from gateway.bootstrap.connections import mailbox_name
-from gateway.delivery.credentials import issue_first_key
+from gateway.delivery.upkeep.credentials import issue_first_key
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.errors import Unavailable
 from gateway.logs import configure_logs
 from gateway.ports import AuditStore, Clock, LedgerStore, Provider, ServiceStore
 from gateway.settings import MailboxProviderSettings, Settings, masked_url
-from gateway.storage.driver import Engine
-from gateway.storage.engine import Database, engine_of
-from gateway.storage.facts import Capped
-from gateway.storage.readiness import WhenBehind
-from gateway.storage.secret import signing_secret
+from gateway.storage.engines.driver import Engine
+from gateway.storage.engines.engine import Database, engine_of
+from gateway.storage.queue.facts import Capped
 from gateway.storage.store import Store, open_store
+from gateway.storage.upkeep.readiness import WhenBehind
+from gateway.storage.upkeep.secret import signing_secret
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from gateway.cli.output import Json, command, fail, notes, print_json, print_tab
 from gateway.cli.progress import Advance, showing_steps
 from gateway.cli.values import in_path, parse_object
 from gateway.configuration import load_settings
-from gateway.delivery.ledger import Verification, verify
+from gateway.delivery.people.ledger import Verification, verify
 from gateway.domain.ids import ServiceId
 from gateway.domain.ledger import Head
 from gateway.domain.preferences import ConsentState

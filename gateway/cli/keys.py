@@ -8,7 +8,7 @@ import typer
 from gateway.bootstrap import open_services
 from gateway.cli.output import Json, command, fail, notes, print_json, print_table
 from gateway.configuration import load_settings
-from gateway.delivery.credentials import find_or_register, issue_key, rotate_key
+from gateway.delivery.upkeep.credentials import find_or_register, issue_key, rotate_key
 from gateway.domain.durations import parse_duration
 from gateway.domain.ids import KeyId
 from gateway.domain.instants import rfc3339_or_none

@@ -11,7 +11,7 @@ from gateway.bootstrap import open_replay
 from gateway.cli.output import Json, command, fail, notes, print_json, print_table
 from gateway.cli.progress import showing_steps
 from gateway.configuration import load_settings
-from gateway.delivery.comparison import DELAYS, WAYS, Comparison
+from gateway.delivery.what_if.comparison import DELAYS, WAYS, Comparison
 from gateway.domain.durations import parse_duration
 from gateway.domain.instants import rfc3339
 

@@ -9,8 +9,8 @@ import typer
 from gateway.bootstrap import open_services
 from gateway.cli.output import Json, command, fail, notes, print_json, print_table
 from gateway.configuration import load_settings
-from gateway.delivery.addresses import BadAddress, check_country, parse_email, parse_phone
-from gateway.delivery.credentials import register_service
+from gateway.delivery.accepting.addresses import BadAddress, check_country, parse_email, parse_phone
+from gateway.delivery.upkeep.credentials import register_service
 from gateway.domain.instants import rfc3339
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.localization.locales import UnknownLocale, parse_locale, to_tag

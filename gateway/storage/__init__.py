@@ -1,5 +1,5 @@
 """The store, on SQLite or PostgreSQL: the truth about every message, behind the protocols of `gateway.ports`.
 
-`store.open_store` assembles it; `engine` opens the database, `driver` is what hot code sees of it, and each other
-module keeps one aggregate. Rows become frozen domain values here and nothing of SQL leaves the package.
+`store.open_store` assembles it on `engines`; `queue` gives out work, `people`, `tracking` and `reading` keep what their
+names say. Rows become frozen domain values here and nothing of SQL leaves the package.
 """

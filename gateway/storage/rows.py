@@ -14,7 +14,7 @@ from gateway.ports import NewDelivery, NewMessage
 from gateway.storage import tables
 from gateway.storage.columns import instant_or_none, micros_or_none
 from gateway.storage.documents import dump, load, load_result, recipient_of
-from gateway.storage.statements import Row
+from gateway.storage.engines.statements import Row
 from gateway.storage.tables import from_micros, to_micros
 
 _SEARCH_LENGTH: Final = 2_000

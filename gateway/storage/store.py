@@ -8,32 +8,32 @@ from typing import Final
 
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.ports import Clock
-from gateway.storage.accept import Accepting
-from gateway.storage.audit import Audit
-from gateway.storage.belongings import Belongings
-from gateway.storage.commit import GroupCommit
-from gateway.storage.condition import Condition
-from gateway.storage.consents import Consents
-from gateway.storage.dispatch import Dispatch, make_facts_batcher
-from gateway.storage.engine import Database, open_database
-from gateway.storage.erasure import Erasures
-from gateway.storage.facts import Capped
-from gateway.storage.inbound import Inbounds
-from gateway.storage.leases import Leases
-from gateway.storage.ledger import Ledger
-from gateway.storage.log import MessageLog
-from gateway.storage.mailbox import Mailbox
-from gateway.storage.reader_events import Timeline
-from gateway.storage.readiness import WhenBehind, make_ready
-from gateway.storage.receipts import Receipts
-from gateway.storage.recipients import Recipients, make_people_batcher
-from gateway.storage.retention import Forgetting
-from gateway.storage.secret import kept_pseudonyms
-from gateway.storage.services import Services
-from gateway.storage.steering import Steering
-from gateway.storage.suppressions import Suppressions, name_addresses
-from gateway.storage.traffic import Traffic
-from gateway.storage.watching import Watching
+from gateway.storage.engines.commit import GroupCommit
+from gateway.storage.engines.engine import Database, open_database
+from gateway.storage.people.belongings import Belongings
+from gateway.storage.people.consents import Consents
+from gateway.storage.people.erasure import Erasures
+from gateway.storage.people.inbound import Inbounds
+from gateway.storage.people.ledger import Ledger
+from gateway.storage.people.recipients import Recipients, make_people_batcher
+from gateway.storage.people.suppressions import Suppressions, name_addresses
+from gateway.storage.queue.accept import Accepting
+from gateway.storage.queue.dispatch import Dispatch, make_facts_batcher
+from gateway.storage.queue.facts import Capped
+from gateway.storage.queue.leases import Leases
+from gateway.storage.queue.steering import Steering
+from gateway.storage.reading.log import MessageLog
+from gateway.storage.reading.mailbox import Mailbox
+from gateway.storage.reading.traffic import Traffic
+from gateway.storage.reading.watching import Watching
+from gateway.storage.tracking.reader_events import Timeline
+from gateway.storage.tracking.receipts import Receipts
+from gateway.storage.upkeep.audit import Audit
+from gateway.storage.upkeep.condition import Condition
+from gateway.storage.upkeep.readiness import WhenBehind, make_ready
+from gateway.storage.upkeep.retention import Forgetting
+from gateway.storage.upkeep.secret import kept_pseudonyms
+from gateway.storage.upkeep.services import Services
 
 UNKNOWN_AFTER: Final = timedelta(minutes=15)
 

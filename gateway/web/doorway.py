@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
-from gateway.delivery.admission import SHED_RETRY_SECONDS
+from gateway.delivery.accepting.admission import SHED_RETRY_SECONDS
 from gateway.web.admission import Admission, busy
 from gateway.web.metrics import HttpMetrics
 from gateway.web.problems import CONTENT_TYPE, Problem, RequestRefused, problem_of

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from gateway.delivery.accept import Acceptor
-from gateway.delivery.consents import Recorder
-from gateway.delivery.erasure import Eraser
-from gateway.delivery.explain import Explainer
-from gateway.delivery.export import Exporter
-from gateway.delivery.inbound import InboundDesk
-from gateway.delivery.preview import Previewer
-from gateway.delivery.readiness import ReadinessCheck
-from gateway.delivery.steering import Steering
-from gateway.delivery.tracking import Tracker
+from gateway.delivery.accepting.accept import Acceptor
+from gateway.delivery.people.consents import Recorder
+from gateway.delivery.people.erasure import Eraser
+from gateway.delivery.people.export import Exporter
+from gateway.delivery.people.inbound import InboundDesk
+from gateway.delivery.tracking.receipts import Tracker
+from gateway.delivery.upkeep.readiness import ReadinessCheck
+from gateway.delivery.upkeep.steering import Steering
+from gateway.delivery.what_if.explain import Explainer
+from gateway.delivery.what_if.preview import Previewer
 from gateway.metrics import Metrics
 from gateway.ports import (
     Clock,

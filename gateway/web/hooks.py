@@ -7,8 +7,8 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from gateway.delivery.inbound import InboundDesk
-from gateway.delivery.tracking import Tracker
+from gateway.delivery.people.inbound import InboundDesk
+from gateway.delivery.tracking.receipts import Tracker
 from gateway.domain.inbound import Inbound
 from gateway.domain.receipts import Receipt
 from gateway.errors import NotFound

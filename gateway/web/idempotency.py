@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from gateway.delivery.idempotency import IdempotencyKey
+from gateway.delivery.accepting.idempotency import IdempotencyKey
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.web.endpoints import Call
 from gateway.web.serialization import fingerprint

@@ -5,8 +5,8 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
-from gateway.delivery.confirmation import Confirmation, ConfirmationLinks
-from gateway.delivery.unsubscribe import Unsubscriber
+from gateway.delivery.people.confirmation import Confirmation, ConfirmationLinks
+from gateway.delivery.people.unsubscribe import Unsubscriber
 from gateway.localization.catalogs import CatalogLibrary
 from gateway.ports import AuditStore, Clock, LogStore, MailboxStore
 from gateway.resources import shipped_templates

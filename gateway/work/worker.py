@@ -13,8 +13,8 @@ from typing import Final, Self
 
 import structlog
 
-from gateway.delivery.dispatch import Dispatcher
-from gateway.delivery.recovery import Sweeper
+from gateway.delivery.dispatching.dispatch import Dispatcher
+from gateway.delivery.upkeep.recovery import Sweeper
 from gateway.domain import ids
 from gateway.domain.ids import WorkerId
 from gateway.domain.messages import Lane

@@ -23,7 +23,7 @@ BOTH: Final = frozenset(Mode)
 _WEBS: Final = 2
 _WORKERS: Final = 2
 _READY_FOR_EACH: Final = 3
-"""See gateway.delivery.places: while calls are quick, so many stand ready for each of them."""
+"""See gateway.delivery.dispatching.places: while calls are quick, so many stand ready for each of them."""
 CONNECTIONS: Final = 10
 """How many calls one worker makes to the stub at once."""
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.delivery.accept import Accepted, AcceptedBatch, Asked
-from gateway.delivery.idempotency import IdempotencyKey
+from gateway.delivery.accepting.accept import Accepted, AcceptedBatch, Asked
+from gateway.delivery.accepting.idempotency import IdempotencyKey
 from gateway.domain.audit import SYSTEM, By
 from gateway.domain.encoding import decode
 from gateway.domain.ids import RecipientId

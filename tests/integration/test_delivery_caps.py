@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from gateway.bootstrap import open_gateway
-from gateway.delivery.accept import Accepted
+from gateway.delivery.accepting.accept import Accepted
 from gateway.domain.ids import RecipientId
 from gateway.domain.lifecycle import DeliveryStatus, Strategy
 from gateway.domain.messages import Outcome, Priority, SendResult

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway.delivery.accept import Accepted
+from gateway.delivery.accepting.accept import Accepted
 from gateway.domain.ids import ConsentId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Outcome, SendResult

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from gateway.delivery.accept import Accepted
-from gateway.delivery.composition import Composer
-from gateway.delivery.dispatch import Dispatcher
-from gateway.delivery.envelopes import Addressing
-from gateway.delivery.facts import Terms
-from gateway.delivery.judging import DispatchRules
-from gateway.delivery.recovery import Sweeper
-from gateway.delivery.retention import Forgetter
-from gateway.delivery.retry import RetryPolicy
-from gateway.delivery.routing import Health, Route, RoutingTable
-from gateway.delivery.senders import Senders
-from gateway.delivery.tracking import Tracker
+from gateway.delivery.accepting.accept import Accepted
+from gateway.delivery.accepting.senders import Senders
+from gateway.delivery.dispatching.composition import Composer
+from gateway.delivery.dispatching.dispatch import Dispatcher
+from gateway.delivery.dispatching.envelopes import Addressing
+from gateway.delivery.dispatching.facts import Terms
+from gateway.delivery.dispatching.judging import DispatchRules
+from gateway.delivery.dispatching.retry import RetryPolicy
+from gateway.delivery.dispatching.routing import Health, Route, RoutingTable
+from gateway.delivery.tracking.receipts import Tracker
+from gateway.delivery.upkeep.recovery import Sweeper
+from gateway.delivery.upkeep.retention import Forgetter
 from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane

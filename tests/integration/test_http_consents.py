@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from gateway.delivery.confirmation import Standing
-from gateway.delivery.ledger import verify
+from gateway.delivery.people.confirmation import Standing
+from gateway.delivery.people.ledger import verify
 from gateway.domain.audit import AuditAction
 from gateway.domain.ids import DeliveryId
 from gateway.errors import NotFound

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.bootstrap import open_replay
-from gateway.delivery.comparison import Comparison
+from gateway.delivery.what_if.comparison import Comparison
 from gateway.domain.ids import RecipientId
 from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError

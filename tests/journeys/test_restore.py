@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gateway.delivery.accept import Accepted
+from gateway.delivery.accepting.accept import Accepted
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.recipients import Channel
 from gateway.ports import MessageRecord

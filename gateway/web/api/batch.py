@@ -5,8 +5,8 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.delivery.accept import Asked
-from gateway.delivery.idempotency import IdempotencyKey
+from gateway.delivery.accepting.accept import Asked
+from gateway.delivery.accepting.idempotency import IdempotencyKey
 from gateway.domain.keys import Scope
 from gateway.domain.recipients import JsonValue
 from gateway.errors import InvalidRequest

@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from gateway.delivery.consents import Said, check_taken_over
+from gateway.delivery.people.consents import Said, check_taken_over
 from gateway.domain.ids import RecipientId
 from gateway.domain.instants import rfc3339, rfc3339_or_none
 from gateway.domain.keys import Scope

@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from aiohttp import web
 
-from gateway.delivery.export import Correspondence, Piece
+from gateway.delivery.people.export import Correspondence, Piece
 from gateway.delivery.presentation import decisions_json, event_json, kept_recipient_json, message_json
 from gateway.domain.audit import AuditEntry
 from gateway.domain.encoding import encode

@@ -4,7 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.delivery.readiness import Readiness
+from gateway.delivery.upkeep.readiness import Readiness
 from gateway.domain.recipients import JsonValue
 from gateway.web.endpoints import Answer, Call, Nothing, endpoint
 from gateway.web.responses import json_response

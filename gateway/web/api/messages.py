@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from aiohttp import web
 from pydantic import Field
 
-from gateway.delivery.accept import Asked
+from gateway.delivery.accepting.accept import Asked
 from gateway.delivery.presentation import decisions_json, event_json, message_json
 from gateway.domain.ids import MessageId, ServiceId
 from gateway.domain.keys import Scope

@@ -6,9 +6,9 @@ from typing import Annotated, Final
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from gateway.delivery.addresses import BadAddress, parse_email, parse_phone
+from gateway.delivery.accepting.addresses import BadAddress, parse_email, parse_phone
+from gateway.delivery.accepting.recipients import check_recipient
 from gateway.delivery.presentation import kept_recipient_json
-from gateway.delivery.recipients import check_recipient
 from gateway.domain.ids import RecipientId
 from gateway.domain.keys import Scope
 from gateway.domain.recipients import Channel, JsonValue, Recipient

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from aiohttp import web
 from pydantic import Field
 
-from gateway.delivery.addresses import BadAddress, parse_email, parse_phone
+from gateway.delivery.accepting.addresses import BadAddress, parse_email, parse_phone
 from gateway.domain import ids
 from gateway.domain.audit import AuditAction, make_entry
 from gateway.domain.ids import SuppressionId, make_id

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from gateway.delivery.confirmation import Asked, Confirmation, Standing
+from gateway.delivery.people.confirmation import Asked, Confirmation, Standing
 from gateway.errors import NotFound
 from gateway.web.pages.environment import Pages
 from gateway.web.public.evidence import evidence_of

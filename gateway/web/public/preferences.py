@@ -12,7 +12,7 @@ from typing import Final
 import pytz
 from aiohttp import web
 
-from gateway.delivery.unsubscribe import Preferences, Unsubscriber
+from gateway.delivery.people.unsubscribe import Preferences, Unsubscriber
 from gateway.domain.preferences import ConsentState
 from gateway.domain.recipients import Channel
 from gateway.errors import NotFound

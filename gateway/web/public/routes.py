@@ -4,8 +4,8 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.delivery.confirmation import Confirmation, ConfirmationLinks
-from gateway.delivery.unsubscribe import Unsubscriber
+from gateway.delivery.people.confirmation import Confirmation, ConfirmationLinks
+from gateway.delivery.people.unsubscribe import Unsubscriber
 from gateway.ports import Clock
 from gateway.web.pages.environment import Pages
 from gateway.web.public.confirmation import ConfirmationPages

@@ -12,7 +12,7 @@ from gateway.ports import (
     Claim,
 )
 from gateway.storage import tables
-from gateway.storage.engine import open_database
+from gateway.storage.engines.engine import open_database
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
     OTHER,

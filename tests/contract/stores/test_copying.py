@@ -23,9 +23,9 @@ from gateway.errors import ConfigurationError, Conflict
 from gateway.ports import Idempotency
 from gateway.settings import Settings
 from gateway.storage import tables
-from gateway.storage.copying import COPIED
-from gateway.storage.engine import Database, open_database
+from gateway.storage.engines.engine import Database, open_database
 from gateway.storage.store import open_store
+from gateway.storage.upkeep.copying import COPIED
 from tests.contract.store_builders import WORKER, new_message, reservation_for, sent_step
 from tests.factories import NOW, SERVICE, make_consent, make_suppression
 from tests.fakes import SetClock

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gateway.delivery.ledger import verify
+from gateway.delivery.people.ledger import verify
 from gateway.domain.audit import Actor, AuditAction, AuditEntry, By, make_entry
 from gateway.domain.ids import ConsentId, MessageId, RecipientId
 from gateway.domain.lifecycle import DeliveryStatus

@@ -10,7 +10,7 @@ from gateway.domain.messages import Priority
 from gateway.domain.recipients import EmailAddress
 from gateway.domain.values import replace
 from gateway.ports import Claim, StoredFacts
-from gateway.storage.rules_in_force import adopt_rules
+from gateway.storage.queue.rules_in_force import adopt_rules
 from gateway.storage.store import Store
 from tests.contract.store_builders import WORKER, claim_one, new_message, step_for
 from tests.factories import NOW, SERVICE, make_consent, make_recipient, make_suppression

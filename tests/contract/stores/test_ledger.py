@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from gateway.delivery.ledger import verify
+from gateway.delivery.people.ledger import verify
 from gateway.domain.audit import SYSTEM, AuditAction, By, make_entry
 from gateway.domain.ids import ConsentId, RecipientId, ServiceId
 from gateway.domain.ledger import Head
@@ -16,7 +16,7 @@ from gateway.domain.preferences import ASKED_AGAIN_AFTER, Consent, ConsentState
 from gateway.domain.values import replace
 from gateway.errors import Conflict, NotFound
 from gateway.ports import AuditQuery, MessageQuery
-from gateway.storage.ledger import blank_person
+from gateway.storage.people.ledger import blank_person
 from gateway.storage.store import Store
 from tests.contract.store_builders import new_message
 from tests.factories import NOW, SERVICE, make_consent, make_recipient

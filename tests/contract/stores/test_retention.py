@@ -15,7 +15,7 @@ from gateway.domain.recipients import Channel
 from gateway.errors import NotFound
 from gateway.ports import Idempotency, MailboxItem, NewMessage, Replayed, Retention, Stored
 from gateway.storage import tables
-from gateway.storage.driver import Engine
+from gateway.storage.engines.driver import Engine
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
     WORKER,

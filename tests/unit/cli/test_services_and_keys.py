@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from gateway.bootstrap import open_services
 from gateway.cli import keys, services
 from gateway.configuration import load_settings
-from gateway.delivery.credentials import find_or_register, issue_first_key
+from gateway.delivery.upkeep.credentials import find_or_register, issue_first_key
 from gateway.domain.keys import parse_token
 from gateway.ports import ApiKey
 

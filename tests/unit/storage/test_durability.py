@@ -12,7 +12,7 @@ import pytest
 
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.ports import MessageQuery, Stored
-from gateway.storage.sqlite import database_path
+from gateway.storage.engines.sqlite import database_path
 from gateway.storage.store import Store, open_store
 from tests.contract.store_builders import new_message
 from tests.fakes import SetClock

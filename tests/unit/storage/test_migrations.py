@@ -12,11 +12,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from gateway.delivery.ledger import verify
+from gateway.delivery.people.ledger import verify
 from gateway.domain.ids import ConsentId, ServiceId
 from gateway.errors import ConfigurationError
 from gateway.storage import migrations, tables
-from gateway.storage.engine import open_database
+from gateway.storage.engines.engine import open_database
 from gateway.storage.migrations import steps
 from gateway.storage.store import open_store
 from tests.factories import make_consent

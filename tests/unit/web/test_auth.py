@@ -10,8 +10,8 @@ import pytest
 from gateway.domain.ids import ServiceId
 from gateway.domain.keys import Scope, Token, make_token
 from gateway.ports import ApiKey, Service
-from gateway.storage.services import Services
 from gateway.storage.store import open_store
+from gateway.storage.upkeep.services import Services
 from gateway.web.auth import Authenticator, Caller
 from gateway.web.problems import MissingScope, Unauthenticated
 from tests.factories import NOW

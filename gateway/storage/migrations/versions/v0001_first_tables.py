@@ -1,7 +1,7 @@
 """The first tables: services and keys, messages on their way, people and what they want, and the mailbox.
 
 On PostgreSQL what grows with every message is partitioned by month over ids that sort by time; the partitions are
-made by `gateway.storage.partitions`, all but the one that takes what has none.
+made by `gateway.storage.upkeep.partitions`, all but the one that takes what has none.
 """
 
 from typing import Any

@@ -16,8 +16,8 @@ from gateway.domain.ledger import ORIGIN, Head, Line, chain, head_after
 from gateway.domain.preferences import Consent, ConsentState
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel
-from gateway.storage.secret import secret_of
 from gateway.storage.tables import from_micros
+from gateway.storage.upkeep.secret import secret_of
 
 revision = "0006"
 down_revision = "0005"

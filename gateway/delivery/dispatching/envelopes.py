@@ -1,0 +1,93 @@
+"""From a rendered delivery to what a provider is handed: sender, address or devices, identifiers, MIME."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parseaddr
+from functools import lru_cache
+from typing import Final
+
+from gateway.delivery.accepting.senders import Senders, choose_sender
+from gateway.domain.decisions import Facts
+from gateway.domain.ids import DeliveryId
+from gateway.domain.messages import Attempt, Content, EmailContent, Envelope
+from gateway.domain.recipients import Channel, PushDevice
+from gateway.policy.suppression import open_addresses
+from gateway.ports import Claim, Provider
+from gateway.rendering.email import build_mime
+
+_CALL_SECONDS: Final = 30.0
+
+
+class Addressing:
+    """Puts the envelope around a content."""
+
+    def __init__(self, senders: Senders, of_providers: Mapping[str, str], call_seconds: Mapping[str, float]) -> None:
+        self._senders = senders
+        self._of_providers = of_providers
+        """Each provider's own `from`, where its settings name one."""
+        self._call_seconds = call_seconds
+        """How long one call to a provider may take, where its settings say."""
+
+    async def envelope(
+        self, claim: Claim, facts: Facts, attempt: Attempt, content: Content, *, provider: Provider, now: datetime
+    ) -> Envelope:
+        """The envelope for one call: to the address, or to every device that is not suppressed."""
+        message, channel = claim.message, claim.delivery.channel
+        sender = choose_sender(
+            channel,
+            requested=message.sender,
+            identities=await self._senders.of(message.service_id),
+            country=facts.recipient.country,
+            locale=content.locale,
+            of_provider=self._of_providers.get(provider.name),
+        )
+        reachable = open_addresses(facts, now)
+        to, devices = _destination(facts, reachable)
+        header = message_id_header(claim.delivery.id, sender) if channel is Channel.EMAIL else None
+        mime = None
+        if isinstance(content, EmailContent) and header is not None and provider.capabilities.takes_mime:
+            mime = build_mime(
+                content,
+                sender=sender,
+                to=to,
+                message_id=header,
+                date=now,
+                attachments=message.attachments,
+                boundary_seed=claim.delivery.id,
+            )
+        return Envelope(
+            delivery_id=claim.delivery.id,
+            attempt_id=attempt.id,
+            channel=channel,
+            live=message.live,
+            sender=sender,
+            to=to,
+            devices=devices,
+            content=content,
+            mime=mime,
+            attachments=message.attachments,
+            message_id_header=header,
+            expires_at=message.expires_at,
+            deadline_seconds=self._call_seconds.get(provider.name, _CALL_SECONDS),
+        )
+
+
+def addresses_of(envelope: Envelope) -> tuple[str, ...]:
+    """Where the call goes: one address, or each device's."""
+    return tuple(device.address for device in envelope.devices) or (envelope.to,)
+
+
+def message_id_header(delivery_id: DeliveryId, sender: str) -> str:
+    """RFC 5322 §3.6.4: unique by the delivery, the same for every try, in the sender's own domain."""
+    return f"<{delivery_id}@{_domain_of(sender)}>"
+
+
+@lru_cache(maxsize=1_024)
+def _domain_of(sender: str) -> str:
+    return parseaddr(sender)[1].rpartition("@")[2] or "localhost.localdomain"
+
+
+def _destination(facts: Facts, reachable: tuple[str, ...]) -> tuple[str, tuple[PushDevice, ...]]:
+    if facts.channel is Channel.PUSH:
+        return "", tuple(device for device in facts.recipient.push if device.address in reachable)
+    return reachable[0], ()

@@ -1,0 +1,94 @@
+"""What becomes of a delivery for which a provider was called, or may have been."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from gateway.delivery.dispatching import retry, steps
+from gateway.delivery.dispatching.retry import RetryPolicy, Settled, Try
+from gateway.delivery.dispatching.routing import Health
+from gateway.domain.lifecycle import ANSWER_LOST, DeliveryStatus
+from gateway.domain.messages import Attempt, Outcome, SendResult
+from gateway.domain.preferences import Category
+from gateway.domain.tracking import confirmation_due
+from gateway.domain.values import replace
+from gateway.ports import Capabilities, Claim, Step
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchRules:
+    """How hard delivery tries, from the settings."""
+
+    retry: RetryPolicy
+    unknown_after: timedelta
+    """How long receipts and look-ups may settle a lost answer before the category decides."""
+    resent: frozenset[Category]
+    """Categories that would rather arrive twice than not at all."""
+    release_over: timedelta
+    """How long an opening takes to let go what was held to it."""
+
+
+class Judge:
+    """Turns answers, and the want of them, into the step that follows."""
+
+    def __init__(self, *, rules: DispatchRules, health: Health, chance: Callable[[], float]) -> None:
+        self._rules = rules
+        self._health = health
+        self._chance = chance
+
+    def answered(
+        self,
+        claim: Claim,
+        finished: Attempt,
+        capabilities: Capabilities,
+        others: Sequence[str],
+        addresses: Sequence[str],
+    ) -> Step:
+        """What a call that has ended asks for; `others` are the providers that could take the next try."""
+        now = finished.finished_at or finished.started_at
+        attempt = Try(
+            number=finished.number,
+            now=now,
+            expires_at=claim.message.expires_at,
+            idempotent=capabilities.idempotent,
+            receipts=capabilities.receipts,
+            another_provider=any(self._health.is_well(other) for other in others),
+        )
+        result = finished.result or SendResult(outcome=Outcome.UNKNOWN)
+        verdict = retry.decide(result, attempt, self._rules.retry, self._chance())
+        return self._followed(steps.answered(claim, finished, verdict, addresses, now), now)
+
+    def crashed(self, claim: Claim, attempt: Attempt, now: datetime) -> Step:
+        """After an error of ours in the midst of a call nobody knows what the provider did."""
+        result = SendResult(outcome=Outcome.UNKNOWN, detail="internal error")
+        lost = Settled(status=DeliveryStatus.UNKNOWN, reason=ANSWER_LOST)
+        finished = replace(attempt, finished_at=now, result=result)
+        return self._followed(steps.answered(claim, finished, lost, (), now), now)
+
+    def looked_after(self, claim: Claim, now: datetime) -> Step:
+        """Nothing told in time that it arrived: try the next channel, or, where the answer was lost and the category
+        says so, send again."""
+        if claim.delivery.status is not DeliveryStatus.UNKNOWN:
+            return steps.fall_back(claim, now)
+        if claim.message.category in self._rules.resent and now < claim.message.expires_at:
+            due = confirmation_due(claim.message, claim.delivery.channel, claim.delivery.updated_at)
+            return steps.resend(claim, now) if due is None or now < due else steps.fall_back(claim, now)
+        return Step(claim=claim, status=DeliveryStatus.UNKNOWN, reason=claim.delivery.reason, drop_secrets=True)
+
+    def _followed(self, step: Step, now: datetime) -> Step:
+        """What may yet be sent again, or on the next channel, is looked at once more, and keeps its secrets till then.
+
+        A second channel, as a second call, may bring the message twice while the first answer is lost: so it is the
+        category that allows either.
+        """
+        due = confirmation_due(step.claim.message, step.claim.delivery.channel, now)
+        if step.status is DeliveryStatus.UNKNOWN:
+            if step.claim.message.category not in self._rules.resent:
+                return step
+            due = min(due or _NEVER, now + self._rules.unknown_after)
+        elif step.status is not DeliveryStatus.SENT or due is None:
+            return step
+        return replace(step, due_at=due, drop_secrets=False)

@@ -1,0 +1,1 @@
+"""What comes to be known of a message after it went."""

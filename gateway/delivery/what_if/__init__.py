@@ -1,0 +1,1 @@
+"""What would happen, with nothing stored: explaining, previewing, and recorded traffic under other rules."""

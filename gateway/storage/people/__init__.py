@@ -1,0 +1,1 @@
+"""What is known of people and addresses, the consent ledger, and how they are forgotten."""

@@ -1,0 +1,1 @@
+"""The queue of record: accepting, claiming, reserving and recording, with leases, fair shares and slots under caps."""

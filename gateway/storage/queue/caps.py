@@ -1,0 +1,158 @@
+"""Slots under frequency caps: taken in the transaction that marks `sending`, given back where nothing was sent."""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from gateway.domain.ids import DeliveryId
+from gateway.domain.lifecycle import WAITING
+from gateway.domain.messages import Message
+from gateway.domain.slots import SlotNeed
+from gateway.ports import Reservation, Step, StoredFacts
+from gateway.storage import tables
+from gateway.storage.documents import dump
+from gateway.storage.engines.driver import Driver
+from gateway.storage.engines.statements import Insert
+from gateway.storage.queue.counters import (
+    Counter,
+    Counters,
+    Slot,
+    Slots,
+    Usage,
+    counted_as,
+    lock_counters,
+    read_counters,
+    read_usage,
+)
+from gateway.storage.queue.holds import look_again
+from gateway.storage.tables import to_micros
+
+_keep: Final = Insert(
+    tables.cap_counters,
+    suffix=" ON CONFLICT (subject) DO UPDATE SET counters = excluded.counters, expires_at = excluded.expires_at",
+)
+# Most leave the instant as it is, and with it the index on it.
+_CHANGE: Final = "UPDATE cap_counters SET counters = ? WHERE subject = ?"
+_DAY: Final = 86_400_000_000
+_CLOCKS_DIFFER: Final = 3_600_000_000
+"""By how many microseconds machines may disagree: what counts for nothing any more is kept for as long."""
+
+
+async def take_slots(driver: Driver, reservations: Sequence[Reservation]) -> set[DeliveryId]:
+    """Take every slot that each reservation needs, or none of them; the deliveries that found a cap used up."""
+    capped = [reservation for reservation in reservations if reservation.slots]
+    if not capped:
+        return set()
+    of = [(reservation.claim, reservation.subjects) for reservation in capped]
+    await lock_counters(driver, of)
+    counters = await read_counters(driver, of)
+    refused: set[DeliveryId] = set()
+    before = {subject: _forgotten_at(of_one) for subject, of_one in counters.items()}
+    taken: set[str] = set()
+    for reservation in capped:
+        own, at = reservation.claim.delivery.id, to_micros(reservation.attempt.started_at)
+        counted = counted_as(reservation.claim, reservation.subjects)
+        if any(_is_used_up(counters.get(one, {}), need, own) for one in counted for need in reservation.slots):
+            refused.add(own)
+            continue
+        for one in counted:
+            counters[one] = _with_slots(counters.get(one, {}), reservation.slots, own, at)
+        taken.update(counted)
+    rows = [(one, dump(counters[one]), _forgotten_at(counters[one])) for one in sorted(taken)]
+    await driver.insert_all((_keep, [row for row in rows if row[2] != before.get(row[0])]))
+    await driver.execute_many(_CHANGE, [(text, one) for one, text, at in rows if at == before.get(one)])
+    return refused
+
+
+def _forgotten_at(counters: Counters) -> int:
+    """The end of the day in UTC on which the last slot ends to count."""
+    return -(-max([counter.kept_until for counter in counters.values()]) // _DAY) * _DAY
+
+
+async def give_back(driver: Driver, freeing: Sequence[Step], now: int) -> None:
+    """Free the slots of deliveries of which nothing was sent, and have those who wait for one looked at again.
+
+    Their counters must be locked.
+    """
+    if not freeing:
+        return
+    before = await read_counters(driver, [(step.claim, step.subjects) for step in freeing])
+    owners = {
+        (subject, step.claim.delivery.id) for step in freeing for subject in counted_as(step.claim, step.subjects)
+    }
+    after = {subject: _without(counters, subject, owners) for subject, counters in before.items()}
+    freed = [subject for subject in sorted(after) if after[subject] != before[subject]]
+    await driver.execute_many(_CHANGE, [(dump(after[subject]), subject) for subject in freed])
+    # Of those that come back with nothing to give, as every refused one does, nobody need hear.
+    woken = [step for step in freeing if step.status not in WAITING or _gave(step, freed)]
+    await look_again(driver, {subject for step in woken for subject in step.subjects}, now)
+
+
+def _gave(step: Step, freed: Collection[str]) -> bool:
+    return any(subject in freed for subject in counted_as(step.claim, step.subjects))
+
+
+def is_held_for_caps(step: Step) -> bool:
+    """Whether slots in use, or kept for others, were among what a hold was decided on."""
+    return step.seen is not None and bool(step.seen.slots or step.seen.waiting)
+
+
+async def freed_meanwhile(driver: Driver, held: Sequence[Step]) -> set[DeliveryId]:
+    """Of deliveries to be held those that were decided with a slot in use, or kept, that is free by now.
+
+    Their counters must be locked: who frees a slot later finds them held.
+    """
+    capped = [step for step in held if is_held_for_caps(step)]
+    if not capped:
+        return set()
+    of = [(step.claim, step.subjects) for step in capped]
+    used = await read_usage(driver, of)
+    return {
+        step.claim.delivery.id
+        for step, usage in zip(capped, used, strict=True)
+        if step.seen is not None and _has_freed(step.claim.message, step.seen, usage)
+    }
+
+
+def _has_freed(message: Message, seen: StoredFacts, usage: Usage) -> bool:
+    still = {other.id for other in usage.waiting}
+    kept = {other.id for other in seen.waiting if other.goes_before(message.lane, message.created_at)}
+    if not kept <= still:
+        return True
+    return any(not set(instants) <= set(usage.slots.get(counter, ())) for counter, instants in seen.slots.items())
+
+
+def _is_used_up(counters: Counters, need: SlotNeed, own: DeliveryId) -> bool:
+    counted_from = to_micros(need.counted_from)
+    slots = _slots(counters, need)
+    return sum([slot.at >= counted_from and slot.delivery != own for slot in slots]) >= need.most
+
+
+def _slots(counters: Counters, need: SlotNeed) -> Slots:
+    counter = counters.get(need.counter)
+    return () if counter is None else counter.slots
+
+
+def _with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, at: int) -> Counters:
+    """With the delivery's slots at its newest call, and without what is of no use any more."""
+    kept = {cap: counter for cap, counter in counters.items() if counter.kept_until > at - _CLOCKS_DIFFER}
+    for need in needs:
+        slots = _with_slot(_slots(counters, need), own, at, need.limit)
+        kept[need.counter] = Counter(to_micros(need.kept_until), slots)
+    return kept
+
+
+def _with_slot(slots: Slots, own: DeliveryId, at: int, limit: int) -> Slots:
+    """With the delivery's slot at its newest call, and no more than there is a use for."""
+    others = [slot for slot in slots if slot.delivery != own]
+    mine = Slot(at, own, stays=len(others) < len(slots))
+    return tuple(sorted([mine, *others], key=lambda slot: slot.at, reverse=True)[:limit])
+
+
+def _without(counters: Counters, subject: str, owners: set[tuple[str, DeliveryId]]) -> Counters:
+    return {
+        cap: Counter(
+            counter.kept_until,
+            tuple([slot for slot in counter.slots if slot.stays or (subject, slot.delivery) not in owners]),
+        )
+        for cap, counter in counters.items()
+    }

@@ -1,0 +1,1 @@
+"""The delivery log, the mailbox and the gauges: reading what others wrote."""

@@ -1,0 +1,30 @@
+"""What is told in a message's timeline from outside its own way: that its reader answered, left, or chose anew."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.domain.messages import Event
+from gateway.storage.engines.driver import Driver
+from gateway.storage.engines.engine import Database
+from gateway.storage.queue.accept import insert_events
+from gateway.storage.rows import event_row
+
+_KEPT: Final = "SELECT id FROM messages WHERE id = ?"
+
+
+class Timeline:
+    """Implements ports.TimelineStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._writer = database.writer
+
+    async def add_event(self, event: Event) -> None:
+        """Add it, while the message is still kept."""
+        await self._writer.run(lambda driver: tell(driver, (event,)))
+
+
+async def tell(driver: Driver, events: Sequence[Event | None]) -> None:
+    """Add those that there are, in whatever transaction it is; of messages that retention took nothing is told."""
+    for event in filter(None, events):
+        if await driver.fetch(_KEPT, (event.message_id,)):
+            await driver.insert(insert_events, [event_row(event)])

@@ -1,0 +1,317 @@
+"""Receipts: each kept once, and in the same transaction all that follows from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from gateway.domain.audit import RECIPIENT
+from gateway.domain.ids import CONSENT, RECEIPT, SUPPRESSION, ConsentId, SuppressionId, make_id
+from gateway.domain.preferences import Consent, ConsentState, Suppression, SuppressionReason, current_consent
+from gateway.domain.pseudonyms import Pseudonyms
+from gateway.domain.receipts import Reaction, Receipt
+from gateway.domain.recipients import JsonValue
+from gateway.domain.tracking import attempt_of_receipt, due_after, is_anomaly, reason_of, settle
+from gateway.domain.values import Value, replace
+from gateway.ports import Hearing, Telling
+from gateway.storage import tables
+from gateway.storage.columns import micros_or_none
+from gateway.storage.documents import dump, load_receipt
+from gateway.storage.engines.commit import GroupCommit
+from gateway.storage.engines.driver import Driver, each_key
+from gateway.storage.engines.locks import locked
+from gateway.storage.engines.statements import Insert, Row
+from gateway.storage.people.ledger import append, history_of, lock_chain
+from gateway.storage.people.suppressions import address_lock_of, suppress
+from gateway.storage.queue.accept import insert_events
+from gateway.storage.queue.standing import forget_secrets, refresh_status
+from gateway.storage.rows import event_row
+from gateway.storage.tables import to_micros
+from gateway.storage.tracking.receipt_events import events_of
+from gateway.storage.tracking.tracking import Tracked, load_tracked
+
+_insert: Final = Insert(tables.receipts, suffix=" ON CONFLICT DO NOTHING RETURNING id")
+_BY_MESSAGE_ID: Final = "SELECT id FROM deliveries WHERE provider_message_id IN ({keys})"
+_LOCKED: Final = locked("SELECT id FROM deliveries WHERE id IN ({keys})")
+_ASSIGN: Final = "UPDATE receipts SET delivery_id = ?, attempt = ? WHERE id = ? AND delivery_id IS NULL"
+_MOVE: Final = (
+    "UPDATE deliveries SET status = ?, own_status = ?, reason = ?, due_at = ?, not_before = NULL, updated_at = ?"
+    " WHERE id = ?"
+)
+_KNOWN_AS: Final = "UPDATE deliveries SET provider_message_id = ? WHERE id = ? AND provider_message_id IS NULL"
+_PARKED: Final = (
+    "SELECT r.id, r.provider, r.receipt FROM receipts r WHERE r.delivery_id IS NULL AND r.at >= ? AND EXISTS"
+    " (SELECT 1 FROM deliveries d WHERE d.provider_message_id = r.provider_message_id AND d.provider = r.provider)"
+    " ORDER BY r.at LIMIT ?"
+)
+_PORTION: Final = 500
+
+
+class _Kept(Value, frozen=True, kw_only=True):
+    """A receipt with the id that it is kept under."""
+
+    id: str
+    provider: str
+    receipt: Receipt
+
+
+class _Look(Value, frozen=True, kw_only=True):
+    """A look for parked receipts whose call is known by now."""
+
+    now: datetime
+    since: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class _Effects:
+    """What receipts lead to, collected before it is written."""
+
+    now: datetime
+    suppressions: list[Suppression] = field(default_factory=list)
+    consents: list[Consent] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
+    heard: dict[str, Hearing] = field(default_factory=dict)
+    """By the id of each receipt."""
+
+
+class Receipts:
+    """Implements ports.ReceiptStore."""
+
+    def __init__(self, commit: GroupCommit, pseudonyms: Pseudonyms) -> None:
+        self._commit = commit
+        self._pseudonyms = pseudonyms
+
+    async def take_in(self, telling: Telling) -> Hearing:
+        """Keep what was told and let it act, durably. Raises Unavailable, and Overloaded when too much waits."""
+        return await self._commit.write(self._take_in_all, telling)
+
+    async def match_parked(self, now: datetime, since: datetime) -> Hearing:
+        """Let those act that were parked since then and whose call is known by now."""
+        return await self._commit.write(self._match_all, _Look(now=now, since=since))
+
+    async def _take_in_all(self, driver: Driver, tellings: Sequence[Telling]) -> Sequence[Hearing]:
+        """All calls at once: of what several tell the first is heard."""
+        offered = {
+            (telling.provider, receipt.event_id): (telling, receipt)
+            for telling in reversed(tellings)
+            for receipt in reversed(telling.receipts)
+        }
+        rows = [_row(telling, receipt) for _, (telling, receipt) in sorted(offered.items(), key=lambda item: item[0])]
+        new = {row[0] for row in await driver.insert(_insert, rows)}
+        ids = {(row[1], row[2]): row[0] for row in rows if row[0] in new}
+        kept = [
+            _Kept(id=ids[key], provider=telling.provider, receipt=receipt)
+            # As they were told, so that the timeline reads in that order.
+            for key, (telling, receipt) in reversed(offered.items())
+            if key in ids
+        ]
+        now = max(telling.at for telling in tellings)
+        heard = await _let_act(driver, kept, now, self._pseudonyms)
+        return [
+            _sum([heard.pop(ids.get((telling.provider, receipt.event_id), ""), _AGAIN) for receipt in telling.receipts])
+            for telling in tellings
+        ]
+
+    async def _match_all(self, driver: Driver, looks: Sequence[_Look]) -> Sequence[Hearing]:
+        look = looks[0]
+        rows = await driver.fetch(_PARKED, (to_micros(look.since), _PORTION))
+        kept = [_Kept(id=row[0], provider=row[1], receipt=load_receipt(row[2])) for row in rows]
+        heard = await _let_act(driver, kept, look.now, self._pseudonyms)
+        return [_sum(list(heard.values())), *(Hearing() for _ in looks[1:])]
+
+
+_AGAIN: Final = Hearing(repeated=1)
+
+
+def _sum(heard: Sequence[Hearing]) -> Hearing:
+    return Hearing(
+        new=sum(one.new for one in heard),
+        repeated=sum(one.repeated for one in heard),
+        parked=sum(one.parked for one in heard),
+        moved=tuple(moved for one in heard for moved in one.moved),
+        anomalies=tuple(found for one in heard for found in one.anomalies),
+        due=any(one.due for one in heard),
+    )
+
+
+def _row(telling: Telling, receipt: Receipt) -> Row:
+    return (
+        make_id(RECEIPT, telling.at),
+        telling.provider,
+        receipt.event_id,
+        None,
+        None,
+        receipt.provider_message_id,
+        dump(receipt),
+        to_micros(telling.at),
+    )
+
+
+async def _let_act(driver: Driver, kept: Sequence[_Kept], now: datetime, pseudonyms: Pseudonyms) -> dict[str, Hearing]:
+    """Find the calls that receipts speak of and do what follows; what each came to, by its id."""
+    if not kept:
+        return {}
+    tracked = await _track(driver, kept)
+    effects = _Effects(now=now)
+    assigned: list[Row] = []
+    before = {delivery_id: one.delivery.status for delivery_id, one in tracked.items()}
+    for one in kept:
+        found = _find(one, tracked)
+        if found is None:
+            effects.heard[one.id] = Hearing(new=1, parked=1)
+            continue
+        of, number = found
+        assigned.append((of.delivery.id, number, one.id))
+        _hear(one, of, number, effects)
+    moved = [one for key, one in tracked.items() if one.delivery.status is not before[key]]
+    # Locks in the order of every other write: deliveries (above), addresses, messages, the ledger.
+    await driver.lock([address_lock_of(one) for one in effects.suppressions])
+    await driver.execute_many(_ASSIGN, assigned)
+    await driver.execute_many(_MOVE, [_move_row(one, now) for one in moved])
+    await driver.execute_many(_KNOWN_AS, [row for one in tracked.values() for row in _known_as(one)])
+    await driver.insert(insert_events, effects.events)
+    for suppression in effects.suppressions:
+        await suppress(driver, suppression, pseudonyms)
+    messages = [one.message.id for one in moved]
+    await refresh_status(driver, messages)
+    await forget_secrets(driver, messages)
+    await _withdraw(driver, effects.consents, pseudonyms)
+    return effects.heard
+
+
+async def _track(driver: Driver, kept: Sequence[_Kept]) -> dict[str, Tracked]:
+    """The deliveries that the receipts may speak of, theirs alone until the transaction ends; those found by the
+    provider's own id are known by that, too."""
+    named = {one.receipt.delivery_id for one in kept if one.receipt.delivery_id is not None}
+    unnamed = [
+        one.receipt.provider_message_id
+        for one in kept
+        if one.receipt.delivery_id is None and one.receipt.provider_message_id is not None
+    ]
+    for (delivery_id,) in await driver.select_in(_BY_MESSAGE_ID, each_key(unnamed)):
+        named.add(delivery_id)
+    keys = each_key(named)
+    await driver.select_in(_LOCKED[driver.engine], keys)
+    return await load_tracked(driver, [row[0] for row in keys])
+
+
+def _find(one: _Kept, tracked: Mapping[str, Tracked]) -> tuple[Tracked, int] | None:
+    receipt = one.receipt
+    if receipt.delivery_id is not None:
+        candidates = [tracked[receipt.delivery_id]] if receipt.delivery_id in tracked else []
+    else:
+        candidates = [
+            of for of in tracked.values() if of.delivery.provider_message_id == receipt.provider_message_id is not None
+        ]
+    for of in candidates:
+        attempt = attempt_of_receipt(of.attempts, one.provider, receipt)
+        if attempt is not None:
+            return of, attempt.number
+    return None
+
+
+def _hear(one: _Kept, of: Tracked, number: int, effects: _Effects) -> None:
+    """One receipt of one call: where it moves the delivery, and what else it leads to."""
+    receipt, before, now = one.receipt, of.delivery.status, effects.now
+    of.told.append((number, receipt))
+    facts = of.facts
+    status = settle(of.own, of.delivery.channel, facts)
+    due = due_after(status, of.message, of.delivery.channel, now)
+    moves = status is not before
+    if moves:
+        of.delivery = replace(of.delivery, status=status, reason=reason_of(status, facts), updated_at=now)
+    anomaly = moves and is_anomaly(of.own, status)
+    effects.events += map(event_row, events_of(of, (one.provider, number, receipt), moves=moves, now=now))
+    effects.suppressions += _condemned(one, of, now)
+    effects.consents += _left(one, of, now)
+    effects.heard[one.id] = Hearing(
+        new=1,
+        moved=((of.delivery.channel, status),) if moves else (),
+        anomalies=(of.delivery.id,) if anomaly else (),
+        due=moves and due is not None,
+    )
+
+
+def _condemned(one: _Kept, of: Tracked, now: datetime) -> list[Suppression]:
+    receipt = one.receipt
+    reason = receipt.suppress
+    if reason is None and receipt.reaction is Reaction.COMPLAINED:
+        reason = SuppressionReason.COMPLAINT
+    scope = "all"
+    if reason is None and receipt.reaction is Reaction.UNSUBSCRIBED and not _has_consents(of):
+        # Without an id there is nobody to keep a consent for: the address leaves what it was written about.
+        topic = of.message.topic
+        reason, scope = SuppressionReason.MANUAL, of.message.category.value if topic is None else f"topic:{topic}"
+    if reason is None or of.address is None:
+        return []
+    return [
+        Suppression(
+            id=SuppressionId(make_id(SUPPRESSION, now)),
+            channel=of.delivery.channel,
+            address=of.address,
+            reason=reason,
+            scope=scope,
+            evidence=_evidence(one, of),
+            created_at=now,
+        )
+    ]
+
+
+def _left(one: _Kept, of: Tracked, now: datetime) -> list[Consent]:
+    person, topic = of.message.to.id, of.message.topic
+    if one.receipt.reaction is not Reaction.UNSUBSCRIBED or person is None or topic is None:
+        return []
+    return [
+        Consent(
+            id=ConsentId(make_id(CONSENT, now)),
+            service_id=of.message.service_id,
+            recipient_id=person,
+            channel=of.delivery.channel,
+            topic=topic,
+            state=ConsentState.DENIED,
+            source="provider",
+            evidence=_evidence(one, of),
+            actor=RECIPIENT,
+            at=now,
+            recorded_at=now,
+        )
+    ]
+
+
+def _has_consents(of: Tracked) -> bool:
+    return of.message.to.id is not None and of.message.topic is not None
+
+
+def _evidence(one: _Kept, of: Tracked) -> dict[str, JsonValue]:
+    receipt = one.receipt
+    told: dict[str, JsonValue] = {
+        "delivery_id": of.delivery.id,
+        "provider": one.provider,
+        "event_id": receipt.event_id,
+        "status": receipt.status,
+        "code": receipt.code,
+        "detail": receipt.detail,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+async def _withdraw(driver: Driver, lines: Sequence[Consent], pseudonyms: Pseudonyms) -> None:
+    """Add those withdrawals that say something new."""
+    for line in sorted(lines, key=lambda line: line.service_id):
+        await lock_chain(driver, line.service_id)
+        history = await history_of(driver, line.service_id, line.recipient_id)
+        standing = current_consent(said for said in history if (said.channel, said.topic) == (line.channel, line.topic))
+        if standing is None or standing.state is not ConsentState.DENIED:
+            await append(driver, pseudonyms.of_person, [line])
+
+
+def _move_row(of: Tracked, now: datetime) -> Row:
+    delivery = of.delivery
+    own = None if of.own is delivery.status else of.own.value
+    due = micros_or_none(due_after(delivery.status, of.message, delivery.channel, now))
+    return (delivery.status.value, own, delivery.reason, due, to_micros(now), delivery.id)
+
+
+def _known_as(of: Tracked) -> list[Row]:
+    known = next((receipt.provider_message_id for _, receipt in of.told if receipt.provider_message_id), None)
+    return [] if known is None or of.delivery.provider_message_id else [(known, of.delivery.id)]

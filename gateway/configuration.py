@@ -19,13 +19,12 @@ from pydantic_core import ErrorDetails
 
 from gateway.domain.rule_tables import WrongRules
 from gateway.errors import ConfigurationError
-from gateway.settings import (
+from gateway.settings import Section, Settings
+from gateway.settings.providers import (
     ApnsProviderSettings,
     FcmProviderSettings,
     MailboxProviderSettings,
-    Section,
     SendGridProviderSettings,
-    Settings,
     SmtpProviderSettings,
     TwilioProviderSettings,
     WebPushProviderSettings,

@@ -10,13 +10,13 @@ from gateway.delivery.dispatching.routing import Route, RoutingTable
 from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
 from gateway.ports import Clock, MailboxStore, Provider
-from gateway.settings import (
+from gateway.settings import Settings
+from gateway.settings.providers import (
     ApnsProviderSettings,
     FcmProviderSettings,
     HttpProviderSettings,
     MailboxProviderSettings,
     SendGridProviderSettings,
-    Settings,
     SmtpProviderSettings,
     TwilioProviderSettings,
     WebPushProviderSettings,

@@ -56,7 +56,8 @@ from gateway.ports import (
 )
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
-from gateway.settings import MailboxProviderSettings, Settings
+from gateway.settings import Settings
+from gateway.settings.providers import MailboxProviderSettings
 from gateway.storage.engines.driver import Engine
 from gateway.storage.engines.engine import engine_of
 from gateway.storage.engines.sqlite import warn_of_defects

@@ -17,7 +17,8 @@ from gateway.domain.pseudonyms import Pseudonyms
 from gateway.errors import Unavailable
 from gateway.logs import configure_logs
 from gateway.ports import AuditStore, Clock, LedgerStore, Provider, ServiceStore
-from gateway.settings import MailboxProviderSettings, Settings, masked_url
+from gateway.settings import Settings, masked_url
+from gateway.settings.providers import MailboxProviderSettings
 from gateway.storage.engines.driver import Engine
 from gateway.storage.engines.engine import Database, engine_of
 from gateway.storage.queue.facts import Capped

@@ -9,7 +9,8 @@ from gateway.bootstrap.stores import open_webhook_secret
 from gateway.domain.values import Value
 from gateway.errors import ConfigurationError
 from gateway.ports import Clock
-from gateway.settings import MailboxProviderSettings, Settings
+from gateway.settings import Settings
+from gateway.settings.providers import MailboxProviderSettings
 from providers.mailbox_webhook import sign
 
 

@@ -8,7 +8,7 @@ import pytest
 from gateway.bootstrap import SystemClock, copy_store
 from gateway.configuration import load_settings
 from gateway.errors import ConfigurationError
-from gateway.settings import SmtpProviderSettings
+from gateway.settings.providers import SmtpProviderSettings
 
 
 def write(directory: Path, text: str) -> None:

@@ -1,0 +1,125 @@
+"""Provider accounts, by kind."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from gateway.domain.messages import Outcome
+from gateway.settings.values import Duration, Port, Section, long_enough
+
+
+class MailboxProviderSettings(Section):
+    """The local mailbox; keeps what it was given for people to look at."""
+
+    kind: Literal["mailbox"]
+    host: str = "127.0.0.1"
+    port: Port = 0
+    """Its own SMTP listener; 0 takes a free port."""
+    webhook_secret: Annotated[SecretStr, AfterValidator(long_enough)] | None = None
+    """Signs inbound texts at `POST /webhooks/<name>`; left out, one is derived from what signs links."""
+
+
+class SmtpProviderSettings(Section):
+    """An SMTP relay."""
+
+    kind: Literal["smtp"]
+    host: str
+    port: Port = 25
+    username: str | None = None
+    password: SecretStr | None = None
+    tls: Literal["none", "starttls", "tls"] = "none"
+    """`starttls` and `tls` both refuse to go on without a verified certificate."""
+    ca_file: Path | None = None
+    sender: str | None = Field(default=None, alias="from")
+    """Used when neither message nor service names a sender."""
+    timeout: Duration = timedelta(seconds=30)
+    connections: Annotated[int, Field(ge=1, le=200)] = 10
+    messages_per_connection: Annotated[int, Field(ge=1)] = 100
+
+
+def _never_taken(codes: Mapping[str, Outcome]) -> Mapping[str, Outcome]:
+    if {Outcome.SENT, Outcome.DELIVERED} & set(codes.values()):
+        raise ValueError("a code says why a message was refused; it cannot mean that it was sent")
+    return codes
+
+
+class HttpProviderSettings(Section):
+    """What all providers have in common that are called by HTTP."""
+
+    timeout: Duration = timedelta(seconds=30)
+    connections: Annotated[int, Field(ge=1, le=200)] = 16
+    ca_file: Path | None = None
+    codes: Annotated[Mapping[str, Outcome], AfterValidator(_never_taken)] = Field(default_factory=dict)
+    """What a code of the provider's means, where ours is not to be followed."""
+
+
+class TwilioProviderSettings(HttpProviderSettings):
+    """An account at Twilio."""
+
+    kind: Literal["twilio"]
+    sender: str | None = Field(default=None, alias="from")
+    """Used when neither message nor service names a sender."""
+    account_sid: Annotated[str, Field(min_length=1)]
+    auth_token: Annotated[SecretStr, Field(min_length=1)]
+    previous_auth_token: SecretStr | None = None
+    """While the token is being changed: webhooks may be signed with either."""
+    messaging_service_sid: str | None = None
+    base_url: str = "https://api.twilio.com"
+
+
+class SendGridProviderSettings(HttpProviderSettings):
+    """An account at SendGrid."""
+
+    kind: Literal["sendgrid"]
+    sender: str | None = Field(default=None, alias="from")
+    """Used when neither message nor service names a sender."""
+    api_key: Annotated[SecretStr, Field(min_length=1)]
+    webhook_public_keys: tuple[str, ...] = ()
+    """Base64, as SendGrid shows them; several while a key is being changed."""
+    base_url: str = "https://api.sendgrid.com"
+
+
+class WebPushProviderSettings(HttpProviderSettings):
+    """Notifications to browsers."""
+
+    kind: Literal["webpush"]
+    vapid_private_key: Annotated[SecretStr, Field(min_length=1)]
+    subject: Annotated[str, Field(pattern=r"^(mailto:.+@|https://).+$")]
+    """Whom a push service may write to."""
+
+
+class FcmProviderSettings(HttpProviderSettings):
+    """A Firebase project."""
+
+    kind: Literal["fcm"]
+    service_account: Annotated[SecretStr, Field(min_length=1)]
+    """The key file, as JSON."""
+    base_url: str = "https://fcm.googleapis.com"
+
+
+class ApnsProviderSettings(HttpProviderSettings):
+    """An app at Apple's."""
+
+    kind: Literal["apns"]
+    key: Annotated[SecretStr, Field(min_length=1)]
+    """The signing key (.p8), as PEM."""
+    key_id: Annotated[str, Field(min_length=1)]
+    team_id: Annotated[str, Field(min_length=1)]
+    topic: Annotated[str, Field(min_length=1)]
+    """The app's bundle id."""
+    base_url: str = "https://api.push.apple.com"
+
+
+ProviderSettings = Annotated[
+    MailboxProviderSettings
+    | SmtpProviderSettings
+    | TwilioProviderSettings
+    | SendGridProviderSettings
+    | WebPushProviderSettings
+    | FcmProviderSettings
+    | ApnsProviderSettings,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,62 @@
+"""What settings are made of: tables that refuse unknown keys, durations, ports, zones, addresses and secrets."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+import pytz
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from gateway.domain.durations import parse_duration
+
+
+def _to_duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _known_zone(name: str) -> str:
+    if name not in pytz.all_timezones_set:
+        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Paris")
+    return name
+
+
+def redis_url(url: str) -> str:
+    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("it must be redis://…, rediss://… or unix://…, or empty for the embedded mode")
+    return url
+
+
+def store_url(url: str) -> str:
+    if urlsplit(url).scheme.partition("+")[0] not in ("sqlite", "postgresql"):
+        raise ValueError("it must be sqlite:///path/to/file.db or postgresql://…")
+    return url
+
+
+_LEAST_SECRET: Final = 16
+"""Characters; an empty variable must not leave links that anybody can sign."""
+
+
+def long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret) < _LEAST_SECRET:
+        raise ValueError(f"it must have at least {_LEAST_SECRET} characters; `openssl rand -hex 32` makes a good one")
+    return secret
+
+
+_PASSWORD: Final = re.compile(r"(?<=://)([^/@]*:)[^/@]+@")
+
+
+def masked_url(url: str) -> str:
+    """A URL for people to read: without its password."""
+    return _PASSWORD.sub(r"\1••••@", url)
+
+
+Duration = Annotated[timedelta, BeforeValidator(_to_duration)]
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Section(BaseModel):
+    """A table of the settings; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -5,8 +5,8 @@ An adapter has a `name` and `capabilities`, and two verbs. `send` makes one call
 what it opened and may be called twice.
 
 What not every provider has is a protocol of its own. One that calls us is a `WebhookReceiver`: `verify` the raw
-bytes, then `parse` them. One that can be asked what became of a message is a `StatusSource`, one that can be asked
-whether it would take any is `Probed`.
+bytes, then `parse` them; one that wants to be called back before it tells more is `Confirming`. One that can be asked
+what became of a message is a `StatusSource`, one that can be asked whether it would take any is `Probed`.
 """
 
 import re
@@ -31,6 +31,7 @@ from gateway.domain.recipients import Channel, PushDevice, PushPlatform, masked
 from gateway.ports import (
     Capabilities,
     Clock,
+    Confirming,
     Fitness,
     Probed,
     ProbeResult,
@@ -45,6 +46,7 @@ __all__ = [
     "Capabilities",
     "Channel",
     "Clock",
+    "Confirming",
     "Content",
     "DeliveryId",
     "DeviceResult",

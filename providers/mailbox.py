@@ -103,7 +103,7 @@ class MailboxProvider:
             case never:
                 assert_never(never)
 
-    def verify(self, request: WebhookRequest) -> bool:
+    async def verify(self, request: WebhookRequest) -> bool:
         """Whether an inbound text is signed with the mailbox's secret, within the last five minutes."""
         return self._webhook_secret is not None and is_signed(self._webhook_secret, request)
 

@@ -92,7 +92,7 @@ class SendGridProvider(HttpAdapter):
         code, words = _first_error(answer)
         return refusal(answer, code, words, self._codes, envelope.to, envelope.sender, now=self._clock.now())
 
-    def verify(self, request: WebhookRequest) -> bool:
+    async def verify(self, request: WebhookRequest) -> bool:
         """Whether one of the keys signed it (ECDSA on P-256 with SHA-256), within the last day."""
         timestamp = request.headers.get(TIMESTAMP.lower(), "")
         if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 11:

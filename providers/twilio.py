@@ -83,7 +83,7 @@ class TwilioProvider(HttpAdapter):
         words = str(told.get("message") or told.get("detail") or "")
         return refusal(answer, code, words, self._codes, envelope.to, envelope.sender, now=self._clock.now())
 
-    def verify(self, request: WebhookRequest) -> bool:
+    async def verify(self, request: WebhookRequest) -> bool:
         """Whether it is signed with the account's token, or with the one before."""
         tokens = (self._settings.auth_token, self._settings.previous_auth_token)
         return is_signed([token for token in tokens if token], request)

@@ -18,7 +18,15 @@ from gateway.ports.accepting import (
 )
 from gateway.ports.audit import AuditQuery, AuditStore
 from gateway.ports.dispatching import Claim, DispatchStore, LeaseStore, Reservation, Step, StoredFacts
-from gateway.ports.inbound import Acquaintance, InboundQuery, InboundStore, Intake, WebhookReceiver, WebhookRequest
+from gateway.ports.inbound import (
+    Acquaintance,
+    Confirming,
+    InboundQuery,
+    InboundStore,
+    Intake,
+    WebhookReceiver,
+    WebhookRequest,
+)
 from gateway.ports.mailbox import MailboxItem, MailboxStore
 from gateway.ports.people import ConsentStore, LedgerStore, RecipientStore, SuppressionStore
 from gateway.ports.providers import Capabilities, Fitness, Probed, ProbeResult, Provider, StatusSource
@@ -53,6 +61,7 @@ __all__ = [
     "Claim",
     "Clock",
     "ConditionStore",
+    "Confirming",
     "ConsentStore",
     "DeliveryRecord",
     "DispatchStore",

@@ -31,14 +31,28 @@ class WebhookRequest(Value, frozen=True, kw_only=True):
 class WebhookReceiver(Protocol):
     """A provider that calls us; what it says is believed only once it is verified."""
 
-    def verify(self, request: WebhookRequest) -> bool:
-        """Whether the call is the provider's own and fresh: of the raw bytes, and in constant time."""
+    async def verify(self, request: WebhookRequest) -> bool:
+        """Whether the call is the provider's own and fresh: of the raw bytes, and in constant time.
+
+        Raises Unavailable where that cannot be said now, such as while a certificate is not to be had.
+        """
 
     def parse(self, request: WebhookRequest) -> Sequence[Inbound | Receipt]:
         """What a verified call tells: texts, and what became of messages.
 
         Words and members that are not known are kept or passed over. Raises InvalidRequest where it holds nothing
         that can be kept.
+        """
+
+
+@runtime_checkable
+class Confirming(Protocol):
+    """A receiver whose provider wants to be called back before it tells more."""
+
+    async def confirm(self, request: WebhookRequest) -> None:
+        """Call back where a verified call asks for it, once what it tells is kept.
+
+        Raises Unavailable where that did not come about and the provider shall ask again.
         """
 
 

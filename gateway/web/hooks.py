@@ -1,4 +1,7 @@
-"""`POST /webhooks/{provider}`: what providers tell us. Nothing is read of a call before its signature was checked."""
+"""`/webhooks/{provider}`: what providers tell us. Nothing is read of a call before its signature was checked.
+
+They post; some can only get (Kannel), and sign the address: a link scanner never has one.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from gateway.delivery.tracking.receipts import Tracker
 from gateway.domain.inbound import Inbound
 from gateway.domain.receipts import Receipt
 from gateway.errors import NotFound
-from gateway.ports import Clock, WebhookReceiver, WebhookRequest
+from gateway.ports import Clock, Confirming, WebhookReceiver, WebhookRequest
 from gateway.web.body import arrived
 from gateway.web.problems import RequestRefused
 
@@ -37,6 +40,7 @@ class Hooks:
         """204 once all that the call tells is on disk; 401 without a trace for one that is not the provider's.
 
         Raises InvalidRequest where a genuine call holds nothing to keep, NotFound where no such provider calls us.
+        Raises Unavailable where the provider shall call again.
         """
         name = request.match_info["provider"]
         receiver = self.receivers.get(name)
@@ -48,7 +52,7 @@ class Hooks:
             body=await _raw(request),
             received_at=self.clock.now(),
         )
-        if not receiver.verify(call):
+        if not await receiver.verify(call):
             _log.warning("webhook.refused", provider=name, bytes=len(call.body))
             raise RequestRefused("bad_signature", "The call is not signed, or not lately, by this provider.")
         told = receiver.parse(call)
@@ -57,15 +61,17 @@ class Hooks:
                 await self.desk.take_in(name, text)
         if receipts := [one for one in told if isinstance(one, Receipt)]:
             await self.tracker.take_in(name, receipts)
+        if isinstance(receiver, Confirming):
+            await receiver.confirm(call)
         return web.Response(status=204)
 
 
 def hook_routes(
     *, receivers: Mapping[str, WebhookReceiver], desk: InboundDesk, tracker: Tracker, clock: Clock, public_url: str
 ) -> list[web.RouteDef]:
-    """The one route of all providers."""
+    """The one address of all providers."""
     hooks = Hooks(receivers=receivers, desk=desk, tracker=tracker, clock=clock, public_url=public_url)
-    return [web.post(_PATH, hooks.take)]
+    return [web.post(_PATH, hooks.take), web.get(_PATH, hooks.take, allow_head=False)]
 
 
 async def _raw(request: web.Request) -> bytes:

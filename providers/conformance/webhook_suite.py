@@ -67,15 +67,15 @@ class WebhookSuite:
         """Addresses in the story."""
         return ()
 
-    def test_genuine_calls_are_believed_whichever_secret_signed_them(self) -> None:
+    async def test_genuine_calls_are_believed_whichever_secret_signed_them(self) -> None:
         receiver = self.receiver()
 
-        assert [receiver.verify(call) for call in [*self.story(), *self.rotated()]].count(False) == 0
+        assert [await receiver.verify(call) for call in [*self.story(), *self.rotated()]].count(False) == 0
 
-    def test_forged_calls_are_not(self) -> None:
+    async def test_forged_calls_are_not(self) -> None:
         receiver = self.receiver()
 
-        assert [what for what, call in self._forgeries() if receiver.verify(call)] == []
+        assert [what for what, call in self._forgeries() if await receiver.verify(call)] == []
 
     def test_the_order_and_repetition_of_calls_change_nothing(self) -> None:
         receiver, calls = self.receiver(), self.story()
@@ -105,20 +105,20 @@ class WebhookSuite:
         assert len({one.delivery_id for one in told} - {None}) == 1
         assert [(part, one) for part in self.hidden() for one in told if part in repr(one)] == []
 
-    def test_what_is_not_known_is_kept_and_moves_no_status(self) -> None:
+    async def test_what_is_not_known_is_kept_and_moves_no_status(self) -> None:
         receiver = self.receiver()
 
         for call in self.oddities():
-            assert receiver.verify(call)
+            assert await receiver.verify(call)
             told = receipts(receiver, call)
 
             assert told
             assert all(one.event_id for one in told)
 
     @pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
-    def test_nothing_comes_apart_on_a_hostile_body(self, body: bytes) -> None:
+    async def test_nothing_comes_apart_on_a_hostile_body(self, body: bytes) -> None:
         receiver, call = self.receiver(), self.sign(body)
-        receiver.verify(call)
+        await receiver.verify(call)
 
         try:
             told = receiver.parse(call)
@@ -143,11 +143,13 @@ class WebhookSuite:
                 ):
                     if wrong != given:
                         yield f"{name} is {wrong!r}", replace(call, headers={**others, name: wrong})
-            for at in {0, len(call.body) // 2, len(call.body) - 1}:
+            # Where all that is told is in the address there is no body.
+            for at in {0, len(call.body) // 2, len(call.body) - 1} if call.body else ():
                 changed = bytearray(call.body)
                 changed[at] ^= 1
                 yield f"byte {at} changed", replace(call, body=bytes(changed))
-            yield "a body cut short", replace(call, body=call.body[:-1])
+            if call.body:
+                yield "a body cut short", replace(call, body=call.body[:-1])
             yield "a longer body", replace(call, body=call.body + b"&a=b")
             if self.signs_url:
                 yield "another address", replace(call, url=call.url + "1")

@@ -297,13 +297,13 @@ def test_each_event_has_its_meaning(
 
 @settings(max_examples=20)
 @given(st.text(max_size=60), st.booleans())
-def test_we_believe_what_sendgrids_own_package_believes(text: str, genuine: bool) -> None:
+async def test_we_believe_what_sendgrids_own_package_believes(text: str, genuine: bool) -> None:
     body = text.encode("utf-8", "replace")
     call = posted(body, KEY if genuine else STRANGER)
     oracle = EventWebhook(public(KEY))
     headers = [call.headers[name] for name in TestSendGridEvents.signature_headers]
 
-    assert make_sendgrid().verify(call) == oracle.verify_signature(body.decode(), *headers)
+    assert await make_sendgrid().verify(call) == oracle.verify_signature(body.decode(), *headers)
 
 
 @pytest.mark.parametrize("text", ["", "not base64!", "AAAA", public(rsa.generate_private_key(65537, 2048))])
@@ -312,5 +312,5 @@ def test_a_key_that_is_none_stops_the_start(text: str) -> None:
         make_sendgrid(webhook_public_keys=(text,))
 
 
-def test_without_a_key_no_call_is_believed() -> None:
-    assert not make_sendgrid(webhook_public_keys=()).verify(posted(b"[]"))
+async def test_without_a_key_no_call_is_believed() -> None:
+    assert not await make_sendgrid(webhook_public_keys=()).verify(posted(b"[]"))

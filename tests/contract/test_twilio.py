@@ -249,7 +249,7 @@ def test_each_word_of_a_callback_has_its_evidence(
     assert (told.delivery_id, told.attempt_id, told.provider_message_id) == ("dlv_1", "att_1", MESSAGE)
 
 
-def test_a_text_that_somebody_sends_comes_in_by_the_same_address() -> None:
+async def test_a_text_that_somebody_sends_comes_in_by_the_same_address() -> None:
     fields = {
         "MessageSid": MESSAGE,
         "SmsStatus": "received",
@@ -259,7 +259,7 @@ def test_a_text_that_somebody_sends_comes_in_by_the_same_address() -> None:
     }
     call = callback(fields, query="")
 
-    assert make_twilio().verify(call)
+    assert await make_twilio().verify(call)
     assert make_twilio().parse(call) == (
         Inbound(event_id=MESSAGE, sender="+33612345678", recipient="+33700000000", text="STOP"),
     )
@@ -274,7 +274,7 @@ def test_a_text_that_somebody_sends_comes_in_by_the_same_address() -> None:
         "http://gateway.example/webhooks/twilio?a=1&b=",
     ],
 )
-def test_we_believe_what_twilios_own_validator_believes(url: str) -> None:
+async def test_we_believe_what_twilios_own_validator_believes(url: str) -> None:
     validator = RequestValidator(TOKEN)
     fields = MultiDict(
         [("MessageSid", MESSAGE), ("Media", "b"), ("Media", "a"), ("Media", "a"), ("Body", "Grüße 👋 + &")]
@@ -284,7 +284,7 @@ def test_we_believe_what_twilios_own_validator_believes(url: str) -> None:
         signature = validator.compute_signature(spelled, fields)
         call = WebhookRequest(url=url, headers={"x-twilio-signature": signature}, body=body, received_at=NOW)
 
-        assert make_twilio().verify(call) == validator.validate(url, fields, signature)
+        assert await make_twilio().verify(call) == validator.validate(url, fields, signature)
 
 
 def test_the_settings_keep_their_secrets() -> None:

@@ -55,7 +55,7 @@ class Carrier(ScriptedProvider):
         super().__init__("carrier", lambda envelope: self.answers.get(envelope.to, SENT))
         self.answers: dict[str, SendResult] = {}
 
-    def verify(self, request: WebhookRequest) -> bool:
+    async def verify(self, request: WebhookRequest) -> bool:
         """Whether it is signed, and lately."""
         return is_signed(SECRET, request)
 

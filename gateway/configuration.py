@@ -49,6 +49,7 @@ _ONLY_IN_THE_FILE: Final = frozenset(
         "overrides",
         "quiet_hours",
         "frequency_caps",
+        "postal_addresses",
         "codes",
         "webhook_public_keys",
         "allow_private_endpoints",
@@ -194,6 +195,7 @@ def _section_keys(prefix: str, model: type[Section]) -> Iterator[str]:
             "overrides",
             "quiet_hours",
             "frequency_caps",
+            "postal_addresses",
             "codes",
             "webhook_public_keys",
         ):

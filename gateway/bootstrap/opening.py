@@ -9,6 +9,7 @@ from gateway.bootstrap.bells import Bells, open_bells
 from gateway.bootstrap.connections import make_routing, open_providers, require_routes
 from gateway.bootstrap.content import open_content
 from gateway.bootstrap.gateway import Gateway, draining
+from gateway.bootstrap.imprints import imprint_check, postal_addresses
 from gateway.bootstrap.rules import follow_rules, make_terms, record_overrides
 from gateway.bootstrap.stores import (
     Meanwhile,
@@ -174,7 +175,7 @@ async def _open_parts(
         renderer=renderer,
         links=links,
         confirmations=ConfirmationLinks(secret, settings.public_url),
-        composer=Composer(renderer, links, settings.policy.default_timezone),
+        composer=Composer(renderer, links, settings.policy.default_timezone, postal_addresses(settings)),
         eraser=Eraser(store=store.erasures, pseudonyms=store.pseudonyms, clock=clock),
         senders=Senders(store.services, clock),
         terms=terms,
@@ -229,7 +230,13 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             terms=parts.terms,
             clock=clock,
         ),
-        previewer=Previewer(renderer=parts.renderer, links=parts.links, clock=clock, default_timezone=zone),
+        previewer=Previewer(
+            renderer=parts.renderer,
+            links=parts.links,
+            clock=clock,
+            default_timezone=zone,
+            addresses=postal_addresses(settings),
+        ),
         steering=Steering(store=store.steering, log=store.log, wake=wake, clock=clock),
         eraser=parts.eraser,
         exporter=Exporter(
@@ -275,7 +282,11 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             metrics=parts.metrics,
         ),
         readiness=ReadinessCheck(
-            store=store.condition, templates=parts.templates, catalogs=parts.catalogs, clock=clock
+            store=store.condition,
+            templates=parts.templates,
+            catalogs=parts.catalogs,
+            clock=clock,
+            warn=imprint_check(settings, parts.templates, parts.routing).warnings,
         ),
         worker=None,
         first_key=first_key,

@@ -19,7 +19,7 @@ from gateway.rendering.variables import Variable, VariableType
 
 FILE: Final = "template.toml"
 RESERVED: Final = frozenset(
-    {"recipient", "locale", "unsubscribe_url", "preferences_url", "subject", "preheader", "loop", "_"}
+    {"recipient", "locale", "unsubscribe_url", "preferences_url", "postal_address", "subject", "preheader", "loop", "_"}
     | {"gettext", "ngettext", "pgettext", "npgettext", "true", "false", "none", "self", "super"}
 )
 """Names that mean something in every template, so no variable can have them."""

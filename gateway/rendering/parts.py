@@ -52,6 +52,8 @@ class Part:
     counts: frozenset[tuple[str, ...]]
     urls: frozenset[int] = field(repr=False)
     layouts: frozenset[str]
+    given: frozenset[str]
+    """What it uses of what every template is given, such as `unsubscribe_url`."""
     needs_trial: bool
     """Only rendering tells whether it comes out blank, or comes out at all."""
 
@@ -82,5 +84,6 @@ def read_part(
         counts=frozenset(survey.counts),
         urls=frozenset(survey.urls),
         layouts=frozenset(flattener.used),
+        given=frozenset(survey.given),
         needs_trial=survey.unsure or (name in FILLED and may_be_empty(body, variables)),
     )

@@ -15,7 +15,9 @@ from gateway.rendering.variables import Variable, VariableType
 
 Path = tuple[str, ...]
 
-_GIVEN: Final = frozenset({"recipient", "locale", "unsubscribe_url", "preferences_url", "subject", "preheader", "loop"})
+_GIVEN: Final = frozenset(
+    {"recipient", "locale", "unsubscribe_url", "preferences_url", "postal_address", "subject", "preheader", "loop"}
+)
 _URLS: Final = frozenset({"unsubscribe_url", "preferences_url"})
 _COUNTED: Final = frozenset({VariableType.NUMBER})
 _UNCOUNTABLE: Final = frozenset(VariableType) - {VariableType.INTEGER, VariableType.NUMBER}
@@ -33,6 +35,8 @@ class Survey:
     """It shows a value that may be absent or of any type: only rendering tells whether it can be rendered."""
     urls: set[int] = field(default_factory=set)
     """Ids of the expressions that are known to be checked web addresses, or empty."""
+    given: set[str] = field(default_factory=set)
+    """What it uses of what every template is given."""
     _bound: dict[str, Path | None] = field(default_factory=dict)
     _guarded: set[str] = field(default_factory=set)
 
@@ -90,6 +94,8 @@ class Survey:
     def _look_at_name(self, node: nodes.Node, name: str, guarding: bool) -> None:
         if name in self._bound or name in _GIVEN:
             self.unsure = self.unsure or (name == "recipient" and not guarding)
+            if name not in self._bound:
+                self.given.add(name)
         elif name not in self.variables:
             known = ", ".join(sorted(self.variables)) or "none"
             message = f"{self.path}:{node.lineno}: {name!r} is not declared under [variables]; there are: {known}"

@@ -14,6 +14,7 @@ from gateway.rendering.typesetting import RenderInput, Typesetter
 
 _NOW: Final = datetime(2026, 1, 15, 12, tzinfo=UTC)
 _LINK: Final = "https://example.org/u/sample"
+_ADDRESS: Final = ("1 Sample Street", "Sampleton")
 
 
 def source_language(default: Locale) -> Language:
@@ -35,6 +36,7 @@ def try_samples(template: Template, default: Locale) -> None:
                 now=_NOW,
                 unsubscribe_url=_LINK,
                 preferences_url=_LINK,
+                postal_address=_ADDRESS,
             )
             try:
                 typesetter.typeset(template, channel, language, given)

@@ -45,6 +45,8 @@ class RenderInput(Value, frozen=True, kw_only=True):
     """The instant from which relative times count."""
     unsubscribe_url: str
     preferences_url: str
+    postal_address: tuple[str, ...] = ()
+    """The sender's, line by line."""
 
 
 class Typesetter:
@@ -92,6 +94,7 @@ def _values(given: RenderInput) -> Values:
     values["recipient"] = dict(given.recipient)
     values["unsubscribe_url"] = given.unsubscribe_url
     values["preferences_url"] = given.preferences_url
+    values["postal_address"] = list(given.postal_address)
     return values
 
 

@@ -21,6 +21,7 @@ from gateway.settings.running import (
     StoreSettings,
     WorkerSettings,
 )
+from gateway.settings.sender import SenderSettings
 from gateway.settings.values import Section, masked_url
 
 __all__ = [
@@ -53,6 +54,7 @@ class Settings(Section):
     routes: tuple[RouteSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
     consents: ConsentsSettings = ConsentsSettings()
+    sender: SenderSettings = SenderSettings()
     retention: RetentionSettings = RetentionSettings()
     security: SecuritySettings = SecuritySettings()
     limits: LimitsSettings = LimitsSettings()

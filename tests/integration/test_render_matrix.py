@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from babel import Locale
+from markupsafe import escape
 
 from gateway.domain.messages import Content, EmailContent, PushContent, SmsContent
 from gateway.domain.push_payloads import LIMITS, payload
@@ -21,6 +22,7 @@ from gateway.rendering.templates import Template
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ADDRESS = ("Example & Sons <Paris>", "1 rue de la Paix, 75002 Paris")
 LOCALES = ["en", "fr", "fr-CA", "de", "es", "pt-BR", "it", "pl", "ru", "ar", "he", "ja", "zh-Hans", "zh-Hant"]
 TEMPLATES = sorted(path.parent.name for path in ROOT.glob("templates/*/template.toml"))
 UNFORMATTED = re.compile(r"%\(|\{\{|\{%|None|Undefined|<built-in|&amp;amp;|&lt;bdi")
@@ -71,6 +73,9 @@ def check_email(content: EmailContent, tag: str) -> None:
     assert len(content.subject.splitlines()) == 1
     assert len(re.findall(f'<html[^>]* lang="{tag}" dir="{direction_of}"', content.html)) == 1
     assert len(re.findall(f'<div[^>]* lang="{tag}" dir="{direction_of}"', content.html)) == 1
+    shown = [f"<bdi>{line}</bdi>" if direction_of == "rtl" else line for line in map(escape, ADDRESS)]
+    assert f"<br>{shown[0]}<br>{shown[1]}" in content.html
+    assert [line.strip("\u2068\u2069") for line in content.text.splitlines()[-2:]] == [*ADDRESS]
     assert content.text.count("\u2068") == content.text.count("\u2069")
     assert ("\u2068" in content.subject + content.text) <= (direction_of == "rtl")
     assert "<style>" in content.html
@@ -98,6 +103,7 @@ def test_every_sample_renders_whole_in_its_language(renderer: Renderer, name: st
                 now=NOW,
                 unsubscribe_url="https://example.org/u/token",
                 preferences_url="https://example.org/u/token",
+                postal_address=ADDRESS,
             )
             content = renderer.render(pin, template, channel, resolution, given)
             assert content.locale == tag

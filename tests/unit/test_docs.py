@@ -15,6 +15,7 @@ from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.rule_tables import WrongRules, parse_rules
 from gateway.policy.packs.reading import load_packs
 from gateway.settings import OverrideSettings, ProviderSettings, RouteSettings, Section, Settings
+from gateway.settings.sender import PostalAddressSettings
 from gateway.web.problems import STATUSES
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +78,7 @@ def test_every_setting_is_explained() -> None:
     expected = {f"[{name}].{key}" for name, section in sections.items() for key in keys(section)}
     expected |= {f"[[routes]].{key}" for key in keys(RouteSettings)}
     expected |= {f"[[policy.overrides]].{key}" for key in keys(OverrideSettings)}
+    expected |= {f"[[sender.postal_addresses]].{key}" for key in keys(PostalAddressSettings)}
     expected |= {f"[[{kind}]].{key}" for kind in ("quiet_hours", "frequency_caps") for key in rule_keys(kind)}
     kinds = get_args(get_args(ProviderSettings)[0])
     expected |= {f"[providers.<name>].{key}" for kind in kinds for key in keys(kind)}

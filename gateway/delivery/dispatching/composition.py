@@ -1,8 +1,9 @@
 """What one delivery says: the renderer asked with everything that a message, a person and an instant bring."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from gateway.delivery.dispatching.imprint import PostalAddress, choose_address
 from gateway.delivery.dispatching.links import UnsubscribeLinks
 from gateway.domain.ids import DeliveryId
 from gateway.domain.messages import Content, Message, PushContent, SmsContent, Versions
@@ -24,10 +25,17 @@ class Composed(Value, frozen=True, kw_only=True):
 class Composer:
     """Renders deliveries; explain, preview and dispatch all come here, so that what is shown is what is sent."""
 
-    def __init__(self, renderer: Renderer, links: UnsubscribeLinks, default_timezone: str) -> None:
+    def __init__(
+        self,
+        renderer: Renderer,
+        links: UnsubscribeLinks,
+        default_timezone: str,
+        addresses: Sequence[PostalAddress] = (),
+    ) -> None:
         self._renderer = renderer
         self._links = links
         self._default_timezone = default_timezone
+        self._addresses = addresses
 
     def compose(
         self,
@@ -47,6 +55,7 @@ class Composer:
         pin = pin or self._renderer.pin()
         template = pin.templates.template(message.template)
         resolution = self._renderer.resolve(pin, template, message.channels, recipient.locale)
+        address = choose_address(self._addresses, recipient.country, resolution.resolved) if self._addresses else ()
 
         def render(data: Mapping[str, JsonValue]) -> Content:
             given = RenderInput(
@@ -56,6 +65,7 @@ class Composer:
                 now=now,
                 unsubscribe_url=self._links.unsubscribe_url(delivery_id),
                 preferences_url=self._links.preferences_url(delivery_id),
+                postal_address=address,
             )
             return self._renderer.render(pin, template, channel, resolution, given)
 

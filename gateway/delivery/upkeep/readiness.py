@@ -1,7 +1,7 @@
 """Whether this process can do its work now, and what operators should know although it can."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,8 @@ class Readiness:
     broken_templates: Mapping[str, str]
     is_draining: bool
     """It was told to stop, and finishes what it has begun."""
+    warnings: tuple[str, ...]
+    """What operators should know of the store and of what is sent."""
     timezone_database: str
     """Release of the IANA database, such as `2026b`."""
 
@@ -47,12 +49,19 @@ class ReadinessCheck:
     """Asks the store by a real commit, at most once a second however often it is asked itself."""
 
     def __init__(
-        self, *, store: ConditionStore, templates: TemplateLibrary, catalogs: CatalogLibrary, clock: Clock
+        self,
+        *,
+        store: ConditionStore,
+        templates: TemplateLibrary,
+        catalogs: CatalogLibrary,
+        clock: Clock,
+        warn: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._store = store
         self._templates = templates
         self._catalogs = catalogs
         self._clock = clock
+        self._warn = warn
         self._is_working: Callable[[], bool] | None = None
         self._is_connected: Callable[[], bool] | None = None
         self._is_draining = False
@@ -88,6 +97,7 @@ class ReadinessCheck:
             is_draining=self._is_draining,
             broken_catalogs=self._catalogs.snapshot.broken,
             broken_templates=self._templates.snapshot.broken,
+            warnings=(*(() if self._condition is None else self._condition.warnings), *self._warn()),
             timezone_database=_TIMEZONES,
         )
 

@@ -1,10 +1,11 @@
 """A template as its reader would see it: checked data, a chosen language and instant, nothing stored or sent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from gateway.delivery.accepting.addresses import UnknownTimezone, check_timezone
 from gateway.delivery.dispatching.composition import render_masked
+from gateway.delivery.dispatching.imprint import PostalAddress, choose_address
 from gateway.delivery.dispatching.links import UnsubscribeLinks
 from gateway.delivery.presentation import JsonObject, content_json
 from gateway.domain import ids
@@ -27,11 +28,20 @@ _REFUSED = "The template cannot be previewed like that."
 class Previewer:
     """Answers `POST /v1/templates/{name}/preview`."""
 
-    def __init__(self, *, renderer: Renderer, links: UnsubscribeLinks, clock: Clock, default_timezone: str) -> None:
+    def __init__(
+        self,
+        *,
+        renderer: Renderer,
+        links: UnsubscribeLinks,
+        clock: Clock,
+        default_timezone: str,
+        addresses: Sequence[PostalAddress] = (),
+    ) -> None:
         self._renderer = renderer
         self._links = links
         self._clock = clock
         self._default_timezone = default_timezone
+        self._addresses = addresses
 
     def preview(
         self,
@@ -61,6 +71,8 @@ class Previewer:
         if problems or resolution is None:
             raise InvalidRequest(_REFUSED, problems)
         instant = at or self._clock.now()
+        country = (recipient or {}).get("country")
+        address = choose_address(self._addresses, country if isinstance(country, str) else None, resolution.resolved)
 
         def render(data: Mapping[str, JsonValue]) -> Content:
             given = RenderInput(
@@ -70,6 +82,7 @@ class Previewer:
                 now=instant,
                 unsubscribe_url=self._links.unsubscribe_url(_NOBODY),
                 preferences_url=self._links.preferences_url(_NOBODY),
+                postal_address=address,
             )
             return self._renderer.render(pin, template, channel, resolution, given)
 

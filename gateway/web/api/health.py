@@ -64,7 +64,7 @@ def _readiness_json(readiness: Readiness) -> dict[str, JsonValue]:
         "broken_catalogs": dict(readiness.broken_catalogs),
         "broken_templates": dict(readiness.broken_templates),
         "timezone_database": readiness.timezone_database,
-        "warnings": [] if store is None else list(store.warnings),
+        "warnings": list(readiness.warnings),
     }
 
 

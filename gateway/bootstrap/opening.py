@@ -255,7 +255,7 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             consents=store.consents,
             suppressions=store.suppressions,
             recipients=store.recipients,
-            timeline=store.timeline,
+            readers=store.readers,
             default_timezone=zone,
             templates=parts.templates,
             clock=clock,

@@ -28,7 +28,15 @@ from gateway.ports.inbound import (
     WebhookRequest,
 )
 from gateway.ports.mailbox import MailboxItem, MailboxStore
-from gateway.ports.people import ConsentStore, LedgerStore, RecipientStore, SuppressionStore
+from gateway.ports.people import (
+    ConsentStore,
+    LedgerStore,
+    ReaderChoice,
+    ReaderStore,
+    RecipientStore,
+    SuppressionStore,
+    Wished,
+)
 from gateway.ports.providers import Capabilities, Fitness, Probed, ProbeResult, Provider, StatusSource
 from gateway.ports.reading import (
     ConditionStore,
@@ -39,7 +47,6 @@ from gateway.ports.reading import (
     Page,
     SteeringStore,
     StoreCondition,
-    TimelineStore,
 )
 from gateway.ports.receipts import Hearing, ReceiptStore, Telling
 from gateway.ports.replaying import TrafficStore
@@ -85,6 +92,8 @@ __all__ = [
     "ProbeResult",
     "Probed",
     "Provider",
+    "ReaderChoice",
+    "ReaderStore",
     "ReceiptStore",
     "RecipientStore",
     "Replayed",
@@ -102,11 +111,11 @@ __all__ = [
     "StoredFacts",
     "SuppressionStore",
     "Telling",
-    "TimelineStore",
     "TrafficStore",
     "Waiting",
     "Wake",
     "WatchStore",
     "WebhookReceiver",
     "WebhookRequest",
+    "Wished",
 ]

@@ -8,8 +8,10 @@ from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
 from gateway.domain.ledger import Head
 from gateway.domain.ledger_check import Kept
+from gateway.domain.messages import Event
 from gateway.domain.preferences import Consent, Suppression
 from gateway.domain.recipients import Channel, JsonValue, Recipient
+from gateway.domain.values import Value
 from gateway.ports.accepting import NewMessage
 from gateway.ports.reading import Page
 
@@ -24,15 +26,6 @@ class RecipientStore(Protocol):
         self, service_id: ServiceId, recipients: Sequence[Recipient], now: datetime
     ) -> Sequence[bool]:
         """`put_recipient` for each, all in one transaction; of two with one id the later is kept."""
-
-    async def set_preferences(
-        self,
-        service_id: ServiceId,
-        recipient_id: RecipientId,
-        preferences: Mapping[str, JsonValue] | None,
-        now: datetime,
-    ) -> None:
-        """Keep what the person chose, also of one of whom nothing else is kept; None forgets it."""
 
     async def get_recipient(self, service_id: ServiceId, recipient_id: RecipientId) -> Recipient:
         """Read it. Raises NotFound."""
@@ -87,6 +80,36 @@ class ConsentStore(Protocol):
         self, service_id: ServiceId, recipient_id: RecipientId, limit: int, cursor: str | None
     ) -> Page[Consent]:
         """Every line, newest recorded first."""
+
+
+class Wished(Value, frozen=True, kw_only=True):
+    """What a person wishes for: own hours, own frequency, a break, own zone."""
+
+    preferences: Mapping[str, JsonValue] | None
+    """In place of the earlier ones; None forgets those."""
+
+
+class ReaderChoice(Value, frozen=True, kw_only=True):
+    """What a person chose through the link in a message, with what is told of it."""
+
+    service_id: ServiceId
+    recipient_id: RecipientId
+    at: datetime
+    lines: tuple[Consent, ...] = ()
+    wished: Wished | None = None
+    """None leaves the wishes as they are."""
+    events: tuple[Event, ...]
+    """For the timeline of that message, while it is kept."""
+
+
+class ReaderStore(Protocol):
+    """What readers say through the links in messages: all that follows from a word is kept with it, or nothing."""
+
+    async def choose(self, choice: ReaderChoice) -> None:
+        """Keep lines, wishes and events; lines that say what holds already are left out, and then nothing is told."""
+
+    async def leave(self, suppressions: Sequence[Suppression], event: Event) -> None:
+        """Suppress the addresses; the event is told unless all of them were suppressed already."""
 
 
 class LedgerStore(Protocol):

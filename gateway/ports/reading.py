@@ -87,13 +87,6 @@ class LogStore(Protocol):
         """How many deliveries by (template, channel, locale, status) were created since then."""
 
 
-class TimelineStore(Protocol):
-    """What becomes known of a message's reader."""
-
-    async def add_event(self, event: Event) -> None:
-        """Add it to the timeline, while the message is still kept."""
-
-
 class SteeringStore(Protocol):
     """What people do to messages by hand; each with who and why in the timeline and in the audit trail."""
 

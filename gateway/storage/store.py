@@ -15,6 +15,7 @@ from gateway.storage.people.consents import Consents
 from gateway.storage.people.erasure import Erasures
 from gateway.storage.people.inbound import Inbounds
 from gateway.storage.people.ledger import Ledger
+from gateway.storage.people.readers import Readers
 from gateway.storage.people.recipients import Recipients, make_people_batcher
 from gateway.storage.people.suppressions import Suppressions, name_addresses
 from gateway.storage.queue.accept import Accepting
@@ -26,7 +27,6 @@ from gateway.storage.reading.log import MessageLog
 from gateway.storage.reading.mailbox import Mailbox
 from gateway.storage.reading.traffic import Traffic
 from gateway.storage.reading.watching import Watching
-from gateway.storage.tracking.reader_events import Timeline
 from gateway.storage.tracking.receipts import Receipts
 from gateway.storage.upkeep.audit import Audit
 from gateway.storage.upkeep.condition import Condition
@@ -61,7 +61,7 @@ class Store:
     mailbox: Mailbox
     condition: Condition
     forgetting: Forgetting
-    timeline: Timeline
+    readers: Readers
     erasures: Erasures
     belongings: Belongings
     watching: Watching
@@ -120,7 +120,7 @@ async def open_store(
                 mailbox=Mailbox(database, commit),
                 condition=Condition(database),
                 forgetting=Forgetting(database),
-                timeline=Timeline(database),
+                readers=Readers(database, pseudonyms),
                 erasures=Erasures(database, pseudonyms),
                 belongings=Belongings(database, pseudonyms),
                 watching=Watching(database),

@@ -1,16 +1,17 @@
 """Whole messages for the suite of stores, told apart by a number."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, WorkerId
+from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, RecipientId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attempt, Delivery, EmailContent, Event, Message, Outcome, SendResult, Versions
-from gateway.domain.recipients import Channel
+from gateway.domain.recipients import Channel, JsonValue
 from gateway.domain.values import replace
-from gateway.ports import Claim, Idempotency, NewDelivery, NewMessage, Replayed, Reservation, Step
+from gateway.ports import Claim, Idempotency, NewDelivery, NewMessage, ReaderChoice, Replayed, Reservation, Step, Wished
 from gateway.storage.store import Store, open_store
 from tests.factories import NOW, make_message
 from tests.fakes import SetClock
@@ -142,3 +143,15 @@ async def status_of(store: Store, message_id: str = "msg_000001") -> DeliverySta
 async def kinds_of_events(store: Store, message_id: str = "msg_000001") -> list[str]:
     """The types of its timeline, oldest first."""
     return [event.type for event in (await store.log.events(MessageId(message_id), None, 100, None)).items]
+
+
+def make_choice(preferences: Mapping[str, JsonValue] | None, **changes: Any) -> ReaderChoice:
+    """What the person of `make_recipient` wishes for, chosen NOW in a message of which nothing is kept."""
+    choice = ReaderChoice(
+        service_id=make_message().service_id,
+        recipient_id=RecipientId("user-42"),
+        at=NOW,
+        wished=Wished(preferences=preferences),
+        events=(new_event(make_message(), "delivery.preferences_changed"),),
+    )
+    return replace(choice, **changes)

@@ -4,9 +4,10 @@ from functools import partial
 from operator import lt
 from pathlib import Path
 
+from gateway.delivery.accepting.accept import Accepted
 from gateway.domain.lifecycle import DeliveryStatus as S
 from gateway.domain.recipients import Channel
-from gateway.ports import Capabilities
+from gateway.ports import Capabilities, MessageRecord
 from tests.fakes import ScriptedProvider
 from tests.rigs import Rig, open_rig, routes_to
 from tests.waiting import eventually
@@ -40,15 +41,27 @@ class Deadly(ScriptedProvider):
 
 
 async def end(rig: Rig, deadly: Deadly, times: int) -> None:
-    """Wait until it has ended each job, and let the sweep find what that left behind."""
+    """Let it end so many jobs, sweeping until what each left behind is found: a job may still be ending then."""
     assert rig.working.worker is not None
     for number in range(times):
-        await eventually(partial(count, deadly), partial(lt, number))
-        await rig.working.worker.sweep()
+        await eventually(partial(swept, rig, deadly), partial(lt, number))
 
 
-async def count(deadly: Deadly) -> int:
+async def swept(rig: Rig, deadly: Deadly) -> int:
+    """How many jobs it has ended, after one sweep."""
+    assert rig.working.worker is not None
+    await rig.working.worker.sweep()
     return deadly.ended
+
+
+async def settled(rig: Rig, deadly: Deadly, accepted: Accepted) -> MessageRecord:
+    """The message once it is sent, sweeping until then."""
+
+    async def look() -> MessageRecord:
+        await swept(rig, deadly)
+        return await rig.read(accepted)
+
+    return await eventually(look, lambda record: record.status is S.SENT)
 
 
 async def test_it_is_set_aside_after_three_claims_and_its_message_goes_on_by_another_channel(tmp_path: Path) -> None:
@@ -58,7 +71,7 @@ async def test_it_is_set_aside_after_three_claims_and_its_message_goes_on_by_ano
         accepted = await rig.send(channels=(Channel.EMAIL, Channel.SMS))
         await end(rig, deadly, 3)
 
-        record = await rig.settled(accepted, S.SENT)
+        record = await settled(rig, deadly, accepted)
 
         outcomes = [(one.delivery.channel, one.delivery.status, one.delivery.reason) for one in record.deliveries]
         assert outcomes == [(Channel.EMAIL, S.FAILED, "poison"), (Channel.SMS, S.SENT, None)]
@@ -75,6 +88,6 @@ async def test_one_that_is_only_suspected_is_delivered(tmp_path: Path) -> None:
         accepted = await rig.send(channels=(Channel.EMAIL,))
         await end(rig, deadly, 2)
 
-        record = await rig.settled(accepted, S.SENT)
+        record = await settled(rig, deadly, accepted)
 
         assert len(record.deliveries[0].attempts) == 1

@@ -1,7 +1,8 @@
 """Leaving, and choosing anew: what the links in messages do, always with evidence and never by a GET."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from gateway.delivery import events
@@ -9,7 +10,7 @@ from gateway.delivery.dispatching.links import UnsubscribeLinks
 from gateway.domain import ids
 from gateway.domain.audit import RECIPIENT
 from gateway.domain.ids import ConsentId, DeliveryId, RecipientId, SuppressionId
-from gateway.domain.messages import Message
+from gateway.domain.messages import Event, Message
 from gateway.domain.own_rules import NO_WISHES, Wishes, wishes_json, wishes_of
 from gateway.domain.preferences import Category, Consent, ConsentState, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, JsonValue, Recipient
@@ -20,9 +21,11 @@ from gateway.ports import (
     DeliveryRecord,
     LogStore,
     MessageRecord,
+    ReaderChoice,
+    ReaderStore,
     RecipientStore,
     SuppressionStore,
-    TimelineStore,
+    Wished,
 )
 from gateway.rendering.registry import TemplateLibrary
 
@@ -79,7 +82,7 @@ class Unsubscriber:
         consents: ConsentStore,
         suppressions: SuppressionStore,
         recipients: RecipientStore,
-        timeline: TimelineStore,
+        readers: ReaderStore,
         default_timezone: str,
         templates: TemplateLibrary,
         clock: Clock,
@@ -89,7 +92,7 @@ class Unsubscriber:
         self._consents = consents
         self._suppressions = suppressions
         self._recipients = recipients
-        self._timeline = timeline
+        self._readers = readers
         self._default_timezone = default_timezone
         self._templates = templates
         self._clock = clock
@@ -106,7 +109,8 @@ class Unsubscriber:
             await self._suppress(message, delivery, proof, ONE_CLICK)
         else:
             wanted = {(channel, message.topic): ConsentState.DENIED}
-            await self._say(message, delivery, wanted, _Saying(source=ONE_CLICK, evidence=proof))
+            saying = _Saying(source=ONE_CLICK, evidence=proof)
+            await self._say(message.to.id, record, delivery, wanted, saying=saying)
         return message
 
     async def preferences(self, token: str) -> Preferences:
@@ -155,9 +159,7 @@ class Unsubscriber:
         else:
             states = {key: ConsentState.GRANTED if yes else ConsentState.DENIED for key, yes in wanted.items()}
             saying = _Saying(source=PREFERENCE_CENTRE, evidence=proof, wording=wording, locale=locale)
-            await self._say(message, delivery, states, saying)
-            if wishes is not None:
-                await self._wish(message, delivery, message.to.id, wishes)
+            await self._say(message.to.id, record, delivery, states, saying=saying, wishes=wishes)
         return await self.preferences(token)
 
     async def _follow(self, token: str) -> tuple[MessageRecord, DeliveryRecord]:
@@ -190,34 +192,26 @@ class Unsubscriber:
             one.reason is SuppressionReason.STOP and one.forbids(Category.MARKETING, None, now) for one in found.items
         )
 
-    async def _wish(
-        self, message: Message, delivery: DeliveryRecord, recipient_id: RecipientId, wishes: Wishes
-    ) -> None:
-        person = await self._person(message)
-        if wishes == (NO_WISHES if person is None else wishes_of(person.preferences)):
-            return
-        kept, now = wishes_json(wishes), self._clock.now()
-        await self._recipients.set_preferences(message.service_id, recipient_id, kept, now)
-        told: dict[str, JsonValue] = {"by": PREFERENCE_CENTRE, "preferences": kept}
-        await self._timeline.add_event(events.reader_did(events.CHOSE, delivery.delivery, now, told))
-
     async def _say(
         self,
-        message: Message,
+        recipient_id: RecipientId,
+        record: MessageRecord,
         delivery: DeliveryRecord,
         wanted: Mapping[tuple[Channel, str], ConsentState],
-        saying: "_Saying",
+        *,
+        saying: _Saying,
+        wishes: Wishes | None = None,
     ) -> None:
-        said, now, source = await self._current(message), self._clock.now(), saying.source
-        lines = [
+        said, now = await self._current(record.message), self._clock.now()
+        lines = tuple(
             Consent(
                 id=ConsentId(ids.make_id(ids.CONSENT, now)),
-                service_id=message.service_id,
-                recipient_id=RecipientId(message.to.id or ""),
+                service_id=record.message.service_id,
+                recipient_id=recipient_id,
                 channel=channel,
                 topic=topic,
                 state=state,
-                source=source,
+                source=saying.source,
                 wording=saying.wording,
                 locale=saying.locale,
                 evidence=saying.evidence,
@@ -226,15 +220,30 @@ class Unsubscriber:
                 recorded_at=now,
             )
             for (channel, topic), state in wanted.items()
-            if said.get((channel, topic)) is not state and not _is_silence(said.get((channel, topic)), state, source)
-        ]
-        if not lines:
-            return
-        await self._consents.add_consents(lines)
-        left = any(line.state is ConsentState.DENIED for line in lines)
-        told: dict[str, JsonValue] = {"by": source, "consents": [_told(line) for line in lines]}
-        kind = events.UNSUBSCRIBED if left else events.CHOSE
-        await self._timeline.add_event(events.reader_did(kind, delivery.delivery, now, told))
+            if said.get((channel, topic)) is not state
+            and not _is_silence(said.get((channel, topic)), state, saying.source)
+        )
+        wished, told = None, []
+        if lines:
+            told.append(_consents_told(delivery, lines, saying.source, now))
+        if wishes is not None and wishes != await self._wishes(record.message):
+            kept = wishes_json(wishes)
+            wished, chose = Wished(preferences=kept), {"by": saying.source, "preferences": kept}
+            told.append(events.reader_did(events.CHOSE, delivery.delivery, now, chose))
+        if told:
+            choice = ReaderChoice(
+                service_id=record.message.service_id,
+                recipient_id=recipient_id,
+                at=now,
+                lines=lines,
+                wished=wished,
+                events=tuple(told),
+            )
+            await self._readers.choose(choice)
+
+    async def _wishes(self, message: Message) -> Wishes:
+        person = await self._person(message)
+        return NO_WISHES if person is None else wishes_of(person.preferences)
 
     async def _suppress(
         self, message: Message, delivery: DeliveryRecord, evidence: Mapping[str, JsonValue], by: str
@@ -255,16 +264,19 @@ class Unsubscriber:
             )
             for address in addresses
         ]
-        standing = await self._suppressions.add_suppressions(asked)
-        new = {one.id for one in standing} & {one.id for one in asked}
-        if new:
-            told: dict[str, JsonValue] = {"by": by, "scope": scope, "suppressions": [*sorted(new)]}
-            await self._timeline.add_event(events.reader_did(events.UNSUBSCRIBED, delivery.delivery, now, told))
+        told: dict[str, JsonValue] = {"by": by, "scope": scope, "suppressions": [one.id for one in asked]}
+        await self._readers.leave(asked, events.reader_did(events.UNSUBSCRIBED, delivery.delivery, now, told))
 
     def _marketing_topics(self) -> set[str]:
         snapshot = self._templates.snapshot
         found = (snapshot.template(name) for name in snapshot.names)
         return {template.topic for template in found if template.category is Category.MARKETING and template.topic}
+
+
+def _consents_told(delivery: DeliveryRecord, lines: Sequence[Consent], source: str, now: datetime) -> Event:
+    left = any(line.state is ConsentState.DENIED for line in lines)
+    told: dict[str, JsonValue] = {"by": source, "consents": [_told(line) for line in lines]}
+    return events.reader_did(events.UNSUBSCRIBED if left else events.CHOSE, delivery.delivery, now, told)
 
 
 def _told(line: Consent) -> dict[str, JsonValue]:

@@ -31,6 +31,7 @@ from gateway.storage.engines.statements import Insert, Row
 from gateway.storage.people.belongings import AT, bound_after, find_belonging, find_messages, in_json
 from gateway.storage.people.blanking import blank_messages
 from gateway.storage.people.ledger import blank_person
+from gateway.storage.people.recipients import person_lock
 from gateway.storage.queue.facts import find_suppressions
 from gateway.storage.tables import from_micros, to_micros
 from gateway.storage.upkeep.audit import write_audit
@@ -70,7 +71,7 @@ class Erasures:
         erasure_id = ErasureId(make_id(ERASURE, now))
 
         async def begin(driver: Driver) -> Erasure:
-            await driver.lock([f"recipient:{service_id}:{recipient_id}"])
+            await driver.lock([person_lock(service_id, recipient_id)])
             whose = await find_belonging(driver, service_id, recipient_id)
             if whose is None:
                 raise NotFound(f"There is no recipient {recipient_id}.")

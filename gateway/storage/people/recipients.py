@@ -1,6 +1,6 @@
 """People as the services know them; an id means something within one service only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -8,13 +8,12 @@ import sqlalchemy as sa
 
 from gateway.domain.ids import RecipientId, ServiceId
 from gateway.domain.ledger import Naming
-from gateway.domain.recipients import Channel, JsonValue, Recipient
+from gateway.domain.recipients import Channel, Recipient
 from gateway.errors import InvalidRequest, NotFound
 from gateway.ports import Page
 from gateway.storage import tables
 from gateway.storage.columns import stored
 from gateway.storage.cursors import cursor_at, older_than
-from gateway.storage.documents import dump
 from gateway.storage.engines.batcher import Batcher
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
@@ -31,10 +30,6 @@ _upsert: Final = Insert(
     " push=excluded.push, locale=excluded.locale, timezone=excluded.timezone, country=excluded.country,"
     " region=excluded.region, attributes=excluded.attributes, updated_at=excluded.updated_at",
 )
-_insert_new: Final = Insert(
-    tables.recipients, skip=frozenset({"preferences"}), suffix=" ON CONFLICT (service_id, id) DO NOTHING"
-)
-_CHOOSE: Final = "UPDATE recipients SET preferences = ?, updated_at = ? WHERE service_id = ? AND id = ?"
 _KNOWN: Final = (
     "WITH k AS ({keys}) SELECT t.id FROM k CROSS JOIN recipients t WHERE t.service_id = k.column1 AND t.id = k.column2"
 )
@@ -65,24 +60,6 @@ class Recipients:
             return are_new
 
         return await self._writer.run(put)
-
-    async def set_preferences(
-        self,
-        service_id: ServiceId,
-        recipient_id: RecipientId,
-        preferences: Mapping[str, JsonValue] | None,
-        now: datetime,
-    ) -> None:
-        """Keep what the person chose, also of one of whom nothing else is kept; None forgets it."""
-        chosen = None if preferences is None else dump(preferences)
-
-        async def keep(driver: Driver) -> None:
-            row = recipient_row(service_id, Recipient(id=recipient_id), now)
-            await driver.insert(_insert_new, [row])
-            await driver.execute(_CHOOSE, (chosen, row[-1], service_id, recipient_id))
-            await look_again(driver, (self._naming(service_id, recipient_id),), to_micros(now))
-
-        await self._writer.run(keep)
 
     async def list_recipients(
         self, service_id: ServiceId, address: tuple[Channel, str] | None, limit: int, cursor: str | None
@@ -125,9 +102,15 @@ def make_people_batcher(database: Database) -> PeopleBatcher:
     return Batcher(flush, poison=(InvalidRequest,))
 
 
+def person_lock(service_id: ServiceId, recipient_id: RecipientId) -> str:
+    """The name of the lock between those who keep something of one person and those who erase it."""
+    return f"recipient:{service_id}:{recipient_id}"
+
+
 async def remember(driver: Driver, service_id: ServiceId, inline: Recipient, now: datetime) -> None:
     """Lay a message's inline values over what is kept of the person."""
-    await driver.lock([f"recipient:{service_id}:{inline.id}"])
+    if inline.id is not None:
+        await driver.lock([person_lock(service_id, inline.id)])
     kept = await _find(driver, service_id, inline)
     await driver.insert(_upsert, [recipient_row(service_id, inline if kept is None else kept.overlaid(inline), now)])
     if inline.id is not None:

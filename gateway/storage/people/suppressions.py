@@ -61,13 +61,7 @@ class Suppressions:
 
     async def add_suppressions(self, suppressions: Sequence[Suppression]) -> Sequence[Suppression]:
         """`add_suppression` for each, all in one transaction."""
-
-        async def add_all(driver: Driver) -> Sequence[Suppression]:
-            # All at once, as reservations do: who takes them one by one may meet one of those crosswise.
-            await driver.lock([address_lock_of(one) for one in suppressions])
-            return [await suppress(driver, one, self._pseudonyms) for one in suppressions]
-
-        return await self._writer.run(add_all)
+        return await self._writer.run(lambda driver: suppress_all(driver, suppressions, self._pseudonyms))
 
     async def find_suppressed(
         self, addresses: Collection[tuple[Channel, str]], now: datetime
@@ -150,6 +144,15 @@ async def name_addresses(database: Database, pseudonyms: Pseudonyms) -> None:
     if await database.lookups.run(lambda driver: driver.fetch(_UNNAMED, (1,))):
         while await database.writer.run(name_some) == _NAMED_AT_ONCE:
             pass
+
+
+async def suppress_all(
+    driver: Driver, suppressions: Sequence[Suppression], pseudonyms: Pseudonyms
+) -> Sequence[Suppression]:
+    """`suppress` for each, in whatever transaction it is."""
+    # All at once, as reservations do: who takes them one by one may meet one of those crosswise.
+    await driver.lock([address_lock_of(one) for one in suppressions])
+    return [await suppress(driver, one, pseudonyms) for one in suppressions]
 
 
 async def suppress(driver: Driver, asked: Suppression, pseudonyms: Pseudonyms) -> Suppression:

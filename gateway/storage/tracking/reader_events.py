@@ -5,22 +5,10 @@ from typing import Final
 
 from gateway.domain.messages import Event
 from gateway.storage.engines.driver import Driver
-from gateway.storage.engines.engine import Database
 from gateway.storage.queue.accept import insert_events
 from gateway.storage.rows import event_row
 
 _KEPT: Final = "SELECT id FROM messages WHERE id = ?"
-
-
-class Timeline:
-    """Implements ports.TimelineStore."""
-
-    def __init__(self, database: Database) -> None:
-        self._writer = database.writer
-
-    async def add_event(self, event: Event) -> None:
-        """Add it, while the message is still kept."""
-        await self._writer.run(lambda driver: tell(driver, (event,)))
 
 
 async def tell(driver: Driver, events: Sequence[Event | None]) -> None:

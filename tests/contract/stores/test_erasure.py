@@ -20,7 +20,7 @@ from gateway.ports import AuditQuery, MailboxItem
 from gateway.ports.erasing import Advance
 from gateway.storage import tables
 from gateway.storage.store import Store
-from tests.contract.store_builders import WORKER, Place, new_message, reservation_for, step_for
+from tests.contract.store_builders import WORKER, Place, make_choice, new_message, reservation_for, step_for
 from tests.factories import NOW, SERVICE, make_consent, make_recipient, make_suppression
 from tests.fakes import SetClock
 
@@ -51,7 +51,7 @@ async def fill(store: Store) -> None:
     """Everything that a gateway may come to hold of a person, and somebody else beside her."""
     await deliver(store)
     await store.recipients.put_recipients(SERVICE, (KNOWN, OTHER), NOW)
-    await store.recipients.set_preferences(SERVICE, AMINA, {"why": "Benali"}, NOW)
+    await store.readers.choose(make_choice({"why": "Benali"}, service_id=SERVICE, recipient_id=AMINA))
     said: dict[str, Any] = {
         "recipient_id": AMINA,
         "wording": "I, Benali, agree",

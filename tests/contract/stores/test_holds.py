@@ -12,7 +12,7 @@ from gateway.domain.values import replace
 from gateway.ports import Claim, StoredFacts
 from gateway.storage.queue.rules_in_force import adopt_rules
 from gateway.storage.store import Store
-from tests.contract.store_builders import WORKER, claim_one, new_message, step_for
+from tests.contract.store_builders import WORKER, claim_one, make_choice, new_message, step_for
 from tests.factories import NOW, SERVICE, make_consent, make_recipient, make_suppression
 
 S = DeliveryStatus
@@ -40,7 +40,7 @@ async def due_soon(store: Store) -> list[DeliveryStatus]:
 
 CHANGES: dict[str, Change] = {
     "zone": lambda store: store.recipients.put_recipient(SERVICE, make_recipient(timezone="Asia/Tokyo"), SOON),
-    "preferences": lambda store: store.recipients.set_preferences(SERVICE, make_recipient().id or "", {}, SOON),  # type: ignore[arg-type]
+    "preferences": lambda store: store.readers.choose(make_choice({}, at=SOON)),
     "consent": lambda store: store.consents.add_consents([make_consent(at=NOW, recorded_at=SOON)]),
     "suppression": lambda store: store.suppressions.add_suppression(make_suppression(created_at=SOON)),
     "remembered": lambda store: store.accepting.accept(

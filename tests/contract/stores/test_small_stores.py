@@ -8,14 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.audit import AuditAction, AuditEntry, By, make_entry, of_key
-from gateway.domain.ids import ConsentId, DeliveryId, KeyId, RecipientId, ServiceId, SuppressionId, WorkerId
+from gateway.domain.ids import ConsentId, DeliveryId, EventId, KeyId, RecipientId, ServiceId, SuppressionId, WorkerId
 from gateway.domain.preferences import ConsentState, SuppressionReason
 from gateway.domain.recipients import Channel, EmailAddress, JsonValue, PushDevice, PushPlatform, Recipient
 from gateway.domain.values import replace
 from gateway.errors import Conflict, InvalidRequest, NotFound
-from gateway.ports import ApiKey, AuditQuery, MailboxItem, NewDelivery, NewMessage, SenderIdentity, Service
+from gateway.ports import (
+    ApiKey,
+    AuditQuery,
+    MailboxItem,
+    MessageQuery,
+    NewDelivery,
+    NewMessage,
+    SenderIdentity,
+    Service,
+)
 from gateway.storage.cursors import make_cursor, read_cursor
 from gateway.storage.store import Store
+from tests.contract.store_builders import make_choice, new_event, new_message
 from tests.factories import NOW, SERVICE, make_consent, make_delivery, make_message, make_recipient, make_suppression
 
 AMINA = RecipientId("user-42")
@@ -348,13 +358,46 @@ async def test_of_many_at_once_the_mailbox_keeps_each_delivery_once(store: Store
 
 async def test_what_a_person_chose_stays_when_the_service_replaces_the_record(store: Store) -> None:
     chosen: dict[str, JsonValue] = {"frequency_caps": [{"name": "own", "limit": 1, "per": "day"}]}
-    await store.recipients.set_preferences(SERVICE, AMINA, chosen, NOW)
+    await store.readers.choose(make_choice(chosen, recipient_id=AMINA))
     alone = await store.recipients.get_recipient(SERVICE, AMINA)
 
     is_new = await store.recipients.put_recipient(SERVICE, make_recipient(id=AMINA), NOW)
     replaced = await store.recipients.get_recipient(SERVICE, AMINA)
-    await store.recipients.set_preferences(SERVICE, AMINA, None, NOW)
+    await store.readers.choose(make_choice(None, recipient_id=AMINA))
 
     assert (alone, is_new) == (Recipient(id=AMINA, preferences=chosen), False)
     assert (replaced.email, replaced.preferences) == (make_recipient().email, chosen)
     assert (await store.recipients.get_recipient(SERVICE, AMINA)).preferences is None
+
+
+async def test_a_choice_is_kept_whole_and_told_once_however_often_it_is_made(store: Store) -> None:
+    await store.accepting.accept(new_message(1))
+    message = (await store.log.search(MessageQuery())).items[0].message
+    denial = make_consent(state=ConsentState.DENIED)
+    event = new_event(message, "delivery.unsubscribed")
+    choices = [
+        make_choice(None, wished=None, lines=(replace(denial, id=ConsentId(f"cns_{number}")),), events=(told,))
+        for number, told in enumerate(replace(event, id=EventId(f"evt_{number}")) for number in range(8))
+    ]
+
+    await asyncio.gather(*map(store.readers.choose, choices))
+
+    history = await store.consents.consent_history(SERVICE, denial.recipient_id, 10, None)
+    events = (await store.log.events(message.id, None, 100, None)).items
+    assert [line.state for line in history.items] == [ConsentState.DENIED]
+    assert [event.type for event in events].count("delivery.unsubscribed") == 1
+
+
+async def test_who_leaves_by_address_is_told_of_once(store: Store) -> None:
+    await store.accepting.accept(new_message(1))
+    message = (await store.log.search(MessageQuery())).items[0].message
+    event = new_event(message, "delivery.unsubscribed")
+
+    for number in range(2):
+        leaving = make_suppression(id=f"sup_{number}")
+        await store.readers.leave([leaving], replace(event, id=EventId(f"evt_{number}")))
+
+    kept = (await store.suppressions.list_suppressions(None, None, 10, None)).items
+    events = (await store.log.events(message.id, None, 100, None)).items
+    assert [one.id for one in kept] == ["sup_0"]
+    assert [event.type for event in events].count("delivery.unsubscribed") == 1

@@ -20,6 +20,8 @@ InboundId = NewType("InboundId", str)
 ErasureId = NewType("ErasureId", str)
 ReceiptId = NewType("ReceiptId", str)
 WorkerId = NewType("WorkerId", str)
+EndpointId = NewType("EndpointId", str)
+ReplayId = NewType("ReplayId", str)
 
 MESSAGE: Final = "msg"
 DELIVERY: Final = "dlv"
@@ -34,6 +36,8 @@ INBOUND: Final = "inb"
 ERASURE: Final = "ers"
 RECEIPT: Final = "rcp"
 WORKER: Final = "wrk"
+ENDPOINT: Final = "whe"
+REPLAY: Final = "rpl"
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32 in lower case: ASCII order is numeric order, and no letter is read as a digit."""

@@ -70,8 +70,9 @@ class Driver(Protocol):
     async def insert_new(self, insert: Insert, rows: Sequence[Row]) -> int:
         """Insert the rows that conflict with none; how many they were."""
 
-    async def insert_all(self, *batches: Batch) -> None:
-        """Insert rows into several tables, those first that others refer to; nothing is returned."""
+    async def insert_all(self, *batches: Batch, then: str | None = None) -> Sequence[Row]:
+        """Insert rows into several tables, those first that others refer to; the rows of the SELECT `then`, which may
+        see them or not. It is not asked where nothing is inserted."""
 
     async def select_in(self, statement: str, keys: Sequence[Row], parameters: Row = ()) -> Sequence[Row]:
         """The rows of a statement whose `{keys}` stands for a table of all these keys: texts, in columns named
@@ -137,11 +138,12 @@ class SqliteDriver:
         """Insert the rows that conflict with none; how many they were."""
         return self._executemany(insert.of_values(1), rows).rowcount if rows else 0
 
-    async def insert_all(self, *batches: Batch) -> None:
-        """Insert rows into several tables, one at a time."""
-        for insert, rows in batches:
-            if rows:
-                self._executemany(insert.of_values(1), rows)
+    async def insert_all(self, *batches: Batch, then: str | None = None) -> Sequence[Row]:
+        """Insert rows into several tables, one at a time; the rows of `then`."""
+        filled = [(insert, rows) for insert, rows in batches if rows]
+        for insert, rows in filled:
+            self._executemany(insert.of_values(1), rows)
+        return self._execute(then).fetchall() if filled and then is not None else ()
 
     async def select_in(self, statement: str, keys: Sequence[Row], parameters: Row = ()) -> Sequence[Row]:
         """The rows of a statement about all these keys."""
@@ -191,12 +193,13 @@ class PostgresDriver:
         """Insert the rows that conflict with none; how many they were."""
         return await self.execute(insert.of_arrays, _columns(rows)) if rows else 0
 
-    async def insert_all(self, *batches: Batch) -> None:
-        """Insert rows into several tables, in one statement."""
+    async def insert_all(self, *batches: Batch, then: str | None = None) -> Sequence[Row]:
+        """Insert rows into several tables and ask `then`, in one statement."""
         filled = [(insert, rows) for insert, rows in batches if rows]
-        if filled:
-            statement = all_of_arrays(tuple(insert for insert, _ in filled))
-            await self.fetch(statement, [column for _, rows in filled for column in _columns(rows)])
+        if not filled:
+            return ()
+        statement = all_of_arrays(tuple(insert for insert, _ in filled), then)
+        return await self.fetch(statement, [column for _, rows in filled for column in _columns(rows)])
 
     async def select_in(self, statement: str, keys: Sequence[Row], parameters: Row = ()) -> Sequence[Row]:
         """The rows of a statement about all these keys."""

@@ -4,7 +4,7 @@
         await conn.execute(tables.recipients.insert().values(...))
     async with database.reader.connect() as conn:          # one consistent snapshot
         row = (await conn.execute(sa.select(tables.recipients).where(...))).one_or_none()
-    await database.writer.run(lambda driver: insert_events(driver, rows))
+    await database.writer.run(lambda driver: write_events(driver, rows))
 
 What few call uses SQLAlchemy Core, through `transaction` and `connect`. The hot paths use `run` of either: one
 coroutine function of a `Driver`. Failures of the store come out as `Unavailable`; those of constraints as

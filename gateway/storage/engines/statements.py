@@ -80,8 +80,10 @@ class Insert:
 
 
 @cache
-def all_of_arrays(inserts: tuple[Insert, ...]) -> str:
-    """One statement over arrays for several inserts into different tables, none of which sees another's rows."""
-    *others, last = (insert.of_arrays for insert in inserts)
+def all_of_arrays(inserts: tuple[Insert, ...], then: str | None = None) -> str:
+    """One statement over arrays for several inserts into different tables, none of which sees another's rows; nor does
+    `then`, the SELECT that it ends with."""
+    texts = [insert.of_arrays for insert in inserts]
+    *others, last = texts if then is None else [*texts, then]
     named = ", ".join(f"i{number} AS ({text})" for number, text in enumerate(others))
     return f"WITH {named} {last}" if others else last

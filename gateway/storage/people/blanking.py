@@ -8,7 +8,7 @@ from gateway.domain.ids import EVENT, DeliveryId, EventId, MessageId, make_id
 from gateway.domain.lifecycle import DeliveryStatus, can_advance
 from gateway.domain.messages import Event
 from gateway.storage.engines.driver import Driver, Engine, each_key
-from gateway.storage.queue.accept import insert_events
+from gateway.storage.events import write_events
 from gateway.storage.queue.standing import refresh_status
 from gateway.storage.rows import event_row
 from gateway.storage.tables import to_micros
@@ -60,7 +60,7 @@ async def blank_messages(driver: Driver, message_ids: Sequence[str], now: dateti
         await driver.execute_many(statement, blanked)
     told = [_event(message_id, delivery_id, CANCELLED, now) for delivery_id, message_id, _ in waiting]
     told += [_event(message_id, None, ERASED, now) for (message_id,) in blanked]
-    await driver.insert(insert_events, [event_row(event) for event in told])
+    await write_events(driver, [event_row(event) for event in told])
     await refresh_status(driver, [message_id for (message_id,) in blanked])
     return len(blanked)
 

@@ -25,13 +25,13 @@ from gateway.storage.engines.commit import GroupCommit
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
 from gateway.storage.engines.statements import Insert, Row
+from gateway.storage.events import write_events
 from gateway.storage.people.recipients import remember
 from gateway.storage.queue import idempotency
 from gateway.storage.rows import attachment_rows, delivery_row, event_row, message_row
 from gateway.storage.tables import from_micros, to_micros
 
 insert_deliveries: Final = Insert(tables.deliveries, skip=frozenset({"claims", "subject", "own_status"}))
-insert_events: Final = Insert(tables.events, skip=frozenset({"seq"}))
 _messages: Final = Insert(tables.messages)
 _attachments: Final = Insert(tables.attachments)
 _tags: Final = Insert(tables.message_tags, suffix=" ON CONFLICT DO NOTHING")
@@ -146,10 +146,11 @@ async def _accept_batch(driver: Driver, batch: _Batch) -> tuple[Sequence[AcceptO
 async def _accept_all(driver: Driver, entries: Sequence[_Entry]) -> Sequence[AcceptOutcome]:
     outcomes = await _take_keys(driver, entries)
     fresh = [entry for entry, outcome in zip(entries, outcomes, strict=True) if isinstance(outcome, Stored)]
-    await driver.insert_all(
+    await write_events(
+        driver,
+        [row for entry in fresh for row in entry.events],
         (_messages, [entry.message for entry in fresh]),
         (insert_deliveries, [row for entry in fresh for row in entry.deliveries]),
-        (insert_events, [row for entry in fresh for row in entry.events]),
         (_tags, [(entry.new.message.id, tag) for entry in fresh for tag in entry.new.message.tags]),
         (_attachments, [row for entry in fresh for row in attachment_rows(entry.new.message)]),
     )

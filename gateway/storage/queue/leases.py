@@ -13,7 +13,7 @@ from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
 from gateway.storage.engines.locks import skipping_locked
 from gateway.storage.engines.statements import Row
-from gateway.storage.queue.accept import insert_events
+from gateway.storage.events import write_events
 from gateway.storage.queue.standing import refresh_status
 from gateway.storage.rows import event_row
 from gateway.storage.tables import to_micros
@@ -168,7 +168,7 @@ class Leases:
             at=now,
             data={"reason": WORKER_LOST, "provider": provider},
         )
-        await driver.insert(insert_events, [event_row(event)])
+        await write_events(driver, [event_row(event)])
 
 
 async def _leave(driver: Driver, worker: WorkerId) -> None:

@@ -14,8 +14,8 @@ from gateway.storage import tables
 from gateway.storage.documents import dump
 from gateway.storage.engines.driver import Driver, Engine
 from gateway.storage.engines.statements import Insert, Row
+from gateway.storage.events import write_events
 from gateway.storage.people.suppressions import address_lock
-from gateway.storage.queue.accept import insert_events
 from gateway.storage.queue.caps import take_slots
 from gateway.storage.queue.claims import still_held
 from gateway.storage.queue.facts import find_consents, find_suppressions
@@ -53,10 +53,11 @@ async def reserve_all(driver: Driver, reservations: Sequence[Reservation], pseud
     used_up = await take_slots(driver, allowed)
     taken = [reservation for reservation in allowed if reservation.claim.delivery.id not in used_up]
     await driver.execute_many(_RESERVE, [_reserve_row(reservation) for reservation in taken])
-    await driver.insert_all(
+    await write_events(
+        driver,
+        [event_row(event) for reservation in taken for event in reservation.events],
         (_insert_attempts, [attempt_row(reservation.attempt) for reservation in taken]),
         (_insert_contents, [(reservation.claim.delivery.id, dump(reservation.content)) for reservation in taken]),
-        (insert_events, [event_row(event) for reservation in taken for event in reservation.events]),
     )
     # Locks the messages, in the order of their ids.
     await refresh_status(driver, [reservation.claim.message.id for reservation in taken])

@@ -12,8 +12,9 @@ from gateway.storage.columns import micros_or_none
 from gateway.storage.documents import dump
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.statements import Row
+from gateway.storage.events import write_events
 from gateway.storage.people.suppressions import address_lock_of, suppress
-from gateway.storage.queue.accept import insert_deliveries, insert_events
+from gateway.storage.queue.accept import insert_deliveries
 from gateway.storage.queue.caps import freed_meanwhile, give_back, is_held_for_caps
 from gateway.storage.queue.claims import still_held
 from gateway.storage.queue.counters import lock_counters
@@ -45,8 +46,9 @@ async def record_all(driver: Driver, stamped: Sequence[Stamped], pseudonyms: Pse
     await driver.execute_many(_RECORD, [_record_row(item, status, outdated) for item, status in own])
     await driver.execute_many(_FINISH, [row for step in steps for row in _finish_rows(step)])
     await _take_back(driver, [item.step.claim for item, status in kept if _was_not_called(item.step, status)])
-    await driver.insert_all(
-        (insert_events, [event_row(event) for step in steps for event in step.events]),
+    await write_events(
+        driver,
+        [event_row(event) for step in steps for event in step.events],
         (
             insert_deliveries,
             [delivery_row(step.next_delivery, step.claim.message) for step in steps if step.next_delivery is not None],

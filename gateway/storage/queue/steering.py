@@ -12,7 +12,8 @@ from gateway.ports import MessageRecord, NewDelivery
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
 from gateway.storage.engines.locks import locked
-from gateway.storage.queue.accept import insert_deliveries, insert_events
+from gateway.storage.events import write_events
+from gateway.storage.queue.accept import insert_deliveries
 from gateway.storage.queue.counters import lock_subjects
 from gateway.storage.queue.holds import look_again
 from gateway.storage.queue.standing import refresh_status
@@ -89,7 +90,7 @@ async def _cancel(
         await driver.execute(_CANCEL, (event.data.get("reason"), at, delivery.id))
         event_id = event.id if number == 0 else EventId(make_id(EVENT, event.at))
         told = replace(event, id=event_id, delivery_id=delivery.id, type=_CANCELLED)
-        await driver.insert(insert_events, [event_row(told)])
+        await write_events(driver, [event_row(told)])
     if waiting:
         await write_audit(driver, [entry] if entry else [])
         await driver.execute(_FORGET, (message_id,))
@@ -131,6 +132,6 @@ async def _retry(
             "Its secret values were dropped, so it cannot be rendered again; send a new one.", "secrets_dropped"
         )
     await driver.insert(insert_deliveries, [delivery_row(new, record.message)])
-    await driver.insert(insert_events, [event_row(event)])
+    await write_events(driver, [event_row(event)])
     await write_audit(driver, [entry] if entry else [])
     await refresh_status(driver, [message_id])

@@ -2,6 +2,7 @@
 
 from gateway.storage.tables.incoming import inbound, receipts
 from gateway.storage.tables.kinds import Instant, from_micros, metadata, to_micros
+from gateway.storage.tables.notifying import notices, webhook_endpoints, webhook_replays
 from gateway.storage.tables.people import cap_counters, consent_chains, consents, erasures, recipients, suppressions
 from gateway.storage.tables.running import (
     api_keys,
@@ -49,6 +50,7 @@ __all__ = [
     "message_tags",
     "messages",
     "metadata",
+    "notices",
     "receipts",
     "recipients",
     "rules_in_force",
@@ -56,5 +58,7 @@ __all__ = [
     "services",
     "suppressions",
     "to_micros",
+    "webhook_endpoints",
+    "webhook_replays",
     "workers",
 ]

@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway.domain.messages import Event
 from gateway.storage.engines.driver import Driver
-from gateway.storage.queue.accept import insert_events
+from gateway.storage.events import write_events
 from gateway.storage.rows import event_row
 
 _KEPT: Final = "SELECT id FROM messages WHERE id = ?"
@@ -15,4 +15,4 @@ async def tell(driver: Driver, events: Sequence[Event | None]) -> None:
     """Add those that there are, in whatever transaction it is; of messages that retention took nothing is told."""
     for event in filter(None, events):
         if await driver.fetch(_KEPT, (event.message_id,)):
-            await driver.insert(insert_events, [event_row(event)])
+            await write_events(driver, [event_row(event)])

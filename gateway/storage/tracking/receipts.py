@@ -21,9 +21,9 @@ from gateway.storage.engines.commit import GroupCommit
 from gateway.storage.engines.driver import Driver, each_key
 from gateway.storage.engines.locks import locked
 from gateway.storage.engines.statements import Insert, Row
+from gateway.storage.events import write_events
 from gateway.storage.people.ledger import append, history_of, lock_chain
 from gateway.storage.people.suppressions import address_lock_of, suppress
-from gateway.storage.queue.accept import insert_events
 from gateway.storage.queue.standing import forget_secrets, refresh_status
 from gateway.storage.rows import event_row
 from gateway.storage.tables import to_micros
@@ -169,7 +169,7 @@ async def _let_act(driver: Driver, kept: Sequence[_Kept], now: datetime, pseudon
     await driver.execute_many(_ASSIGN, assigned)
     await driver.execute_many(_MOVE, [_move_row(one, now) for one in moved])
     await driver.execute_many(_KNOWN_AS, [row for one in tracked.values() for row in _known_as(one)])
-    await driver.insert(insert_events, effects.events)
+    await write_events(driver, effects.events)
     for suppression in effects.suppressions:
         await suppress(driver, suppression, pseudonyms)
     messages = [one.message.id for one in moved]

@@ -15,7 +15,7 @@ from gateway.storage.documents import dump, load
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
 from gateway.storage.engines.statements import Insert, Row
-from gateway.storage.queue.accept import insert_events
+from gateway.storage.events import write_events
 from gateway.storage.rows import event_row
 from gateway.storage.tables import audit, from_micros, to_micros
 
@@ -34,7 +34,7 @@ class Audit:
 
         async def add(driver: Driver) -> None:
             await write_audit(driver, (entry,))
-            await driver.insert(insert_events, [] if event is None else [event_row(event)])
+            await write_events(driver, [] if event is None else [event_row(event)])
 
         await self._writer.run(add)
 

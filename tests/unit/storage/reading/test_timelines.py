@@ -9,7 +9,7 @@ from gateway.domain.ids import MessageId
 from gateway.storage.engines.driver import Driver, PostgresDriver
 from gateway.storage.engines.engine import open_database
 from gateway.storage.engines.postgresql import connect
-from gateway.storage.queue.accept import insert_events
+from gateway.storage.events import write_events
 from gateway.storage.reading.log import MessageLog
 from gateway.storage.reading.timelines import Place, read_place
 from gateway.storage.rows import event_row
@@ -22,7 +22,7 @@ SECOND = 1_000_000
 
 async def write(driver: Driver, number: int) -> None:
     event = new_event(new_message().message, f"delivery.{number}")
-    await driver.insert(insert_events, [event_row(event)])
+    await write_events(driver, [event_row(event)])
 
 
 async def test_an_event_whose_transaction_ends_late_is_on_a_later_page(postgres_url: str) -> None:

@@ -14,34 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.domain.rule_tables import WrongRules
 from gateway.errors import ConfigurationError
 from gateway.settings import Section, Settings
-from gateway.settings.providers import (
-    ApnsProviderSettings,
-    FcmProviderSettings,
-    MailboxProviderSettings,
-    SendGridProviderSettings,
-    SmtpProviderSettings,
-    TwilioProviderSettings,
-    WebPushProviderSettings,
-)
+from gateway.settings.kinds import installed_kinds, load_kind
+from gateway.settings.providers import KINDS
 
 CONFIG_VARIABLE: Final = "HELIOGRAPH_CONFIG"
 DEFAULT_FILE: Final = "heliograph.toml"
 _PREFIX: Final = "HELIOGRAPH_"
-_PROVIDER_MODELS: Final[Mapping[str, type[Section]]] = {
-    "smtp": SmtpProviderSettings,
-    "mailbox": MailboxProviderSettings,
-    "twilio": TwilioProviderSettings,
-    "sendgrid": SendGridProviderSettings,
-    "webpush": WebPushProviderSettings,
-    "fcm": FcmProviderSettings,
-    "apns": ApnsProviderSettings,
-}
 _ONLY_IN_THE_FILE: Final = frozenset(
     {
         "providers",
@@ -90,12 +74,13 @@ def load_settings(environ: Mapping[str, str] = os.environ, directory: Path | Non
         raise ConfigurationError(f"{path}: {error}") from error
     lines = dict(_key_lines(text))
     sources = {key: f"{path}:{lines.get(key, 1)}" for key in _leaves(raw)}
-    for key, (variable, value) in _environment_values(raw, environ).items():
+    kinds = _kinds_of(raw, lines, path)
+    for key, (variable, value) in _environment_values(raw, environ, kinds).items():
         _put(raw, key.split("."), value)
         sources[key] = variable
     _resolve_secrets(raw, environ, sources)
     try:
-        settings = Settings.model_validate(raw)
+        settings = Settings.model_validate(raw, context={"kinds": kinds, "installed": installed_kinds()})
     except ValidationError as error:
         raise ConfigurationError(_explain(error, sources, lines, path)) from error
     _check_routes(settings, sources)
@@ -154,9 +139,37 @@ def _put(raw: dict[str, object], path: list[str], value: object) -> None:
     table[path[-1]] = value
 
 
-def _environment_values(raw: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+Kinds = Mapping[str, type[BaseModel]]
+"""What the settings of each kind look like."""
+
+
+def _kinds_of(raw: Mapping[str, object], lines: Mapping[str, int], path: Path) -> Kinds:
+    """Our own kinds, and of those that others brought the ones that the settings name."""
+    found: dict[str, type[BaseModel]] = {**KINDS}
+    installed = installed_kinds()
+    for name, table in _accounts(raw):
+        kind = str(table.get("kind"))
+        if kind in installed and kind not in KINDS:
+            try:
+                found[kind] = load_kind(kind).section
+            except ConfigurationError as error:
+                key = f"providers.{name}.kind"
+                raise ConfigurationError(f"{path}:{_nearest_line(key, lines)}: {key}: {error.message}") from error
+    return found
+
+
+def _accounts(raw: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
+    providers = raw.get("providers")
+    for name, table in providers.items() if isinstance(providers, dict) else ():
+        if isinstance(table, dict):
+            yield name, table
+
+
+def _environment_values(
+    raw: Mapping[str, object], environ: Mapping[str, str], kinds: Kinds
+) -> dict[str, tuple[str, str]]:
     """`server.port` → (`HELIOGRAPH_SERVER_PORT`, value) for every variable that names a setting."""
-    names = {_variable(key): key for key in _settable(raw)}
+    names = {_variable(key): key for key in _settable(raw, kinds)}
     found = {}
     for variable, value in environ.items():
         if not variable.startswith(_PREFIX) or variable == CONFIG_VARIABLE:
@@ -174,31 +187,20 @@ def _variable(key: str) -> str:
     return _PREFIX + re.sub(r"[.-]", "_", key).upper()
 
 
-def _settable(raw: Mapping[str, object]) -> Iterator[str]:
+def _settable(raw: Mapping[str, object], kinds: Kinds) -> Iterator[str]:
     yield from _section_keys("", Settings)
-    providers = raw.get("providers")
-    for name, table in providers.items() if isinstance(providers, dict) else ():
-        kind = str(table.get("kind")) if isinstance(table, dict) else ""
-        if kind in _PROVIDER_MODELS:
-            yield from _section_keys(f"providers.{name}.", _PROVIDER_MODELS[kind])
+    for name, table in _accounts(raw):
+        if (model := kinds.get(str(table.get("kind")))) is not None:
+            yield from _section_keys(f"providers.{name}.", model)
 
 
-def _section_keys(prefix: str, model: type[Section]) -> Iterator[str]:
+def _section_keys(prefix: str, model: type[BaseModel]) -> Iterator[str]:
     """Dotted names of the single values below a section; lists and maps come from the file alone."""
     for name, field in model.model_fields.items():
         annotation: object = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, Section):
             yield from _section_keys(f"{prefix}{name}.", annotation)
-        elif name not in (
-            "providers",
-            "routes",
-            "overrides",
-            "quiet_hours",
-            "frequency_caps",
-            "postal_addresses",
-            "codes",
-            "webhook_public_keys",
-        ):
+        elif name not in _ONLY_IN_THE_FILE:
             yield f"{prefix}{field.alias or name}"
 
 
@@ -234,11 +236,7 @@ def _explain(error: ValidationError, sources: Mapping[str, str], lines: Mapping[
     """One line for each wrong setting: place, key, and what would be right."""
     messages = []
     for problem in error.errors(include_url=False, include_input=False):
-        # A discriminated union adds its tag to the location; it is no part of the key.
-        parts = [str(part) for part in problem["loc"]]
-        if parts[0] == "providers" and len(parts) > 3:
-            del parts[2]
-        key = ".".join(part for part in parts if not part.isdigit())
+        key = ".".join(part for part in map(str, problem["loc"]) if not part.isdigit())
         place = sources.get(key) or f"{path}:{_nearest_line(key, lines)}"
         messages.append(f"{place}: {key}: {_sentence(problem)}")
     return "\n".join(messages)
@@ -250,10 +248,6 @@ def _sentence(problem: ErrorDetails) -> str:
             return "there is no such setting"
         case "missing":
             return "this is required"
-        case "union_tag_invalid":
-            return f"there is no kind {problem['ctx']['tag']!r}, only {problem['ctx']['expected_tags']}"
-        case "union_tag_not_found":
-            return f"say which kind it is: {', '.join(map(repr, sorted(_PROVIDER_MODELS)))}"
         case _:
             return problem["msg"].removeprefix("Value error, ")
 

@@ -7,6 +7,8 @@ what it opened and may be called twice.
 What not every provider has is a protocol of its own. One that calls us is a `WebhookReceiver`: `verify` the raw
 bytes, then `parse` them; one that wants to be called back before it tells more is `Confirming`. One that can be asked
 what became of a message is a `StatusSource`, one that can be asked whether it would take any is `Probed`.
+
+A distribution of its own names a `ProviderKind` under the entry-point group `heliograph.providers`.
 """
 
 import re
@@ -33,9 +35,13 @@ from gateway.ports import (
     Clock,
     Confirming,
     Fitness,
+    HttpProviderSection,
+    Opening,
     Probed,
     ProbeResult,
     Provider,
+    ProviderKind,
+    ProviderSection,
     StatusSource,
     WebhookReceiver,
     WebhookRequest,
@@ -54,11 +60,15 @@ __all__ = [
     "Envelope",
     "Evidence",
     "Fitness",
+    "HttpProviderSection",
     "Inbound",
+    "Opening",
     "Outcome",
     "ProbeResult",
     "Probed",
     "Provider",
+    "ProviderKind",
+    "ProviderSection",
     "PushContent",
     "PushDevice",
     "PushPlatform",

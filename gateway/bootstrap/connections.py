@@ -9,8 +9,9 @@ import structlog
 from gateway.delivery.dispatching.routing import Route, RoutingTable
 from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
-from gateway.ports import Clock, MailboxStore, Provider
+from gateway.ports import Clock, MailboxStore, Opening, Provider, ProviderSection
 from gateway.settings import Settings
+from gateway.settings.kinds import load_kind
 from gateway.settings.providers import (
     ApnsProviderSettings,
     FcmProviderSettings,
@@ -81,6 +82,8 @@ async def open_providers(
                 opened = FcmProvider(name, _fcm_settings(one), clock)
             case WebPushProviderSettings():
                 opened = WebPushProvider(name, _webpush_settings(one, settings), clock)
+            case ProviderSection():
+                opened = _open_foreign(name, one, settings, clock)
             case never:
                 assert_never(never)
         stack.push_async_callback(opened.aclose)
@@ -104,6 +107,13 @@ async def _open_mailbox(
         )
     except OSError as error:
         raise ConfigurationError(f"providers.{name}: cannot listen on {one.host}:{one.port}: {error}") from error
+
+
+def _open_foreign(name: str, one: ProviderSection, settings: Settings, clock: Clock) -> Provider:
+    """An account of a kind that another distribution brought."""
+    allowed = settings.security.allow_private_endpoints
+    opening = Opening(clock=clock, webhook_url=_callback_url(settings, name), allow_private_endpoints=allowed)
+    return load_kind(one.kind).open(name, one, opening)
 
 
 def _smtp_settings(one: SmtpProviderSettings) -> SmtpSettings:

@@ -16,8 +16,9 @@ from gateway.delivery.upkeep.credentials import issue_first_key
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.errors import Unavailable
 from gateway.logs import configure_logs
-from gateway.ports import AuditStore, Clock, LedgerStore, Provider, ServiceStore
-from gateway.settings import Settings, masked_url
+from gateway.ports import AuditStore, Clock, LedgerStore, Provider, ProviderSection, ServiceStore
+from gateway.settings import AnyProviderSettings, Settings, masked_url
+from gateway.settings.kinds import load_kind
 from gateway.settings.providers import MailboxProviderSettings
 from gateway.storage.engines.driver import Engine
 from gateway.storage.engines.engine import Database, engine_of
@@ -61,17 +62,23 @@ def configured_store(
 
     Where several machines share it, `heliograph db upgrade` makes its tables: who is `patient` waits for that.
     """
-    mailboxes = {name for name, one in settings.providers.items() if isinstance(one, MailboxProviderSettings)}
+    configured = {name for name, one in settings.providers.items() if _is_idempotent(one)}
     others = {provider.name for provider in further if provider.capabilities.idempotent}
     return open_store(
         settings.store.url,
         clock,
-        idempotent_providers=mailboxes | others | {mailbox_name(settings)},
+        idempotent_providers=configured | others | {mailbox_name(settings)},
         unknown_after=settings.delivery.unknown_after,
         observe_commit=observe_commit,
         is_capped=is_capped,
         when_behind=_when_behind(settings, patient),
     )
+
+
+def _is_idempotent(one: AnyProviderSettings) -> bool:
+    if isinstance(one, ProviderSection):
+        return load_kind(one.kind).capabilities.idempotent
+    return isinstance(one, MailboxProviderSettings)
 
 
 def _when_behind(settings: Settings, patient: bool) -> WhenBehind:

@@ -27,6 +27,7 @@ from gateway.ports.inbound import (
     WebhookReceiver,
     WebhookRequest,
 )
+from gateway.ports.kinds import ENTRY_POINTS, HttpProviderSection, Opening, ProviderKind, ProviderSection
 from gateway.ports.mailbox import MailboxItem, MailboxStore
 from gateway.ports.people import (
     ConsentStore,
@@ -56,6 +57,7 @@ from gateway.ports.time import Clock, Wake
 from gateway.ports.watching import Waiting, WatchStore
 
 __all__ = [
+    "ENTRY_POINTS",
     "AcceptOutcome",
     "AcceptStore",
     "Acquaintance",
@@ -74,6 +76,7 @@ __all__ = [
     "DispatchStore",
     "Fitness",
     "Hearing",
+    "HttpProviderSection",
     "Idempotency",
     "InboundQuery",
     "InboundStore",
@@ -88,10 +91,13 @@ __all__ = [
     "Mismatched",
     "NewDelivery",
     "NewMessage",
+    "Opening",
     "Page",
     "ProbeResult",
     "Probed",
     "Provider",
+    "ProviderKind",
+    "ProviderSection",
     "ReaderChoice",
     "ReaderStore",
     "ReceiptStore",

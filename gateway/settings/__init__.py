@@ -8,7 +8,7 @@ from gateway.domain.rule_tables import parse_rules
 from gateway.domain.rules import RuleSet
 from gateway.settings.delivery import DeliverySettings, RouteSettings
 from gateway.settings.policy import ConsentsSettings, OverrideSettings, PolicySettings, RetentionSettings
-from gateway.settings.providers import ProviderSettings
+from gateway.settings.providers import AnyProviderSettings, ProviderSettings
 from gateway.settings.running import (
     ContentSettings,
     Dispatching,
@@ -25,6 +25,7 @@ from gateway.settings.sender import SenderSettings
 from gateway.settings.values import Section, masked_url
 
 __all__ = [
+    "AnyProviderSettings",
     "Dispatching",
     "LogSettings",
     "OverrideSettings",
@@ -50,7 +51,7 @@ class Settings(Section):
     """Hours in which nothing goes, beside those of the country packs."""
     frequency_caps: tuple[Mapping[str, object], ...] = ()
     """How many messages are enough."""
-    providers: Mapping[str, ProviderSettings] = Field(default_factory=dict)
+    providers: Mapping[str, AnyProviderSettings] = Field(default_factory=dict)
     routes: tuple[RouteSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
     consents: ConsentsSettings = ConsentsSettings()

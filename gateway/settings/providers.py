@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, PlainValidator, SecretStr, ValidationInfo
+from pydantic_core import PydanticCustomError
 
-from gateway.domain.messages import Outcome
+from gateway.ports.kinds import Codes, ProviderSection
 from gateway.settings.values import Duration, Port, Section, long_enough
 
 
@@ -40,19 +41,13 @@ class SmtpProviderSettings(Section):
     messages_per_connection: Annotated[int, Field(ge=1)] = 100
 
 
-def _never_taken(codes: Mapping[str, Outcome]) -> Mapping[str, Outcome]:
-    if {Outcome.SENT, Outcome.DELIVERED} & set(codes.values()):
-        raise ValueError("a code says why a message was refused; it cannot mean that it was sent")
-    return codes
-
-
 class HttpProviderSettings(Section):
     """What all providers have in common that are called by HTTP."""
 
     timeout: Duration = timedelta(seconds=30)
     connections: Annotated[int, Field(ge=1, le=200)] = 16
     ca_file: Path | None = None
-    codes: Annotated[Mapping[str, Outcome], AfterValidator(_never_taken)] = Field(default_factory=dict)
+    codes: Codes = Field(default_factory=dict)
     """What a code of the provider's means, where ours is not to be followed."""
 
 
@@ -113,13 +108,38 @@ class ApnsProviderSettings(HttpProviderSettings):
     base_url: str = "https://api.push.apple.com"
 
 
-ProviderSettings = Annotated[
+ProviderSettings = (
     MailboxProviderSettings
     | SmtpProviderSettings
     | TwilioProviderSettings
     | SendGridProviderSettings
     | WebPushProviderSettings
     | FcmProviderSettings
-    | ApnsProviderSettings,
-    Field(discriminator="kind"),
-]
+    | ApnsProviderSettings
+)
+"""An account of a kind of our own."""
+
+KINDS: Final[Mapping[str, type[Section]]] = {
+    get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(ProviderSettings)
+}
+"""Our own kinds, by the name that the settings give them."""
+
+
+def _checked(value: Any, info: ValidationInfo) -> BaseModel:
+    """The account as its kind's own model holds it: one of ours, or one that the reader of the settings knows of."""
+    if isinstance(value, BaseModel):
+        return value
+    context = info.context or {}
+    models: Mapping[str, type[BaseModel]] = {**KINDS, **context.get("kinds", {})}
+    known = ", ".join(map(repr, sorted({*models, *context.get("installed", ())})))
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    if kind is None:
+        raise PydanticCustomError("no_kind", "say which kind it is: {known}", {"known": known})
+    if kind not in models:
+        told = {"kind": repr(kind), "known": known}
+        raise PydanticCustomError("unknown_kind", "there is no kind {kind}, only {known}", told)
+    return models[kind].model_validate(value)
+
+
+AnyProviderSettings = Annotated[ProviderSettings | ProviderSection, PlainValidator(_checked)]
+"""An account of any kind; of others' kinds the validation's context holds the `kinds` in use and those `installed`."""

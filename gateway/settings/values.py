@@ -1,18 +1,13 @@
 """What settings are made of: tables that refuse unknown keys, durations, ports, zones, addresses and secrets."""
 
 import re
-from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import pytz
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from gateway.domain.durations import parse_duration
-
-
-def _to_duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
+from gateway.ports import kinds
 
 
 def _known_zone(name: str) -> str:
@@ -51,7 +46,7 @@ def masked_url(url: str) -> str:
     return _PASSWORD.sub(r"\1••••@", url)
 
 
-Duration = Annotated[timedelta, BeforeValidator(_to_duration)]
+Duration: TypeAlias = kinds.Duration
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 

@@ -18,6 +18,7 @@ from gateway.ports.accepting import (
 )
 from gateway.ports.audit import AuditQuery, AuditStore
 from gateway.ports.dispatching import Claim, DispatchStore, LeaseStore, Reservation, Step, StoredFacts
+from gateway.ports.engagement import EngagementStore
 from gateway.ports.inbound import (
     Acquaintance,
     Confirming,
@@ -74,6 +75,7 @@ __all__ = [
     "ConsentStore",
     "DeliveryRecord",
     "DispatchStore",
+    "EngagementStore",
     "Fitness",
     "Hearing",
     "HttpProviderSection",

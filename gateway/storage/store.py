@@ -27,6 +27,7 @@ from gateway.storage.reading.log import MessageLog
 from gateway.storage.reading.mailbox import Mailbox
 from gateway.storage.reading.traffic import Traffic
 from gateway.storage.reading.watching import Watching
+from gateway.storage.tracking.engagements import Engagements
 from gateway.storage.tracking.receipts import Receipts
 from gateway.storage.upkeep.audit import Audit
 from gateway.storage.upkeep.condition import Condition
@@ -58,6 +59,7 @@ class Store:
     services: Services
     inbound: Inbounds
     receipts: Receipts
+    engagements: Engagements
     mailbox: Mailbox
     condition: Condition
     forgetting: Forgetting
@@ -117,6 +119,7 @@ async def open_store(
                 services=Services(database),
                 inbound=Inbounds(database, pseudonyms),
                 receipts=Receipts(commit, pseudonyms),
+                engagements=Engagements(database, commit),
                 mailbox=Mailbox(database, commit),
                 condition=Condition(database),
                 forgetting=Forgetting(database),

@@ -1,6 +1,6 @@
 """Every table, for SQLite and PostgreSQL alike, in modules by subject; the migrations are held to them by a test."""
 
-from gateway.storage.tables.incoming import inbound, receipts
+from gateway.storage.tables.incoming import engagements, inbound, receipts
 from gateway.storage.tables.kinds import Instant, from_micros, metadata, to_micros
 from gateway.storage.tables.notifying import notices, webhook_endpoints, webhook_replays
 from gateway.storage.tables.people import cap_counters, consent_chains, consents, erasures, recipients, suppressions
@@ -41,6 +41,7 @@ __all__ = [
     "consents",
     "contents",
     "deliveries",
+    "engagements",
     "erasures",
     "events",
     "from_micros",

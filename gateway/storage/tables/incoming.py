@@ -1,10 +1,10 @@
-"""What comes from outside: texts of people, and what providers tell of deliveries."""
+"""What comes from outside: texts of people, what providers tell of deliveries, and what is done with them."""
 
 from typing import Final
 
 import sqlalchemy as sa
 
-from gateway.storage.tables.kinds import Instant, Json, Text, metadata
+from gateway.storage.tables.kinds import Instant, Json, Text, message_id_column, metadata
 
 inbound: Final = sa.Table(
     "inbound",
@@ -46,3 +46,20 @@ _MATCHED = receipts.c.delivery_id.is_not(None)
 sa.Index("ix_receipts_delivery_id", receipts.c.delivery_id, sqlite_where=_MATCHED, postgresql_where=_MATCHED)
 _PARKED = receipts.c.delivery_id.is_(None)
 sa.Index("ix_receipts_parked", receipts.c.at, sqlite_where=_PARKED, postgresql_where=_PARKED)
+
+engagements: Final = sa.Table(
+    "engagements",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    # Without a foreign key: on PostgreSQL the months of messages go whole, and retention looks after what they leave.
+    message_id_column(),
+    sa.Column("delivery_id", Text, nullable=False),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("made_by", Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("data", Json, nullable=False),
+    # Of a conversion that is told twice the second is dropped; null for all else.
+    sa.Column("told_as", Text, unique=True),
+    sa.Index("ix_engagements_message_id", "message_id"),
+    sa.Index("ix_engagements_at", "at", "id"),
+)

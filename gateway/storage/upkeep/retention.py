@@ -34,7 +34,7 @@ _keys: Final = tables.idempotency_keys.c
 _counters: Final = tables.cap_counters.c
 _HAS_WORK: Final = sa.or_(_deliveries.due_at.is_not(None), _deliveries.lease_owner.is_not(None))
 _OF_DELIVERY: Final = (tables.contents, tables.attempts, tables.mailbox)
-_OF_MESSAGE: Final = (tables.message_tags, tables.attachments, tables.events, tables.deliveries)
+_OF_MESSAGE: Final = (tables.message_tags, tables.attachments, tables.events, tables.engagements, tables.deliveries)
 
 
 class Forgetting:
@@ -121,6 +121,9 @@ class _Round:
         told = tables.receipts.c
         # What a status follows from is kept as long as the message.
         portions.append(("receipts", sa.select(told.id).where(told.at < self.now - times.messages).order_by(told.at)))
+        done = tables.engagements.c
+        aged = done.at < self.now - min(times.events, times.messages)
+        portions.append(("engagements", sa.select(done.id).where(aged).order_by(done.at)))
         # As long as the messages that it kept back: what they say of it can be looked up.
         gone = sa.select(ended.id).where(ended.expires_at < self.now - times.messages).order_by(ended.expires_at)
         portions.append(("suppressions", gone))
@@ -129,7 +132,9 @@ class _Round:
         if times.events < times.messages:
             portions.append(("events", self._aged(events, MESSAGE, times.events, on_postgresql).distinct()))
         if on_postgresql:
-            portions.append(("deliveries", self._left_deliveries()))
+            portions.append(("deliveries", self._left(_deliveries.id, _deliveries.message_id)))
+            left = self._left(tables.engagements.c.id, tables.engagements.c.message_id)
+            portions.append(("left_engagements", left))
         return portions
 
     def _aged(self, key: "sa.Column[str]", prefix: str, time: timedelta, on_postgresql: bool) -> "sa.Select[Any]":
@@ -140,13 +145,13 @@ class _Round:
         kept = sa.exists().where(owner == key, sa.or_(_HAS_WORK, _deliveries.updated_at >= end))
         return sa.select(key).where(key < horizon, ~kept).order_by(key)
 
-    def _left_deliveries(self) -> "sa.Select[Any]":
-        """Deliveries whose message went with its month."""
+    def _left(self, key: "sa.Column[str]", owner: "sa.Column[str]") -> "sa.Select[Any]":
+        """Rows whose message went with its month."""
         return (
-            sa.select(_deliveries.id)
-            .where(_deliveries.message_id < first_id(MESSAGE, self.now - self.retention.messages))
-            .where(~sa.exists().where(_messages.id == _deliveries.message_id))
-            .order_by(_deliveries.message_id)
+            sa.select(key)
+            .where(owner < first_id(MESSAGE, self.now - self.retention.messages))
+            .where(~sa.exists().where(_messages.id == owner))
+            .order_by(owner)
         )
 
     def _free_months(self, connection: sa.Connection) -> list[tuple[datetime, tuple[str, ...]]]:
@@ -270,6 +275,8 @@ _DELETE: Final = {
     "mailbox": _delete_by(tables.mailbox.c.delivery_id),
     "inbound": _delete_by(tables.inbound.c.id),
     "receipts": _delete_by(tables.receipts.c.id),
+    "engagements": _delete_by(tables.engagements.c.id),
+    "left_engagements": _delete_by(tables.engagements.c.id),
     "suppressions": _delete_by(tables.suppressions.c.id),
     "deliveries": _delete_deliveries,
 }

@@ -326,10 +326,10 @@ def step(title: str) -> Iterator[None]:
 
 def call(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> str:
     """Run a program of .venv in silence and return what it printed; if it fails, all its output is the error."""
-    command, environment = shlex.join((program, *arguments)), os.environ | (env or {})
+    command = shlex.join((program, *arguments))
     try:
         done = subprocess.run(
-            [BIN / program, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+            [BIN / program, *arguments], cwd=ROOT, env=environment(env), capture_output=True, text=True, check=False
         )
     except FileNotFoundError as error:
         raise Failed(f"{command}: {program} is not installed") from error
@@ -338,9 +338,15 @@ def call(program: str, *arguments: str, env: Mapping[str, str] | None = None) ->
     return done.stdout
 
 
+def environment(added: Mapping[str, str] | None) -> dict[str, str]:
+    """The variables of a program of .venv; what it compiles is kept in there, so that it starts in a third."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": str(VENV / "bytecode")} | dict(added or {})
+
+
 def run(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> int:
     """Run a program of .venv on this terminal and return its exit status; a stop of ours is passed on to it."""
-    child = subprocess.Popen([BIN / program, *arguments], cwd=ROOT, env=os.environ | (env or {}))
+    child = subprocess.Popen([BIN / program, *arguments], cwd=ROOT, env=environment(env))
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     signal.signal(signal.SIGINT, lambda *_: None)  # the terminal interrupts the child too, which ends in its own way
     status = child.wait()

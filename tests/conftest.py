@@ -8,6 +8,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import structlog
@@ -63,6 +64,15 @@ def postgres_template(postgres: PostgresDatabases) -> str:
     return postgres.prepare(_upgrade)
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the newest tables, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "store.db"
+    _upgrade(f"sqlite:///{file}")
+    assert [entry.name for entry in file.parent.iterdir() if entry.name.startswith("store.db-wal")] == []
+    return file
+
+
 @pytest.fixture
 def postgres_url(postgres: PostgresDatabases, postgres_template: str) -> Iterator[str]:
     """The address of a store of this test's own, with tables and without rows."""
@@ -110,7 +120,7 @@ def redis_url(redis_urls: Callable[[], str]) -> str:
 def mode(request: pytest.FixtureRequest) -> Mode:
     """The mode of this module's tests; its servers start when they are first needed."""
     if request.param == EMBEDDED:
-        return Mode(EMBEDDED, lambda: contextlib.nullcontext(""), str)
+        return Mode(EMBEDDED, lambda: contextlib.nullcontext(""), str, request.getfixturevalue("sqlite_template"))
     template = request.getfixturevalue("postgres_template")
     databases, queues = request.getfixturevalue("postgres"), request.getfixturevalue("redis_urls")
-    return Mode(SCALED, lambda: _database(databases, template), queues)
+    return Mode(SCALED, lambda: _database(databases, template), queues, None)

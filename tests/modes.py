@@ -4,6 +4,7 @@ A module's tests run in both modes; one that says `MODES = ("embedded",)` is abo
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pytest
 EMBEDDED: Final = "embedded"
 SCALED: Final = "scaled"
 _FILE: Final = "mode.json"
+_STORE: Final = "heliograph.db"
 _TO_MAILBOX: Final = [{"channel": channel, "providers": ["mailbox"]} for channel in ("email", "sms", "push")]
 
 
@@ -27,11 +29,14 @@ class Mode:
     """A fresh PostgreSQL database, dropped at the end."""
     make_queue: Callable[[], str]
     """An empty Redis database."""
+    blank: Path | None
+    """A file with tables and without rows, where stores are files."""
 
     @contextmanager
     def furnished(self, folder: Path) -> Iterator[Path]:
         """The folder, with a store of its own to it for as long as the block lasts."""
-        if self.name == EMBEDDED:
+        if self.blank is not None:
+            shutil.copyfile(self.blank, folder / _STORE)
             yield folder
             return
         with self.make_store() as url:
@@ -49,7 +54,7 @@ def sections_of(folder: Path) -> Mapping[str, Any]:
     if file.exists():
         sections: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return sections
-    return {"store": {"url": f"sqlite:///{folder}/heliograph.db"}}
+    return {"store": {"url": f"sqlite:///{folder / _STORE}"}}
 
 
 def in_both_modes(metafunc: pytest.Metafunc) -> None:

@@ -1,5 +1,6 @@
 """The stores that the suite is run on, each fresh for its test."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +16,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Where a fresh store is."""
     if request.param == "postgresql":
         return Place(request.getfixturevalue("postgres_url"))
-    return Place(f"sqlite:///{tmp_path / 'store.db'}")
+    file = tmp_path / "store.db"
+    shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
+    return Place(f"sqlite:///{file}")
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from providers.base import Evidence, Outcome, SuppressionReason
+from providers.base import Evidence, Outcome
 from providers.http_answers import OutcomeTable
+from providers.receipts import negative_evidence
 
 CODES: Final[OutcomeTable] = MappingProxyType(
     {
@@ -89,22 +90,8 @@ STATUSES: Final[Mapping[str, Evidence]] = MappingProxyType(
 )
 """By message status. Of messages that come in (`receiving`, `received`) there is no evidence."""
 
-_PERMANENT: Final = frozenset({Outcome.INVALID_RECIPIENT, Outcome.OPTED_OUT, Outcome.REJECTED, Outcome.MISCONFIGURED})
-_SUPPRESSED: Final[Mapping[Outcome, SuppressionReason]] = MappingProxyType(
-    {Outcome.INVALID_RECIPIENT: SuppressionReason.BOUNCE, Outcome.OPTED_OUT: SuppressionReason.STOP}
-)
-
 
 def evidence_of(status: str, code: str | None, table: OutcomeTable) -> Evidence | None:
     """What a status says of the attempt; a negative one is permanent where its code is."""
     evidence = STATUSES.get(status.lower())
-    if evidence is Evidence.UNDELIVERED and code is not None and table.get(code) in _PERMANENT:
-        return Evidence.BOUNCED
-    return evidence
-
-
-def suppression_of(evidence: Evidence | None, code: str | None, table: OutcomeTable) -> SuppressionReason | None:
-    """Why the number is not to be written to again, after a permanent refusal of the number itself."""
-    if evidence is not Evidence.BOUNCED or code is None:
-        return None
-    return _SUPPRESSED.get(table.get(code, Outcome.UNKNOWN))
+    return negative_evidence(code, table) if evidence is Evidence.UNDELIVERED else evidence

@@ -19,7 +19,8 @@ from twilio.request_validator import RequestValidator
 from gateway.errors import InvalidRequest
 from providers.base import AttemptId, DeliveryId, Inbound, Receipt, WebhookRequest, redacted
 from providers.http_answers import OutcomeTable
-from providers.twilio_codes import evidence_of, suppression_of
+from providers.receipts import suppression_of
+from providers.twilio_codes import evidence_of
 
 SIGNATURE: Final = "X-Twilio-Signature"
 DELIVERY: Final = "delivery"

@@ -16,6 +16,7 @@ from gateway.settings.providers import (
     ApnsProviderSettings,
     FcmProviderSettings,
     HttpProviderSettings,
+    KannelProviderSettings,
     MailboxProviderSettings,
     SendGridProviderSettings,
     SmtpProviderSettings,
@@ -25,6 +26,7 @@ from gateway.settings.providers import (
 from providers.apns import ApnsProvider, ApnsSettings
 from providers.fcm import FcmProvider, FcmSettings
 from providers.http import HttpSettings
+from providers.kannel import KannelProvider, KannelSettings
 from providers.mailbox import MailboxProvider
 from providers.sendgrid import SendGridProvider, SendGridSettings
 from providers.smtp import SmtpProvider, SmtpSettings
@@ -58,7 +60,8 @@ async def open_providers(
 ) -> Mapping[str, Provider]:
     """All providers, closed with the stack; `together` with other processes a mailbox shares its port.
 
-    Texts to a mailbox that names no secret of its own are signed with `webhook_secret`.
+    With `webhook_secret` texts to a mailbox are signed that names no secret of its own, and addresses for receipts
+    from a provider that signs nothing.
     """
     configured = dict(settings.providers)
     configured.setdefault(mailbox_name(settings), MailboxProviderSettings(kind="mailbox"))
@@ -76,6 +79,10 @@ async def open_providers(
                 opened = TwilioProvider(name, _twilio_settings(one, _callback_url(settings, name)), clock)
             case SendGridProviderSettings():
                 opened = SendGridProvider(name, _sendgrid_settings(one), clock)
+            case KannelProviderSettings():
+                opened = KannelProvider(
+                    name, _kannel_settings(one, _callback_url(settings, name), webhook_secret), clock
+                )
             case ApnsProviderSettings():
                 opened = ApnsProvider(name, _apns_settings(one), clock)
             case FcmProviderSettings():
@@ -156,6 +163,20 @@ def _sendgrid_settings(one: SendGridProviderSettings) -> SendGridSettings:
     return SendGridSettings(
         api_key=one.api_key.get_secret_value(),
         webhook_public_keys=one.webhook_public_keys,
+        base_url=one.base_url,
+        codes=one.codes,
+        http=_http_settings(one),
+    )
+
+
+def _kannel_settings(one: KannelProviderSettings, callback_url: str, receipt_key: str) -> KannelSettings:
+    return KannelSettings(
+        username=one.username,
+        password=one.password.get_secret_value(),
+        smsc=one.smsc,
+        callback_url=callback_url,
+        receipt_key=receipt_key,
+        inbound_token=None if one.inbound_token is None else one.inbound_token.get_secret_value(),
         base_url=one.base_url,
         codes=one.codes,
         http=_http_settings(one),

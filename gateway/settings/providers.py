@@ -77,6 +77,21 @@ class SendGridProviderSettings(HttpProviderSettings):
     base_url: str = "https://api.sendgrid.com"
 
 
+class KannelProviderSettings(HttpProviderSettings):
+    """An account (`sendsms-user`) at a Kannel, which speaks to carriers."""
+
+    kind: Literal["kannel"]
+    sender: str | None = Field(default=None, alias="from")
+    """Used when neither message nor service names a sender."""
+    username: Annotated[str, Field(min_length=1)]
+    password: Annotated[SecretStr, Field(min_length=1)]
+    smsc: str | None = None
+    """The carrier to go by, in Kannel's words an `smsc-id`; left out, Kannel chooses."""
+    inbound_token: Annotated[SecretStr, AfterValidator(long_enough)] | None = None
+    """What Kannel's `get-url` for texts must hold."""
+    base_url: str = "http://127.0.0.1:13013"
+
+
 class WebPushProviderSettings(HttpProviderSettings):
     """Notifications to browsers."""
 
@@ -113,6 +128,7 @@ ProviderSettings = (
     | SmtpProviderSettings
     | TwilioProviderSettings
     | SendGridProviderSettings
+    | KannelProviderSettings
     | WebPushProviderSettings
     | FcmProviderSettings
     | ApnsProviderSettings

@@ -18,6 +18,7 @@ from gateway.domain.receipts import Reaction, Receipt
 from gateway.domain.recipients import Channel
 from gateway.ports import WebhookRequest
 from providers.mailbox_webhook import is_signed, sign
+from tests.contract.test_kannel import ADDRESS, make_kannel
 from tests.fakes import ScriptedProvider
 from tests.http import ALL_SCOPES, Caller, Site, open_site, settled
 from tests.modes import Mode
@@ -92,7 +93,7 @@ async def working(mode: Mode, carrier: Carrier, tmp_path_factory: pytest.TempPat
             "delivery": {"on_unknown": {"critical": "resend"}},
             "policy": {"packs": False},
         }
-        async with open_site(folder, work=True, further=[carrier], **sections) as opened:
+        async with open_site(folder, work=True, further=[carrier, make_kannel()], **sections) as opened:
             yield opened
 
 
@@ -341,3 +342,14 @@ async def test_no_second_channel_while_the_first_is_unknown_unless_the_category_
 
     page = (await caller.get(f"/v1/messages/{kept}")).body
     assert [(one["channel"], one["status"]) for one in page["deliveries"]] == [(Channel.PUSH.value, "unknown")]
+
+
+async def test_a_carrier_that_can_only_get_is_believed_by_the_address_that_it_was_given(working: Site) -> None:
+    query = ADDRESS.partition("?")[2].replace("%d", "1")
+    statuses = []
+
+    for method, asked in (("GET", query), ("GET", query.replace("dlv_1", "dlv_2")), ("GET", ""), ("HEAD", query)):
+        async with working.client.request(method, f"/webhooks/under-test?{asked}") as response:
+            statuses.append(response.status)
+
+    assert statuses == [204, 401, 401, 405]

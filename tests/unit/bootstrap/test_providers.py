@@ -17,6 +17,7 @@ from providers.apns import ApnsProvider
 from providers.conformance.fault_server import Reply, open_fault_server
 from providers.conformance.suite import make_envelope
 from providers.fcm import FcmProvider
+from providers.kannel_webhook import receipt_url
 from providers.webpush import WebPushProvider
 from tests.contract.test_providers import MemoryMailbox, WallClock
 
@@ -56,6 +57,23 @@ async def test_sendgrid_is_opened_with_its_address_and_key(tmp_path: Path) -> No
 
         assert outcome is Outcome.SENT
         assert server.requests[0].headers["authorization"] == "Bearer from-the-environment"
+
+
+async def test_kannel_is_opened_with_its_carrier_and_signs_the_address_for_receipts(tmp_path: Path) -> None:
+    async with open_fault_server(Reply(status=202, body=b"0: Accepted for delivery")) as server:
+        text = (
+            '[server]\npublic_url = "https://gateway.example"\n[providers.main]\nkind = "kannel"\nusername = "shop"\n'
+            f'password = {{env = "SECRET"}}\nbase_url = "{server.url}"\nsmsc = "carrier-fr"\n'
+        )
+
+        outcome = await send_by(text, tmp_path, Channel.SMS)
+
+        assert outcome is Outcome.SENT
+        headers = server.requests[0].headers
+        assert (headers["x-kannel-password"], headers["x-kannel-smsc"]) == ("from-the-environment", "carrier-fr")
+        address = headers["x-kannel-dlr-url"]
+        delivery = address.partition("delivery=")[2].partition("&")[0]
+        assert address == receipt_url("https://gateway.example/webhooks/main", "0" * 32, delivery, "att_1")
 
 
 def pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:

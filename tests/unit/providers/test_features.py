@@ -9,6 +9,7 @@ from providers.mailbox import MailboxProvider
 from providers.smtp import SmtpProvider, SmtpSettings
 from tests.contract.test_apns import make_apns
 from tests.contract.test_fcm import make_fcm
+from tests.contract.test_kannel import make_kannel
 from tests.contract.test_providers import MemoryMailbox, WallClock
 from tests.contract.test_sendgrid import make_sendgrid
 from tests.contract.test_twilio import make_twilio
@@ -25,6 +26,7 @@ async def test_the_table_of_features_is_right() -> None:
         "smtp": SmtpProvider("smtp", SmtpSettings(host="relay.test")),
         "twilio": make_twilio(),
         "sendgrid": make_sendgrid(),
+        "kannel": make_kannel(),
         "webpush": make_webpush(),
         "apns": make_apns(),
         "fcm": make_fcm("http://127.0.0.1:1"),

@@ -271,10 +271,10 @@ def _check_rules(settings: Settings, lines: Mapping[str, int], path: Path) -> No
 
 def _check_routes(settings: Settings, sources: Mapping[str, str]) -> None:
     for index, route in enumerate(settings.routes):
-        for name in route.providers:
+        for name in route.names:
             if name not in settings.providers:
                 known = ", ".join(sorted(settings.providers)) or "none"
-                place = sources.get("routes", "routes")
+                place, key = sources.get("routes", "routes"), "providers" if route.providers else "weights"
                 raise ConfigurationError(
-                    f"{place}: routes[{index}].providers: there is no provider {name!r}; configured are {known}"
+                    f"{place}: routes[{index}].{key}: there is no provider {name!r}; configured are {known}"
                 )

@@ -36,6 +36,11 @@ class Metrics:
             ["provider", "outcome"],
             buckets=_LATENCY_BUCKETS,
         )
+        self.resting = gauge(
+            "heliograph_providers_resting",
+            "1 while this process leaves a provider alone since too many of its last calls failed or took too long.",
+            ["provider"],
+        )
         self.dispatch_seconds = time(
             "heliograph_dispatch_seconds",
             "From acceptance, or the instant that the caller chose, to the first call to a provider.",

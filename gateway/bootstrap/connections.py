@@ -233,10 +233,16 @@ def require_routes(settings: Settings) -> None:
 def make_routing(settings: Settings, providers: Mapping[str, Provider]) -> RoutingTable:
     """The configured routes; in embedded mode what they leave open goes to the mailbox, with a warning.
 
-    Outside of it policy refuses what goes to a country that the routes of its channel leave out.
+    Outside of it policy refuses what the routes of its channel leave out: a country, or a category.
     """
     routes = [
-        Route(channel=one.channel, countries=frozenset(one.countries), providers=one.providers)
+        Route(
+            channel=one.channel,
+            countries=frozenset(one.countries),
+            categories=frozenset(one.categories),
+            providers=one.names,
+            weights=one.weights,
+        )
         for one in settings.routes
     ]
     for route in routes:
@@ -249,5 +255,5 @@ def make_routing(settings: Settings, providers: Mapping[str, Provider]) -> Routi
             _log.warning("route.partial", channel=channel.value)
         else:
             _log.warning("route.missing", channel=channel.value, using=mailbox)
-            routes.append(Route(channel=channel, countries=frozenset(), providers=(mailbox,)))
+            routes.append(Route(channel=channel, providers=(mailbox,)))
     return RoutingTable(routes=tuple(routes), mailbox=mailbox)

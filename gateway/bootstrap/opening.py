@@ -24,15 +24,17 @@ from gateway.delivery.accepting.admission import Admission
 from gateway.delivery.accepting.attachments import AttachmentLimits
 from gateway.delivery.accepting.drafting import Drafter
 from gateway.delivery.accepting.senders import Senders
+from gateway.delivery.dispatching.breaker import BreakerRules
 from gateway.delivery.dispatching.composition import Composer
 from gateway.delivery.dispatching.dispatch import Dispatcher
 from gateway.delivery.dispatching.envelopes import Addressing
 from gateway.delivery.dispatching.facts import Terms
 from gateway.delivery.dispatching.fallbacks import FallbackReport
+from gateway.delivery.dispatching.health import Health, watching
 from gateway.delivery.dispatching.judging import DispatchRules
 from gateway.delivery.dispatching.links import UnsubscribeLinks
 from gateway.delivery.dispatching.retry import RetryPolicy
-from gateway.delivery.dispatching.routing import Health, RoutingTable
+from gateway.delivery.dispatching.routing import RoutingTable
 from gateway.delivery.people.confirmation import Confirmation, ConfirmationLinks
 from gateway.delivery.people.consents import Recorder
 from gateway.delivery.people.erasure import Eraser
@@ -306,7 +308,9 @@ def _make_dispatcher(parts: _Parts) -> Dispatcher:
         routing=parts.routing,
         terms=parts.terms,
         providers=parts.providers,
-        health=Health(parts.clock),
+        health=Health(
+            parts.clock, BreakerRules(slow_seconds=settings.slow_after.total_seconds()), watching(parts.metrics)
+        ),
         addressing=Addressing(parts.senders, of_providers, timeouts),
         rules=DispatchRules(
             retry=RetryPolicy(attempts=settings.attempts, first=settings.retry_first, longest=settings.retry_max),

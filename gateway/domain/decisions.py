@@ -73,7 +73,9 @@ class Facts(Value, frozen=True, kw_only=True):
     suppressions: tuple[Suppression, ...]
     """Those of the recipient's addresses on this channel, expired ones included."""
     route: tuple[str, ...]
-    """Providers that serve this channel and country, in order; empty when there is none."""
+    """Providers that serve such a delivery, in order; empty when there is none."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """By provider: what part of the traffic it gets, in proportion; empty: the first that is well gets all."""
     rules: RuleSet = NO_RULES
     """Those in force that may speak of it, the recipient's own wishes among them."""
     slots: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)

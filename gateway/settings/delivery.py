@@ -1,9 +1,10 @@
 """Routes, and how hard and how long delivery tries."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
@@ -11,12 +12,32 @@ from gateway.settings.values import Duration, Section
 
 
 class RouteSettings(Section):
-    """Which providers serve a channel, in order; the first route that fits wins."""
+    """Which providers serve a channel, in order or by weight; the first route that fits wins."""
 
     channel: Channel
     countries: tuple[str, ...] = ()
     """ISO 3166-1 alpha-2; left out: everywhere."""
-    providers: Annotated[tuple[str, ...], Field(min_length=1)]
+    categories: tuple[Category, ...] = ()
+    """Left out: all."""
+    providers: tuple[str, ...] = ()
+    """In order: the first that is well gets all."""
+    weights: Mapping[str, Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
+    """In place of `providers`: what part of the traffic each gets, in proportion to the others."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if bool(self.providers) is bool(self.weights):
+            raise ValueError("name providers in order, or weights by provider: one of them, and not both")
+        if self.weights and not any(self.weights.values()):
+            raise ValueError("one of the weights must be more than 0")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All its providers, those first that get the most."""
+        return self.providers or tuple(sorted(self.weights, key=lambda name: -self.weights[name]))
 
 
 class UnknownPolicy(Section):
@@ -40,6 +61,8 @@ class DeliverySettings(Section):
     attempts: Annotated[int, Field(ge=1, le=100)] = 8
     retry_first: Duration = timedelta(seconds=5)
     retry_max: Duration = timedelta(minutes=10)
+    slow_after: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=5)
+    """A call that takes longer speaks against its provider as a failure does."""
     in_flight: Annotated[int, Field(ge=1, le=10_000)] = 256
     """How many deliveries one worker handles at once."""
     shed_after: Duration = timedelta(minutes=5)

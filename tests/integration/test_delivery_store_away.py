@@ -12,9 +12,10 @@ from gateway.delivery.dispatching.composition import Composer
 from gateway.delivery.dispatching.dispatch import Dispatcher
 from gateway.delivery.dispatching.envelopes import Addressing
 from gateway.delivery.dispatching.facts import Terms
+from gateway.delivery.dispatching.health import Health
 from gateway.delivery.dispatching.judging import DispatchRules
 from gateway.delivery.dispatching.retry import RetryPolicy
-from gateway.delivery.dispatching.routing import Health, Route, RoutingTable
+from gateway.delivery.dispatching.routing import Route, RoutingTable
 from gateway.delivery.tracking.receipts import Tracker
 from gateway.delivery.upkeep.recovery import Sweeper
 from gateway.delivery.upkeep.retention import Forgetter

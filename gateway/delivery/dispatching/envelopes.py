@@ -16,6 +16,8 @@ from gateway.ports import Claim, Provider
 from gateway.rendering.email import build_mime
 
 _CALL_SECONDS: Final = 30.0
+_LEAST_SECONDS: Final = 1.0
+"""A call that had less would end as a lost answer more often than not."""
 
 
 class Addressing:
@@ -68,13 +70,18 @@ class Addressing:
             attachments=message.attachments,
             message_id_header=header,
             expires_at=message.expires_at,
-            deadline_seconds=self._call_seconds.get(provider.name, _CALL_SECONDS),
+            deadline_seconds=min(self._call_seconds.get(provider.name, _CALL_SECONDS), _left(message.expires_at, now)),
         )
 
 
 def addresses_of(envelope: Envelope) -> tuple[str, ...]:
     """Where the call goes: one address, or each device's."""
     return tuple(device.address for device in envelope.devices) or (envelope.to,)
+
+
+def _left(expires_at: datetime, now: datetime) -> float:
+    """How long a call may last that is not to hand over what has expired by then."""
+    return max((expires_at - now).total_seconds(), _LEAST_SECONDS)
 
 
 def message_id_header(delivery_id: DeliveryId, sender: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from gateway.delivery.dispatching.routing import RoutingTable, country_of
+from gateway.delivery.dispatching.routing import IN_ORDER, RoutingTable, country_of
 from gateway.domain.decisions import Facts
 from gateway.domain.messages import Message
 from gateway.domain.own_rules import own_rules
@@ -45,6 +45,7 @@ def read_facts(claim: Claim, stored: StoredFacts, routing: RoutingTable, terms: 
     message, channel = claim.message, claim.delivery.channel
     recipient = message.to if stored.recipient is None else stored.recipient.overlaid(message.to)
     rules = terms.rules_for(channel, message.category, recipient)
+    route = routing.route(channel, country_of(recipient, channel), message.category, message.live)
     return Facts(
         category=message.category,
         topic=message.topic,
@@ -55,7 +56,8 @@ def read_facts(claim: Claim, stored: StoredFacts, routing: RoutingTable, terms: 
         expires_at=message.expires_at,
         consents=stored.consents,
         suppressions=stored.suppressions,
-        route=routing.providers(channel, country_of(recipient, channel), message.live),
+        route=() if route is None else route.providers,
+        weights=IN_ORDER if route is None else route.weights,
         rules=rules,
         slots=stored.slots,
         waiting=_kept(rules, stored.waiting, message) if stored.waiting else {},

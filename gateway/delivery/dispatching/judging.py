@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.delivery.dispatching import retry, steps
+from gateway.delivery.dispatching.health import Health
 from gateway.delivery.dispatching.retry import RetryPolicy, Settled, Try
-from gateway.delivery.dispatching.routing import Health
 from gateway.domain.lifecycle import ANSWER_LOST, DeliveryStatus
 from gateway.domain.messages import Attempt, Outcome, SendResult
 from gateway.domain.preferences import Category
@@ -44,18 +44,20 @@ class Judge:
         claim: Claim,
         finished: Attempt,
         capabilities: Capabilities,
-        others: Sequence[str],
+        route: Sequence[str],
         addresses: Sequence[str],
     ) -> Step:
-        """What a call that has ended asks for; `others` are the providers that could take the next try."""
+        """What a call that has ended asks for; `route` names the providers that could take the next try."""
         now = finished.finished_at or finished.started_at
+        well = [one for one in route if self._health.is_well(one)]
         attempt = Try(
             number=finished.number,
             now=now,
             expires_at=claim.message.expires_at,
             idempotent=capabilities.idempotent,
             receipts=capabilities.receipts,
-            another_provider=any(self._health.is_well(other) for other in others),
+            another_provider=finished.number < len(route) and any(other != finished.provider for other in well),
+            outage=not well,
         )
         result = finished.result or SendResult(outcome=Outcome.UNKNOWN)
         verdict = retry.decide(result, attempt, self._rules.retry, self._chance())

@@ -16,6 +16,11 @@ class Places:
         self._queue: list[tuple[Lane, int, asyncio.Future[None]]] = []
         self._tickets = count()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether who comes now has to wait."""
+        return self._free <= 0
+
     async def take(self, lane: Lane, patience_seconds: float) -> bool:
         """Take a place, to be given back; False when none came free in time and one must do without."""
         if self._free > 0:
@@ -46,7 +51,7 @@ class Places:
 
     def stuck_seconds(self, now: float) -> float:
         """For how long nobody has come through, by the monotonic clock; 0 while there is a free place."""
-        if self._free <= 0:
+        if self.is_full:
             return now - self._moved_at
         self._moved_at = now
         return 0.0

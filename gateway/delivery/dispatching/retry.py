@@ -54,7 +54,9 @@ class Try(Value, frozen=True, kw_only=True):
     receipts: bool
     """The provider later tells what became of it."""
     another_provider: bool
-    """The route has a provider after this one that may be called at once."""
+    """The route has a provider that was not tried and may be called at once."""
+    outage: bool = False
+    """All providers of the route are left alone: what they do not take waits for them, and its tries are not spent."""
 
 
 _SETTLED: Final[Mapping[Outcome, Settled]] = {
@@ -83,7 +85,7 @@ def _again(result: SendResult, attempt: Try, policy: RetryPolicy, chance: float)
     """Try again: another provider at once, else the same after a while; unless tries or time are spent."""
     lost = result.outcome is Outcome.UNKNOWN
     reason = ANSWER_LOST if lost else result.outcome.value
-    if attempt.number >= policy.attempts:
+    if attempt.number >= policy.attempts and (lost or not attempt.outage):
         # A lost answer stays one: of a spent delivery nobody may say that it was not taken.
         return Settled(
             status=DeliveryStatus.UNKNOWN if lost else DeliveryStatus.FAILED,

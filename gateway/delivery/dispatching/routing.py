@@ -1,25 +1,43 @@
-"""Which providers serve a channel and a country, in which order, and which of them are left alone for now."""
+"""Which providers serve a delivery, and which of them is called next."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
+from types import MappingProxyType
 from typing import Final
 
 import phonenumbers
 
-from gateway.domain.messages import Outcome
+from gateway.delivery.dispatching.health import Health
+from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, Recipient
-from gateway.ports import Clock, Provider
+from gateway.ports import Provider
+
+IN_ORDER: Final[Mapping[str, float]] = MappingProxyType({})
+"""No weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Providers for a channel, in order, everywhere or in some countries."""
+    """Providers for a channel, everywhere or in some countries, for all categories or some: in order, or by weight."""
 
     channel: Channel
-    countries: frozenset[str]
+    countries: frozenset[str] = frozenset()
     """ISO 3166-1 alpha-2; empty: everywhere."""
+    categories: frozenset[Category] = frozenset()
+    """Empty: all."""
     providers: tuple[str, ...]
+    weights: Mapping[str, float] = field(default_factory=lambda: IN_ORDER)
+    """What part of the traffic each gets, in proportion to each other; empty: the first that is well gets all."""
+
+    def serves(self, channel: Channel, country: str | None, category: Category) -> bool:
+        """Whether such a delivery takes this route."""
+        return (
+            self.channel is channel
+            and (not self.countries or country in self.countries)
+            and (not self.categories or category in self.categories)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,22 +47,23 @@ class RoutingTable:
     routes: tuple[Route, ...]
     mailbox: str
 
-    def providers(self, channel: Channel, country: str | None, live: bool) -> tuple[str, ...]:
-        """The providers of the first route that fits; empty when there is none.
+    def route(self, channel: Channel, country: str | None, category: Category, live: bool) -> Route | None:
+        """The first route that fits; None when there is none.
 
         What a test key sends goes to the mailbox and nowhere else.
         """
         if not live:
-            return (self.mailbox,)
-        for route in self.routes:
-            if route.channel is channel and (not route.countries or country in route.countries):
-                return route.providers
-        return ()
+            return Route(channel=channel, providers=(self.mailbox,))
+        return next((one for one in self.routes if one.serves(channel, country, category)), None)
 
     def missing(self) -> tuple[Channel, ...]:
-        """Channels that no route serves in some country."""
-        served = {route.channel for route in self.routes if not route.countries}
-        return tuple(channel for channel in Channel if channel not in served)
+        """Channels that no route serves in some country or for some category."""
+        return tuple(channel for channel in Channel if not self._serves_all_of(channel))
+
+    def _serves_all_of(self, channel: Channel) -> bool:
+        everywhere = [route for route in self.routes if route.channel is channel and not route.countries]
+        served = {category for route in everywhere for category in route.categories or Category}
+        return served == set(Category)
 
 
 def country_of(recipient: Recipient, channel: Channel) -> str | None:
@@ -65,76 +84,60 @@ def country_of_number(phone: str) -> str | None:
     return str(region) if region and region.isalpha() else None
 
 
-_ALONE_SECONDS: Final = 15.0
-"""How long a provider that fails is left alone before the next probe."""
-_PROBE_EVERY_SECONDS: Final = 5.0
-"""Once it has rested, one delivery in so long is let through until one fares well."""
-_DOUBTS: Final = 5
-"""Doubtful answers in a row after which a provider counts as failing; one alone says nothing (greylisting)."""
-_FAILING: Final = frozenset({Outcome.MISCONFIGURED})
-_DOUBTFUL: Final = frozenset({Outcome.TRANSIENT, Outcome.THROTTLED, Outcome.UNKNOWN})
+def choose(
+    route: Sequence[str],
+    weights: Mapping[str, float],
+    last: str | None,
+    health: Health,
+    chance: Callable[[], float],
+    *,
+    urgent: bool = False,
+    passed: Collection[str] = (),
+) -> str | None:
+    """The provider for the next try; None when all are left alone. `weights` are empty for a route in order.
 
-
-@dataclass(slots=True)
-class _State:
-    doubts: int = 0
-    alone_until: float | None = None
-    """Set while it is left alone; None for a provider that is well."""
-
-
-class Health:
-    """Which providers are well: one that fails is left alone for a while, then probed by single deliveries."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._states: dict[str, _State] = {}
-
-    def is_well(self, provider: str) -> bool:
-        """Whether it is not left alone."""
-        return self._state(provider).alone_until is None
-
-    def admits(self, provider: str) -> bool:
-        """Whether this delivery may go to it now: to one that is well, or as the probe of one that has rested."""
-        state, now = self._state(provider), self._clock.monotonic()
-        if state.alone_until is None:
-            return True
-        if now < state.alone_until:
-            return False
-        state.alone_until = now + _PROBE_EVERY_SECONDS
-        return True
-
-    def learn(self, provider: str, outcome: Outcome) -> None:
-        """Take in an answer. Refusals of one message or address say nothing against the provider."""
-        state = self._state(provider)
-        if outcome not in _FAILING | _DOUBTFUL:
-            state.doubts, state.alone_until = 0, None
-            return
-        state.doubts += 1
-        if outcome in _FAILING or state.alone_until is not None or state.doubts >= _DOUBTS:
-            state.alone_until = self._clock.monotonic() + _ALONE_SECONDS
-
-    def rest_seconds(self, providers: Sequence[str]) -> float:
-        """How long until the first of them may be tried, which none may now; at least a second."""
-        now = self._clock.monotonic()
-        return max(min(((self._state(one).alone_until or now) - now for one in providers), default=_ALONE_SECONDS), 1.0)
-
-    def _state(self, provider: str) -> _State:
-        return self._states.setdefault(provider, _State())
-
-
-def choose(route: Sequence[str], last: str | None, health: Health) -> str | None:
-    """The provider for the next try: the first that admits it after the one tried last, then from the start.
-
-    None when all are left alone.
+    The one tried `last` comes after all others, and those `passed` over just now do not come at all. A provider that
+    has lost a part of its share leaves that part to the others. One that has rested gets a delivery to show itself
+    by, unless it is an `urgent` one that another can take. One that is merely slow is better than nobody.
     """
-    return next((one for one in (*following(route, last), *route) if health.admits(one)), None)
+    order = [one for one in _after(route, last) if one not in passed]
+    if not order:
+        return None
+    if not weights and health.is_at_its_best(order[0]):
+        return order[0]
+    others = [one for one in order if one != last] or order
+    well = [one for one in others if health.is_well(one)] or [one for one in order if health.is_well(one)]
+    if not urgent or not well:
+        ahead = order if weights or not well else order[: order.index(well[0])]
+        probed = next((one for one in ahead if health.admits_probe(one)), None)
+        if probed is not None:
+            return probed
+    if well:
+        return _drawn(well, weights, health, chance)
+    return next((one for one in order if health.is_only_slow(one)), None)
 
 
-def following(route: Sequence[str], last: str | None) -> tuple[str, ...]:
-    """Those of the route that come after the one tried last."""
+def _after(route: Sequence[str], last: str | None) -> Sequence[str]:
+    """The route from the provider after the one tried last, which comes at its end."""
     if last is None or last not in route:
-        return ()
-    return tuple(route[route.index(last) + 1 :])
+        return route
+    after = route.index(last) + 1
+    return (*route[after:], *route[:after])
+
+
+def _drawn(well: Sequence[str], weights: Mapping[str, float], health: Health, chance: Callable[[], float]) -> str:
+    """One of those that are well: by weight and share, or in order, where the part that one has lost goes on."""
+    if len(well) == 1:
+        return well[0]
+    shares = [health.share(one) for one in well]
+    if not weights:
+        for one, share in zip(well, shares, strict=True):
+            if chance() < share:
+                return one
+        return well[shares.index(max(shares))]
+    sums = list(accumulate(weights.get(one, 0.0) * share for one, share in zip(well, shares, strict=True)))
+    drawn = chance() * sums[-1]
+    return next((one for one, upto in zip(well, sums, strict=True) if drawn < upto), well[0])
 
 
 Providers = Mapping[str, Provider]

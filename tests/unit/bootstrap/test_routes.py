@@ -8,6 +8,8 @@ from structlog.testing import capture_logs
 
 from gateway.bootstrap import open_gateway
 from gateway.bootstrap.connections import make_routing, require_routes
+from gateway.delivery.dispatching.routing import RoutingTable
+from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
 from gateway.settings import Settings
@@ -19,6 +21,11 @@ SMS_IN_FRANCE = {"channel": "sms", "countries": ["FR"], "providers": ["main"]}
 
 def make_settings(*routes: dict[str, Any], **sections: Any) -> Settings:
     return Settings.model_validate({"routes": routes, **sections})
+
+
+def providers_of(routing: RoutingTable, channel: Channel, country: str | None) -> tuple[str, ...]:
+    route = routing.route(channel, country, Category.TRANSACTIONAL, live=True)
+    return () if route is None else route.providers
 
 
 def everywhere(*channels: str) -> list[dict[str, Any]]:
@@ -48,8 +55,8 @@ def test_in_embedded_mode_such_a_channel_goes_to_the_mailbox_with_a_warning() ->
         require_routes(settings)
         routing = make_routing(settings, {"main": ScriptedProvider("main")})
 
-    assert routing.providers(Channel.EMAIL, None, live=True) == ("main",)
-    assert routing.providers(Channel.SMS, None, live=True) == ("mailbox",)
+    assert providers_of(routing, Channel.EMAIL, None) == ("main",)
+    assert providers_of(routing, Channel.SMS, None) == ("mailbox",)
     assert [(one["event"], one["channel"]) for one in logs] == [("route.missing", "sms"), ("route.missing", "push")]
 
 
@@ -62,5 +69,5 @@ def test_what_the_routes_of_a_channel_leave_out_goes_to_the_mailbox_in_embedded_
     require_routes(settings)
     routing = make_routing(settings, {"main": ScriptedProvider("main")})
 
-    assert routing.providers(Channel.SMS, "FR", live=True) == ("main",)
-    assert routing.providers(Channel.SMS, "DE", live=True) == elsewhere
+    assert providers_of(routing, Channel.SMS, "FR") == ("main",)
+    assert providers_of(routing, Channel.SMS, "DE") == elsewhere

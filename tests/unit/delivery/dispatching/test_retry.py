@@ -11,6 +11,7 @@ from gateway.delivery.dispatching.retry import Again, RetryPolicy, Settled, Try,
 from gateway.domain.lifecycle import DeliveryStatus, can_advance
 from gateway.domain.messages import Outcome, SendResult
 from gateway.domain.preferences import SuppressionReason
+from gateway.domain.values import replace
 from tests.factories import NOW
 
 POLICY = RetryPolicy(attempts=8, first=timedelta(seconds=5), longest=timedelta(minutes=10))
@@ -63,6 +64,16 @@ def test_what_was_known_not_taken_goes_to_the_next_provider_at_once(outcome: Out
     verdict = decide(result, _try(another_provider=True), POLICY, 0.9)
 
     assert verdict == Again(at=NOW, reason=outcome.value)
+
+
+def test_while_all_providers_are_left_alone_tries_are_not_spent_but_time_is() -> None:
+    result, down = SendResult(outcome=Outcome.TRANSIENT), _try(number=20, outage=True)
+
+    waits = decide(result, down, POLICY, 0.5)
+    ends = decide(result, replace(down, expires_at=NOW + timedelta(seconds=1)), POLICY, 0.5)
+
+    assert waits == Again(at=NOW + POLICY.longest / 2, reason="transient")
+    assert ends == Settled(status=DeliveryStatus.EXPIRED, reason="transient")
 
 
 def test_a_lost_answer_never_goes_to_another_provider_at_once() -> None:

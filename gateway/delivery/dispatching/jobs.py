@@ -1,0 +1,53 @@
+"""A claim on its way, and what policy says of it at an instant."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.domain import ids
+from gateway.domain.decisions import Decision, Facts, Send
+from gateway.domain.ids import AttemptId
+from gateway.domain.lifecycle import LOST_ANSWERS
+from gateway.domain.messages import Attempt
+from gateway.domain.values import replace
+from gateway.policy.gate import decide
+from gateway.ports import Claim, StoredFacts
+
+
+@dataclass(slots=True)
+class Job:
+    """A claim on its way; `attempt` is set once a provider may have been called."""
+
+    claim: Claim
+    attempt: Attempt | None = None
+    stored: StoredFacts | None = None
+    """What was last read for it."""
+    decided_at: datetime | None = None
+    """The instant for which policy last let it go."""
+    reserved: bool = False
+    """Slots under caps may have been taken for it."""
+
+
+def decide_for(claim: Claim, facts: Facts, now: datetime) -> Decision:
+    """What policy says; after a lost answer any provider but the one that was asked would send it a second time."""
+    decision = decide(facts, now)
+    if isinstance(decision, Send) and claim.delivery.reason in LOST_ANSWERS:
+        return replace(decision, route=tuple(one for one in decision.route if one == claim.delivery.provider))
+    return decision
+
+
+def is_same_minute(decided_at: datetime | None, now: datetime) -> bool:
+    """Whether no quiet hours can have begun since: they begin with a minute, in every zone of today."""
+    return decided_at is not None and decided_at.replace(second=0, microsecond=0) == now.replace(
+        second=0, microsecond=0
+    )
+
+
+def new_attempt(claim: Claim, provider: str, now: datetime) -> Attempt:
+    """The next call for a delivery, not yet answered."""
+    return Attempt(
+        id=AttemptId(ids.make_id(ids.ATTEMPT, now)),
+        delivery_id=claim.delivery.id,
+        number=claim.delivery.attempts + 1,
+        provider=provider,
+        started_at=now,
+    )

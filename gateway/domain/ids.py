@@ -1,6 +1,7 @@
 """Ids: opaque, prefixed, and sortable by the time they were made."""
 
 import random
+import secrets
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NewType
@@ -70,7 +71,12 @@ def make_id(prefix: str, at: datetime, entropy: int | None = None) -> str:
     Ids made a millisecond or more apart sort by time. `entropy` fixes the random part: 128 bits, of which five in
     each byte count.
     """
-    # Ids name, they do not open anything, so the generator need only be seeded well; asking the system for
-    # randomness costs more than the rest of the id.
+    # Most ids name and open nothing, so the generator need only be seeded well; asking the system for randomness
+    # costs more than the rest of the id.
     number = random.getrandbits(128) if entropy is None else entropy
     return f"{prefix}_{_time_digits(at)}{number.to_bytes(16).translate(_RANDOM_DIGITS).decode()}"
+
+
+def make_delivery_id(at: datetime) -> DeliveryId:
+    """An id that nobody can foretell who has seen others: whoever knows it may say that the e-mail bounced."""
+    return DeliveryId(make_id(DELIVERY, at, secrets.randbits(128)))

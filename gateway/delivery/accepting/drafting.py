@@ -205,7 +205,7 @@ def first_deliveries(message: Message, now: datetime) -> tuple[NewDelivery, ...]
 
 def new_delivery(message: Message, channel: Channel, now: datetime) -> NewDelivery:
     """A new delivery of the message, due when it waits for nothing any more."""
-    delivery = accepted_delivery(DeliveryId(ids.make_id(ids.DELIVERY, now)), message, channel, now)
+    delivery = accepted_delivery(ids.make_delivery_id(now), message, channel, now)
     return NewDelivery(delivery=delivery, due_at=delivery.not_before or now)
 
 

@@ -35,6 +35,7 @@ _ONLY_IN_THE_FILE: Final = frozenset(
         "frequency_caps",
         "postal_addresses",
         "codes",
+        "dkim",
         "webhook_public_keys",
         "allow_private_endpoints",
     }

@@ -1,4 +1,7 @@
-"""SMTP: hands each e-mail to one relay over kept connections."""
+"""SMTP: hands each e-mail to one relay over kept connections, signed and with a return path of its own.
+
+What becomes of it comes back as mail to that path: see `smtp_bounces`.
+"""
 
 import asyncio
 import re
@@ -7,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from gateway.domain.return_paths import return_path
 from gateway.errors import ConfigurationError
 from providers.base import Capabilities, Channel, Envelope, Outcome, SendResult, redacted, wrong_channel
+from providers.dkim import DkimKey, DkimSigner
 from providers.smtp_answers import Answer, Stage, classify
 from providers.smtp_conversation import Conversation
 from providers.smtp_opening import NotConnected, Peer, connect
 from providers.smtp_pool import SmtpPool
-from providers.smtp_transaction import Letter, return_path, wire_address
+from providers.smtp_transaction import Letter, bare_address, wire_address, with_whole_line_ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +41,20 @@ class SmtpSettings:
     """After so long without use a connection is closed; servers hang up after some minutes themselves."""
     hello: str | None = None
     """Our name in EHLO; None takes this machine's own."""
+    bounce_domain: str | None = None
+    """Where bounces come to, each to an address that names its delivery; None has the relay report to the sender."""
+    dkim: tuple[DkimKey, ...] = ()
+    """Keys that sign; each signs what its domain sends."""
 
 
 class SmtpProvider:
-    """One relay. It gives no receipts: `sent` means that the relay has the message."""
+    """One relay. `sent` means that the relay has the message; without a `bounce_domain` that is all it ever tells."""
 
     def __init__(self, name: str, settings: SmtpSettings) -> None:
-        """Raises ConfigurationError for a `ca_file` that cannot be read."""
+        """Raises ConfigurationError for a `ca_file` or a key that cannot be read."""
         self._name = name
+        self._bounce_domain = settings.bounce_domain
+        self._signer = DkimSigner(f"providers.{name}.dkim", settings.dkim) if settings.dkim else None
         self._timeout_seconds = settings.timeout_seconds
         self._peer = Peer(
             host=settings.host,
@@ -61,7 +72,10 @@ class SmtpProvider:
             idle_seconds=settings.idle_seconds,
         )
         self._capabilities = Capabilities(
-            channels=frozenset({Channel.EMAIL}), receipts=False, concurrency=settings.connections, takes_mime=True
+            channels=frozenset({Channel.EMAIL}),
+            receipts=settings.bounce_domain is not None,
+            concurrency=settings.connections,
+            takes_mime=True,
         )
 
     @property
@@ -76,7 +90,7 @@ class SmtpProvider:
 
     async def send(self, envelope: Envelope) -> SendResult:
         """Hand one e-mail over and classify the answer."""
-        letter = _prepare(envelope)
+        letter = self._prepare(envelope)
         if isinstance(letter, SendResult):
             return letter
         deadline = asyncio.get_running_loop().time() + min(self._timeout_seconds, envelope.deadline_seconds)
@@ -93,6 +107,28 @@ class SmtpProvider:
     async def aclose(self) -> None:
         """Take leave on all kept connections."""
         await self._pool.aclose()
+
+    def _prepare(self, envelope: Envelope) -> Letter | SendResult:
+        """What to hand to the server, or the result where there is nothing that could be said."""
+        if envelope.channel is not Channel.EMAIL or envelope.mime is None:
+            return wrong_channel(envelope)
+        sender, recipient = bare_address(envelope.sender), wire_address(envelope.to)
+        if sender is None:
+            return _refused(Outcome.MISCONFIGURED, "bad_sender", "The sender is no e-mail address; correct `from`.")
+        if recipient is None:
+            return _refused(Outcome.INVALID_RECIPIENT, "5.1.3", "This is no e-mail address.")
+        mime = envelope.mime
+        if self._signer is not None:
+            # What is signed must be what arrives: line ends are made whole before.
+            mime = self._signer.sign(with_whole_line_ends(mime), sender)
+        if self._bounce_domain is None:
+            return Letter(sender=sender, recipient=recipient, mime=mime)
+        return Letter(
+            sender=return_path(envelope.delivery_id, self._bounce_domain),
+            recipient=recipient,
+            mime=mime,
+            envelope_id=f"{envelope.delivery_id}.{envelope.attempt_id}",
+        )
 
     async def _converse(self, letter: Letter, deadline: float) -> Answer:
         """Use a kept connection; where it proves dead before the text was sent, the next, and at last a new one.
@@ -124,18 +160,6 @@ class SmtpProvider:
 
     async def _connect(self) -> Conversation:
         return await connect(self._peer, self._timeout_seconds)
-
-
-def _prepare(envelope: Envelope) -> Letter | SendResult:
-    """What to hand to the server, or the result where there is nothing that could be said."""
-    if envelope.channel is not Channel.EMAIL or envelope.mime is None:
-        return wrong_channel(envelope)
-    sender, recipient = return_path(envelope.sender), wire_address(envelope.to)
-    if sender is None:
-        return _refused(Outcome.MISCONFIGURED, "bad_sender", "The sender is no e-mail address; correct `from`.")
-    if recipient is None:
-        return _refused(Outcome.INVALID_RECIPIENT, "5.1.3", "This is no e-mail address.")
-    return Letter(sender=sender, recipient=recipient, mime=envelope.mime)
 
 
 def _was_stale(answer: Answer) -> bool:

@@ -24,6 +24,7 @@ from gateway.settings.providers import (
     WebPushProviderSettings,
 )
 from providers.apns import ApnsProvider, ApnsSettings
+from providers.dkim import DkimKey
 from providers.fcm import FcmProvider, FcmSettings
 from providers.http import HttpSettings
 from providers.kannel import KannelProvider, KannelSettings
@@ -134,6 +135,11 @@ def _smtp_settings(one: SmtpProviderSettings) -> SmtpSettings:
         timeout_seconds=one.timeout.total_seconds(),
         connections=one.connections,
         messages_per_connection=one.messages_per_connection,
+        bounce_domain=one.bounce_domain,
+        dkim=tuple(
+            DkimKey(domain=key.domain, selector=key.selector, pem=key.key.get_secret_value())
+            for key in one.dkim.values()
+        ),
     )
 
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, Field, PlainValidator, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BaseModel, Field, PlainValidator, SecretStr, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.ports.kinds import Codes, ProviderSection
-from gateway.settings.values import Duration, Port, Section, long_enough
+from gateway.settings.values import Domain, Duration, Listened, Port, Section, long_enough
 
 
 class MailboxProviderSettings(Section):
@@ -21,6 +21,16 @@ class MailboxProviderSettings(Section):
     """Its own SMTP listener; 0 takes a free port."""
     webhook_secret: Annotated[SecretStr, AfterValidator(long_enough)] | None = None
     """Signs inbound texts at `POST /webhooks/<name>`; left out, one is derived from what signs links."""
+
+
+class DkimKeySettings(Section):
+    """A key that signs the mail of its domain."""
+
+    domain: Domain
+    selector: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")]
+    """Its public half stands in the DNS at `<selector>._domainkey.<domain>`."""
+    key: Annotated[SecretStr, Field(min_length=1)]
+    """RSA or Ed25519, as PEM."""
 
 
 class SmtpProviderSettings(Section):
@@ -39,6 +49,18 @@ class SmtpProviderSettings(Section):
     timeout: Duration = timedelta(seconds=30)
     connections: Annotated[int, Field(ge=1, le=200)] = 10
     messages_per_connection: Annotated[int, Field(ge=1)] = 100
+    bounce_domain: Domain | None = None
+    """Bounces come to `bounce+<delivery id>@<bounce_domain>`; left out, to the sender."""
+    bounce_listen: Listened | None = None
+    """Where we listen for them, by SMTP; left out, they come by `heliograph messages bounce`."""
+    dkim: Mapping[str, DkimKeySettings] = Field(default_factory=dict)
+    """Keys by names of the operator's choice; each signs what its domain sends."""
+
+    @model_validator(mode="after")
+    def _listens_for_something(self) -> "SmtpProviderSettings":
+        if self.bounce_listen is not None and self.bounce_domain is None:
+            raise ValueError("bounce_listen needs bounce_domain, the domain of the addresses that bounces come to")
+        return self
 
 
 class HttpProviderSettings(Section):

@@ -46,6 +46,32 @@ def masked_url(url: str) -> str:
     return _PASSWORD.sub(r"\1••••@", url)
 
 
+def host_and_port(address: str) -> tuple[str, int]:
+    """`host:port` taken apart; an IPv6 address stands in brackets. Raises ValueError."""
+    host, separator, port = address.rpartition(":")
+    if not separator or not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("it must be an address and a port, such as 127.0.0.1:2526")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _listened(address: str) -> str:
+    host_and_port(address)
+    return address
+
+
+_LABEL: Final = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_DOMAIN: Final = re.compile(rf"(?=.{{1,190}}$){_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+
+
+def _domain_name(domain: str) -> str:
+    if not _DOMAIN.fullmatch(domain):
+        raise ValueError("it must be a domain as it stands in the DNS, such as bounces.example.com")
+    return domain.lower()
+
+
+Listened = Annotated[str, AfterValidator(_listened)]
+"""Where to listen, as `host:port`."""
+Domain = Annotated[str, AfterValidator(_domain_name)]
 Duration: TypeAlias = kinds.Duration
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Port = Annotated[int, Field(ge=0, le=65535)]

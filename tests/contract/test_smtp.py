@@ -20,6 +20,7 @@ from gateway.domain.messages import Outcome
 from gateway.errors import ConfigurationError
 from providers.conformance.suite import make_envelope, make_mime
 from providers.smtp import SmtpProvider, SmtpSettings
+from providers.smtp_transaction import Letter, commands
 from tests.contract.smtp_peer import CUT, HANG, bare_peer, read_commands, smtp_peer
 from tests.waiting import eventually
 
@@ -408,3 +409,49 @@ async def test_a_peer_that_babbles_is_left() -> None:
 
     async with bare_peer(talk) as port, relay(port) as provider:
         assert (await provider.send(make_envelope())).outcome is Outcome.TRANSIENT
+
+
+@pytest.mark.parametrize("offered", [True, False], ids=["where it is offered", "where it is not"])
+async def test_reports_are_asked_for_and_come_to_a_path_that_names_the_delivery(offered: bool) -> None:
+    said: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 peer\r\n")
+        await read_commands(reader, b"EHLO")
+        writer.write(b"250-peer\r\n250 DSN\r\n" if offered else b"250 peer\r\n")
+        for _ in range(2):
+            said.append((await reader.readuntil(b"\r\n")).rstrip())
+            writer.write(b"250 2.0.0 Ok\r\n")
+        await read_commands(reader, b"DATA")
+        writer.write(b"354 go on\r\n")
+        await reader.readuntil(b"\r\n.\r\n")
+        writer.write(b"250 2.0.0 Ok: queued as 4XyZ12\r\n")
+        await reader.read()
+
+    envelope = make_envelope(to="amina+shop=x@example.org")
+    async with bare_peer(talk) as port, relay(port, bounce_domain="bounces.example.com") as provider:
+        result = await provider.send(envelope)
+
+    path, rcpt = f"MAIL FROM:<bounce+{envelope.delivery_id}@bounces.example.com>", f"RCPT TO:<{envelope.to}>"
+    asked = (
+        f"{path} RET=HDRS ENVID={envelope.delivery_id}.{envelope.attempt_id}",
+        f"{rcpt} NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;amina+2Bshop+3Dx@example.org",
+    )
+    assert result.outcome is Outcome.SENT
+    assert [line.decode() for line in said] == list(asked if offered else (path, rcpt))
+
+
+def test_an_address_beyond_ascii_is_given_back_in_a_form_that_every_report_can_hold() -> None:
+    letter = Letter(sender="shop@example.com", recipient="anaïs\\@bücher.example", mime=b"", envelope_id="dlv.att")
+
+    rcpt = commands(letter, {"dsn": "", "smtputf8": ""}, reset=False)[1].line.decode()
+
+    assert rcpt.rstrip().endswith(r"ORCPT=utf-8;ana\x{EF}s\x{5C}@b\x{FC}cher.example")
+
+
+async def test_without_a_domain_for_bounces_nothing_is_promised_or_asked_for() -> None:
+    async with smtp_peer() as peer, relay(peer.port) as provider:
+        await provider.send(make_envelope())
+
+        assert peer.mails[0].mail_from == "shop@example.com"
+        assert not provider.capabilities.receipts

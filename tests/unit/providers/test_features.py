@@ -23,7 +23,7 @@ async def test_the_table_of_features_is_right() -> None:
     await mailbox.aclose()
     providers: dict[str, Provider] = {
         "mailbox": mailbox,
-        "smtp": SmtpProvider("smtp", SmtpSettings(host="relay.test")),
+        "smtp": SmtpProvider("smtp", SmtpSettings(host="relay.test", bounce_domain="bounces.test")),
         "twilio": make_twilio(),
         "sendgrid": make_sendgrid(),
         "kannel": make_kannel(),

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from gateway.domain.messages import Outcome
 from providers.smtp import SmtpSettings
 from providers.smtp_answers import Answer, Stage, classify, read_reply
-from providers.smtp_transaction import prepare_text, return_path, wire_address
+from providers.smtp_transaction import bare_address, prepare_text, wire_address
 
 
-def test_the_return_path_is_the_bare_address_of_the_sender() -> None:
-    assert return_path("Shop <shop@example.com>") == "shop@example.com"
-    assert return_path("shop@example.com") == "shop@example.com"
-    assert return_path('"Shop, <evil@example.org>" <shop@bücher.example>') == "shop@xn--bcher-kva.example"
-    assert return_path("Shop") is None
+def test_the_bare_address_is_the_bare_address_of_the_sender() -> None:
+    assert bare_address("Shop <shop@example.com>") == "shop@example.com"
+    assert bare_address("shop@example.com") == "shop@example.com"
+    assert bare_address('"Shop, <evil@example.org>" <shop@bücher.example>') == "shop@xn--bcher-kva.example"
+    assert bare_address("Shop") is None
 
 
 @given(st.text(max_size=40))

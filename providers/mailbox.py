@@ -26,9 +26,10 @@ from providers.base import (
     wrong_channel,
 )
 from providers.mailbox_content import push_json, sms_json
-from providers.mailbox_listener import MailboxListener
+from providers.mailbox_listener import mailbox_listener
 from providers.mailbox_webhook import is_signed, read_text
 from providers.smtp import SmtpProvider, SmtpSettings
+from providers.smtp_listener import SmtpListener
 
 _CONNECTIONS: Final = 8
 
@@ -37,7 +38,7 @@ class MailboxProvider:
     """Keeps everything; its answer is `delivered`, for what lies in the mailbox has arrived."""
 
     def __init__(
-        self, name: str, store: MailboxStore, clock: Clock, listener: MailboxListener, webhook_secret: str | None
+        self, name: str, store: MailboxStore, clock: Clock, listener: SmtpListener, webhook_secret: str | None
     ) -> None:
         """Takes over a listener that was started; `open` is the usual way."""
         self._name = name
@@ -67,7 +68,7 @@ class MailboxProvider:
         Processes over one store may have a `shared` port: mail comes to any of them, and into the one mailbox.
         Inbound texts are signed with the `webhook_secret`; without one none is believed.
         """
-        listener = MailboxListener(store, clock, host=host, port=port, shared=shared)
+        listener = mailbox_listener(store, clock, host=host, port=port, shared=shared)
         await listener.start()
         return cls(name, store, clock, listener, webhook_secret)
 

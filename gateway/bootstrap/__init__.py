@@ -4,6 +4,7 @@
 its parts. `databases` looks after the tables of a store.
 """
 
+from gateway.bootstrap.bounces import open_bounces
 from gateway.bootstrap.databases import copy_store, read_revisions, upgrade_store
 from gateway.bootstrap.gateway import Gateway
 from gateway.bootstrap.opening import open_gateway
@@ -19,6 +20,7 @@ __all__ = [
     "SignedText",
     "SystemClock",
     "copy_store",
+    "open_bounces",
     "open_gateway",
     "open_records",
     "open_replay",

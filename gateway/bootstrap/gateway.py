@@ -77,6 +77,8 @@ class Gateway:
     """None where nothing is claimed."""
     first_key: str | None = field(repr=False)
     """The key that the first start made, to be printed once; None at every later start."""
+    bounce_addresses: tuple[tuple[str, int], ...] = ()
+    """Where it listens for mail that comes back: host and port."""
 
     @property
     def receivers(self) -> Mapping[str, WebhookReceiver]:

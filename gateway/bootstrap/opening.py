@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from gateway.bootstrap.bells import Bells, open_bells
+from gateway.bootstrap.bounces import make_bounce_desk, open_bounce_listeners
 from gateway.bootstrap.connections import make_routing, open_providers, require_routes
 from gateway.bootstrap.content import open_content
 from gateway.bootstrap.gateway import Gateway, draining
@@ -83,7 +84,8 @@ async def open_gateway(
     """Open everything that the settings name, and close it in the opposite order.
 
     The store's tables are brought up to date first. Without `work` nothing is claimed: messages are accepted and
-    wait for other processes. Without `accept` no first key is made, for nobody would show it. One of several
+    wait for other processes. Without `accept` no first key is made, for nobody would show it, and no bounces are
+    listened for. One of several
     processes that run `together` shares fixed ports with them. A store that is not there yet is waited for, with
     what `meanwhile` makes open. `further` providers serve beside the configured ones. Leaving the block finishes the
     calls under way. Raises ConfigurationError before anything is sent.
@@ -101,6 +103,10 @@ async def open_gateway(
         key = await make_first_key(parts.store.services, parts.clock) if embedded else None
         gateway = _assemble(parts, key)
         gateway.readiness.watch_queue(parts.bells.is_connected)
+        if accept:
+            desk = make_bounce_desk(settings, parts.store.receipts, gateway.tracker)
+            addresses = await open_bounce_listeners(settings, desk, stack, together=together)
+            gateway = replace(gateway, bounce_addresses=addresses)
         await stack.enter_async_context(Gauges(store=parts.store.watching, clock=parts.clock, metrics=parts.metrics))
         if work:
             await follow_rules(parts.terms, parts.store.database, parts.clock.now())

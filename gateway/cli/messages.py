@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli import inbound
+from gateway.cli import bounces, inbound
 from gateway.cli.client import DEFAULT_URL, Client, Key, Url, connect
 from gateway.cli.output import Json, command, fail, notes, print_json, print_table
 from gateway.cli.values import in_path, parse_object
@@ -253,5 +253,6 @@ async def retry(
     notes.print(f"{message_id} is on its way again")
 
 
+app.command("bounce")(bounces.take_bounce)
 app.command("inbound")(inbound.list_inbound)
 app.command("receive")(inbound.receive)

@@ -50,7 +50,7 @@ from gateway.ports.reading import (
     SteeringStore,
     StoreCondition,
 )
-from gateway.ports.receipts import Hearing, ReceiptStore, Telling
+from gateway.ports.receipts import BounceIntake, HandedOver, Hearing, ReceiptStore, Telling
 from gateway.ports.replaying import TrafficStore
 from gateway.ports.retention import Retention, RetentionStore
 from gateway.ports.services import ApiKey, SenderIdentity, Service, ServiceStore
@@ -67,6 +67,7 @@ __all__ = [
     "AuditStore",
     "BatchOutcome",
     "BatchReplayed",
+    "BounceIntake",
     "Capabilities",
     "Claim",
     "Clock",
@@ -77,6 +78,7 @@ __all__ = [
     "DispatchStore",
     "EngagementStore",
     "Fitness",
+    "HandedOver",
     "Hearing",
     "HttpProviderSection",
     "Idempotency",

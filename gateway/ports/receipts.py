@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from gateway.domain.ids import DeliveryId
+from gateway.domain.ids import AttemptId, DeliveryId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.receipts import Receipt
 from gateway.domain.recipients import Channel
@@ -35,8 +35,31 @@ class Hearing(Value, frozen=True, kw_only=True):
     """Whether a delivery is to be looked at again at once or later."""
 
 
+class HandedOver(Value, frozen=True, kw_only=True):
+    """A delivery that was given to providers, as far as those need it who take in what comes back."""
+
+    address: str | None
+    """Where it went; None once it is forgotten."""
+    calls: tuple[tuple[AttemptId, str], ...]
+    """Each call with the provider's name, in order."""
+
+
+class BounceIntake(Protocol):
+    """Takes mail that comes back."""
+
+    async def expects(self, address: str) -> bool:
+        """Whether it is the return path of an e-mail that was handed over. Raises Unavailable."""
+
+    async def take_in(self, address: str, mail: bytes) -> None:
+        """Let the mail act on the delivery that its return path names; durable on return. Raises Unavailable, and
+        Overloaded when too much waits to be stored."""
+
+
 class ReceiptStore(Protocol):
     """Receipts, each kept once, with all that follows from it in the same transaction."""
+
+    async def handed_over(self, delivery_id: DeliveryId) -> HandedOver | None:
+        """To whom a delivery was given; None for one that is not kept or was given to nobody."""
 
     async def take_in(self, telling: Telling) -> Hearing:
         """Keep what was told and let it act, durably. Raises Unavailable, and Overloaded when too much waits."""

@@ -118,7 +118,7 @@ async def open_store(
                 audit=Audit(database),
                 services=Services(database),
                 inbound=Inbounds(database, pseudonyms),
-                receipts=Receipts(commit, pseudonyms),
+                receipts=Receipts(database, commit, pseudonyms),
                 engagements=Engagements(database, commit),
                 mailbox=Mailbox(database, commit),
                 condition=Condition(database),

@@ -6,19 +6,29 @@ from datetime import datetime
 from typing import Final
 
 from gateway.domain.audit import RECIPIENT
-from gateway.domain.ids import CONSENT, RECEIPT, SUPPRESSION, ConsentId, SuppressionId, make_id
+from gateway.domain.ids import (
+    CONSENT,
+    RECEIPT,
+    SUPPRESSION,
+    AttemptId,
+    ConsentId,
+    DeliveryId,
+    SuppressionId,
+    make_id,
+)
 from gateway.domain.preferences import Consent, ConsentState, Suppression, SuppressionReason, current_consent
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.receipts import Reaction, Receipt
 from gateway.domain.recipients import JsonValue
 from gateway.domain.tracking import attempt_of_receipt, due_after, is_anomaly, reason_of, settle
 from gateway.domain.values import Value, replace
-from gateway.ports import Hearing, Telling
+from gateway.ports import HandedOver, Hearing, Telling
 from gateway.storage import tables
 from gateway.storage.columns import micros_or_none
 from gateway.storage.documents import dump, load_receipt
 from gateway.storage.engines.commit import GroupCommit
 from gateway.storage.engines.driver import Driver, each_key
+from gateway.storage.engines.engine import Database
 from gateway.storage.engines.locks import locked
 from gateway.storage.engines.statements import Insert, Row
 from gateway.storage.events import write_events
@@ -31,6 +41,10 @@ from gateway.storage.tracking.receipt_events import events_of
 from gateway.storage.tracking.tracking import Tracked, load_tracked
 
 _insert: Final = Insert(tables.receipts, suffix=" ON CONFLICT DO NOTHING RETURNING id")
+_HANDED_OVER: Final = (
+    "SELECT d.address, a.id, a.provider FROM deliveries d JOIN attempts a ON a.delivery_id = d.id"
+    " WHERE d.id = ? ORDER BY a.number"
+)
 _BY_MESSAGE_ID: Final = "SELECT id FROM deliveries WHERE provider_message_id IN ({keys})"
 _LOCKED: Final = locked("SELECT id FROM deliveries WHERE id IN ({keys})")
 _ASSIGN: Final = "UPDATE receipts SET delivery_id = ?, attempt = ? WHERE id = ? AND delivery_id IS NULL"
@@ -77,9 +91,17 @@ class _Effects:
 class Receipts:
     """Implements ports.ReceiptStore."""
 
-    def __init__(self, commit: GroupCommit, pseudonyms: Pseudonyms) -> None:
+    def __init__(self, database: Database, commit: GroupCommit, pseudonyms: Pseudonyms) -> None:
+        self._reader = database.reader
         self._commit = commit
         self._pseudonyms = pseudonyms
+
+    async def handed_over(self, delivery_id: DeliveryId) -> HandedOver | None:
+        """To whom a delivery was given; None for one that is not kept or was given to nobody."""
+        rows = await self._reader.run(lambda driver: driver.fetch(_HANDED_OVER, (delivery_id,)))
+        if not rows:
+            return None
+        return HandedOver(address=rows[0][0], calls=tuple((AttemptId(row[1]), row[2]) for row in rows))
 
     async def take_in(self, telling: Telling) -> Hearing:
         """Keep what was told and let it act, durably. Raises Unavailable, and Overloaded when too much waits."""

@@ -7,9 +7,7 @@ from gateway.errors import ConfigurationError
 from gateway.ports import Clock
 from gateway.settings import Settings, masked_url
 from gateway.storage import migrations
-from gateway.storage.engines.driver import Engine
-from gateway.storage.engines.engine import Database, engine_of, open_database
-from gateway.storage.engines.sqlite import database_path
+from gateway.storage.engines.engine import Database, engine_of, may_exist, open_database
 from gateway.storage.upkeep.copying import copy_rows
 from gateway.storage.upkeep.readiness import upgrade
 
@@ -28,7 +26,7 @@ async def upgrade_store(settings: Settings, clock: Clock, *, pre: bool = False) 
 
 async def read_revisions(settings: Settings) -> tuple[str | None, str]:
     """The revision that the store is at, None for one without tables, and the newest that this code knows."""
-    if not _may_exist(settings.store.url):
+    if not may_exist(settings.store.url):
         return None, migrations.NEWEST
     async with _opened(settings.store.url) as database, database.reader.connect() as connection:
         return await connection.run_sync(migrations.current_revision), migrations.NEWEST
@@ -44,14 +42,10 @@ async def copy_store(source: str, target: str, clock: Clock, progress: Progress)
             engine_of(url)
         except ConfigurationError as error:
             raise ConfigurationError(f"{masked_url(url)}: {error.message}") from error
-    if not _may_exist(source):
+    if not may_exist(source):
         raise ConfigurationError(f"there is no store at {masked_url(source)}")
     async with _opened(source) as read, _opened(target) as write:
         return await copy_rows(read, write, clock.now(), progress)
-
-
-def _may_exist(url: str) -> bool:
-    return engine_of(url) is not Engine.SQLITE or database_path(url).exists()
 
 
 @asynccontextmanager

@@ -14,14 +14,14 @@ import structlog
 from gateway.bootstrap.connections import mailbox_name
 from gateway.delivery.upkeep.credentials import issue_first_key
 from gateway.domain.pseudonyms import Pseudonyms
-from gateway.errors import Unavailable
+from gateway.errors import ConfigurationError, Unavailable
 from gateway.logs import configure_logs
 from gateway.ports import AuditStore, Clock, LedgerStore, Provider, ProviderSection, ServiceStore
 from gateway.settings import AnyProviderSettings, Settings, masked_url
 from gateway.settings.kinds import load_kind
 from gateway.settings.providers import MailboxProviderSettings
 from gateway.storage.engines.driver import Engine
-from gateway.storage.engines.engine import Database, engine_of
+from gateway.storage.engines.engine import Database, engine_of, may_exist
 from gateway.storage.queue.facts import Capped
 from gateway.storage.store import Store, open_store
 from gateway.storage.upkeep.readiness import WhenBehind
@@ -157,8 +157,13 @@ class Records:
 
 @asynccontextmanager
 async def open_records(settings: Settings) -> AsyncIterator[Records]:
-    """The consent ledger and the audit trail of the configured store, for a command beside a gateway that runs."""
+    """The consent ledger and the audit trail of the configured store, for a command beside a gateway that runs.
+
+    Raises ConfigurationError where there is no store: a fresh one would prove nothing.
+    """
     configure_logs(settings.log)
+    if not may_exist(settings.store.url):
+        raise ConfigurationError(f"There is no store at {masked_url(settings.store.url)}.")
     async with configured_store(settings, SystemClock(), (), patient=False) as store:
         yield Records(ledger=store.ledger, audit=store.audit, services=store.services, pseudonyms=store.pseudonyms)
 

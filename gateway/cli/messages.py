@@ -230,10 +230,19 @@ async def show(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_jso
 
 @app.command()
 @command
-async def cancel(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "") -> None:
+async def cancel(
+    message_id: str,
+    *,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why; kept in the timeline and the audit trail.", show_default=False)
+    ] = None,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+) -> None:
     """Take a message back, if no provider was called yet."""
     async with connect(url, key) as client:
-        await client.call("POST", f"/v1/messages/{in_path(message_id)}/cancel", body={}, absent=_absent(message_id))
+        path = f"/v1/messages/{in_path(message_id)}/cancel"
+        await client.call("POST", path, body={"reason": reason}, absent=_absent(message_id))
     notes.print(f"{message_id} is cancelled")
 
 

@@ -82,11 +82,13 @@ async def test_a_scheduled_message_can_be_taken_back_once(served: Served) -> Non
         async with session.post(f"{served.url}/v1/messages", json=body) as response:
             message_id = (await response.json())["id"]
 
-    cancelled = await served.run("messages", "cancel", message_id)
+    cancelled = await served.run("messages", "cancel", message_id, "--reason", "the warehouse burned down")
+    shown = await served.run("messages", "show", message_id, "--json")
     missing = await served.run("messages", "cancel", "msg_none")
     unseen = await served.run("messages", "show", "msg_none")
 
     assert (cancelled.status, cancelled.out) == (0, "")
+    assert "the warehouse burned down" in shown.out
     assert missing.status == unseen.status == 1
     for told in (missing.err, unseen.err):
         assert "There is no message msg_none that this key may see" in " ".join(told.split())
@@ -218,7 +220,7 @@ async def test_a_command_without_a_key_or_a_gateway_says_what_to_do(served: Serv
 
 
 async def test_the_store_is_brought_up_to_date_by_hand(tmp_path: Path) -> None:
-    environment = plain_environment(tmp_path, free_port())
+    environment = plain_environment(tmp_path / "fresh", free_port())
 
     fresh = await run_command("db", "current", "--json", environment=environment)
     upgraded = await run_command("db", "upgrade", environment=environment)
@@ -374,7 +376,7 @@ async def test_people_come_and_go_in_files(served: Served, tmp_path: Path) -> No
         '{"tier":"gold"}',
     )
     assert [item["id"] for item in json.loads(found.out)["items"]] == ["imp-1"]
-    assert sorted(os.listdir(tmp_path)) == ["back.csv", "errors.ndjson", "people.csv"]
+    assert sorted(os.listdir(tmp_path)) == ["back.csv", "errors.ndjson", "heliograph.db", "people.csv"]
     again = await served.run("recipients", "import", str(back), "--json")
     assert (again.status, json.loads(again.out)["replaced"]) == (0, len(rows))
 

@@ -95,6 +95,11 @@ def engine_of(url: str) -> Engine:
         raise ConfigurationError("a store is sqlite:///path/to/file.db or postgresql://…") from error
 
 
+def may_exist(url: str) -> bool:
+    """Whether there may be a store: a file is there or not, a server has to be asked. Raises ConfigurationError."""
+    return engine_of(url) is not Engine.SQLITE or sqlite.database_path(url).exists()
+
+
 def open_database(url: str) -> Database:
     """Prepare the database that a URL names; connections open at first use. Raises ConfigurationError."""
     if engine_of(url) is Engine.SQLITE:

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,3 +96,14 @@ def test_listing_the_commands_imports_none_of_what_they_need() -> None:
     run = subprocess.run((sys.executable, "-c", PRINT_HEAVY), capture_output=True, text=True, check=True)
 
     assert run.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("path", [("consents", "verify"), ("db", "audit")], ids=" ".join)
+def test_proof_is_not_looked_for_in_a_store_that_is_not_there(path: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "mistyped.db"
+
+    result = CliRunner().invoke(app, path, env={"HELIOGRAPH_STORE_URL": f"sqlite:///{file}"})
+
+    assert result.exit_code == 1
+    assert "There is no store at sqlite:///" in " ".join(result.stderr.split())
+    assert not file.exists()

@@ -74,6 +74,11 @@ class Metrics:
             " `anomaly` where it contradicts an end of our own.",
             ["kind"],
         )
+        self.engagements = count(
+            "heliograph_engagements",
+            "Opens, clicks and conversions, by who made them: `person`, or the kind of machine.",
+            ["kind", "by"],
+        )
         self.claims_lost = count(
             "heliograph_claims_lost", "Steps that were not written since the claim had become another worker's."
         )

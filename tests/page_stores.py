@@ -1,10 +1,11 @@
 """Stores in memory for tests of pages: what a page asks, answered from a few records."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from gateway.domain.audit import AuditEntry
+from gateway.domain.engagement import Conversion, Engagement, EngagementKind, Look, Maker
 from gateway.domain.ids import DeliveryId, MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Event
@@ -55,6 +56,25 @@ class MemoryLog:
 
 def _matches(record: MessageRecord, query: MessageQuery) -> bool:
     return query.status in (None, record.status) and query.template in (None, record.message.template)
+
+
+class MemoryEngagements:
+    """What was done with messages, all of it given at the start."""
+
+    def __init__(self, engagements: Iterable[Engagement] = ()) -> None:
+        self.kept = list(engagements)
+
+    async def look(self, look: Look) -> Engagement | None:
+        return None
+
+    async def convert(self, conversion: Conversion, within: timedelta) -> tuple[Engagement, bool]:
+        raise NotFound("There is no message that led to it.")
+
+    async def of_message(self, message_id: MessageId) -> Sequence[Engagement]:
+        return [one for one in self.kept if one.message_id == message_id]
+
+    async def counts(self, since: datetime) -> Mapping[tuple[EngagementKind, Maker], int]:
+        return Counter((one.kind, one.made_by) for one in self.kept if one.at >= since)
 
 
 class MemoryMailbox:

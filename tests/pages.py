@@ -13,7 +13,7 @@ from gateway.settings import Settings
 from gateway.web.console.routes import console_routes
 from gateway.web.pages.environment import Pages
 from tests.fakes import SetClock
-from tests.page_stores import MemoryAudit, MemoryLog, MemoryMailbox
+from tests.page_stores import MemoryAudit, MemoryEngagements, MemoryLog, MemoryMailbox
 
 _VOID = {"meta", "link", "input", "br", "img", "rect", "path", "circle"}
 
@@ -91,6 +91,7 @@ async def make_console(
     mailbox: MemoryMailbox | None = None,
     settings: Settings | None = None,
     audit: MemoryAudit | None = None,
+    engagements: MemoryEngagements | None = None,
 ) -> web.Application:
     """The console alone."""
     settings = settings or Settings()
@@ -100,6 +101,7 @@ async def make_console(
             pages=await make_pages(settings),
             settings=settings,
             log=log or MemoryLog(),
+            engagements=engagements or MemoryEngagements(),
             mailbox=mailbox or MemoryMailbox(),
             audit=audit or MemoryAudit(),
             clock=SetClock(),

@@ -8,6 +8,8 @@ from typing import Final
 from gateway.delivery.accepting.accept import Acceptor
 from gateway.delivery.dispatching.links import UnsubscribeLinks
 from gateway.delivery.dispatching.routing import RoutingTable
+from gateway.delivery.engagement.conversions import Converter
+from gateway.delivery.engagement.desk import EngagementDesk
 from gateway.delivery.people.confirmation import Confirmation, ConfirmationLinks
 from gateway.delivery.people.consents import Recorder
 from gateway.delivery.people.erasure import Eraser
@@ -25,6 +27,7 @@ from gateway.ports import (
     AuditStore,
     Clock,
     ConsentStore,
+    EngagementStore,
     InboundStore,
     LogStore,
     MailboxStore,
@@ -71,6 +74,8 @@ class Gateway:
     eraser: Eraser
     exporter: Exporter
     inbound: InboundDesk
+    engagement: EngagementDesk
+    converter: Converter
     tracker: Tracker
     readiness: ReadinessCheck
     worker: Worker | None
@@ -94,6 +99,11 @@ class Gateway:
     def log(self) -> LogStore:
         """The delivery log."""
         return self.store.log
+
+    @property
+    def engagements(self) -> EngagementStore:
+        """Opens, clicks and conversions."""
+        return self.store.engagements
 
     @property
     def recipients(self) -> RecipientStore:

@@ -36,6 +36,10 @@ from gateway.delivery.dispatching.judging import DispatchRules
 from gateway.delivery.dispatching.links import UnsubscribeLinks
 from gateway.delivery.dispatching.retry import RetryPolicy
 from gateway.delivery.dispatching.routing import RoutingTable
+from gateway.delivery.engagement.conversions import Converter
+from gateway.delivery.engagement.desk import EngagementDesk
+from gateway.delivery.engagement.links import EngagementLinks
+from gateway.delivery.engagement.wrapping import Wrapper
 from gateway.delivery.people.confirmation import Confirmation, ConfirmationLinks
 from gateway.delivery.people.consents import Recorder
 from gateway.delivery.people.erasure import Eraser
@@ -134,6 +138,9 @@ class _Parts:
     renderer: Renderer
     links: UnsubscribeLinks
     confirmations: ConfirmationLinks
+    engagement_links: EngagementLinks
+    wrapper: Wrapper | None
+    """None where nothing is to be told of opens and clicks."""
     composer: Composer
     eraser: Eraser
     senders: Senders
@@ -169,6 +176,8 @@ async def _open_parts(
     )
     renderer = Renderer(templates, catalogs, FallbackReport(metrics))
     links = UnsubscribeLinks(secret, settings.public_url)
+    engagement_links = EngagementLinks(secret, settings.public_url)
+    wrapper = _make_wrapper(settings, engagement_links)
     return _Parts(
         settings=settings,
         clock=clock,
@@ -183,7 +192,9 @@ async def _open_parts(
         renderer=renderer,
         links=links,
         confirmations=ConfirmationLinks(secret, settings.public_url),
-        composer=Composer(renderer, links, settings.policy.default_timezone, postal_addresses(settings)),
+        engagement_links=engagement_links,
+        wrapper=wrapper,
+        composer=Composer(renderer, links, settings.policy.default_timezone, postal_addresses(settings), wrapper),
         eraser=Eraser(store=store.erasures, pseudonyms=store.pseudonyms, clock=clock),
         senders=Senders(store.services, clock),
         terms=terms,
@@ -244,6 +255,7 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             clock=clock,
             default_timezone=zone,
             addresses=postal_addresses(settings),
+            wrapper=parts.wrapper,
         ),
         steering=Steering(store=store.steering, log=store.log, wake=wake, clock=clock),
         eraser=parts.eraser,
@@ -253,6 +265,7 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             consents=store.consents,
             suppressions=store.suppressions,
             log=store.log,
+            engagements=store.engagements,
             audit=store.audit,
             pseudonyms=store.pseudonyms,
             clock=clock,
@@ -277,6 +290,18 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             wake=wake,
             clock=clock,
         ),
+        engagement=EngagementDesk(
+            store=store.engagements,
+            links=parts.engagement_links,
+            opens=settings.engagement.opens,
+            clicks=settings.engagement.clicks,
+            click_parameter=settings.engagement.click_parameter,
+            clock=clock,
+            metrics=parts.metrics,
+        ),
+        converter=Converter(
+            store=store.engagements, within=settings.engagement.converted_within, clock=clock, metrics=parts.metrics
+        ),
         tracker=Tracker(store=store.receipts, wake=wake, clock=clock, metrics=parts.metrics),
         inbound=InboundDesk(
             store=store.inbound,
@@ -299,6 +324,13 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
         worker=None,
         first_key=first_key,
     )
+
+
+def _make_wrapper(settings: Settings, links: EngagementLinks) -> Wrapper | None:
+    asked = settings.engagement
+    if not asked.opens and not asked.clicks:
+        return None
+    return Wrapper(links, opens=asked.opens, clicks=asked.clicks, hosts=asked.hosts)
 
 
 def _make_dispatcher(parts: _Parts) -> Dispatcher:

@@ -7,10 +7,12 @@ from typing import Final
 
 _ATTRIBUTE: Final = r"""\s*+[^\s=>"'/]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>]++))?+|[\s/]++|["'=]"""
 _TOKEN: Final = re.compile(
-    rf"<!--.*?(?:-->|\Z)|<style\b.*?(?:</style\s*>|\Z)|<a(?:rea)?(?=[\s/])(?P<inside>(?:{_ATTRIBUTE})*+)>",
+    r"<!--.*?(?:-->|\Z)|<(?P<raw>style|title|textarea)(?=[\s/>]).*?(?:</(?P=raw)\s*>|\Z)"
+    rf"|<(?P<tag>[a-z][^\s/>]*+)(?P<inside>(?:{_ATTRIBUTE})*+)>",
     re.IGNORECASE | re.DOTALL,
 )
-"""Comments and styles, which hold no links that a browser follows, and whole anchors with all that stands in them."""
+"""Comments and elements of mere text, in which no links are, and every other tag with all that stands in it."""
+_LINKS: Final = frozenset({"a", "area"})
 _HREF: Final = re.compile(
     r"""(?P<name>[^\s=>"'/]++)(?:\s*+=\s*+(?:"(?P<double>[^"]*+)"|'(?P<single>[^']*+)'|(?P<bare>[^\s"'>]++)))?+"""
 )
@@ -47,12 +49,11 @@ def add_pixel(text: str, url: str) -> str:
 def _hrefs(text: str) -> Iterator[tuple[int, int, str]]:
     """Start and end of each link's target, with its quotes, and the target as a browser reads it."""
     for tag in _TOKEN.finditer(text):
-        start = tag.start("inside")
-        if start < 0:
+        if (tag["tag"] or "").lower() not in _LINKS:
             continue
         first: tuple[int, int, str] | None = None
         untouched = False
-        for attribute in _HREF.finditer(text, start, tag.end("inside")):
+        for attribute in _HREF.finditer(text, *tag.span("inside")):
             name = attribute["name"].lower()
             untouched = untouched or name == _UNTOUCHED
             # Of an attribute that is given twice browsers take the first.

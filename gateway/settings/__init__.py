@@ -7,6 +7,7 @@ from pydantic import Field
 from gateway.domain.rule_tables import parse_rules
 from gateway.domain.rules import RuleSet
 from gateway.settings.delivery import DeliverySettings, RouteSettings
+from gateway.settings.engagement import EngagementSettings
 from gateway.settings.policy import ConsentsSettings, OverrideSettings, PolicySettings, RetentionSettings
 from gateway.settings.providers import AnyProviderSettings, ProviderSettings
 from gateway.settings.running import (
@@ -54,6 +55,7 @@ class Settings(Section):
     providers: Mapping[str, AnyProviderSettings] = Field(default_factory=dict)
     routes: tuple[RouteSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
+    engagement: EngagementSettings = EngagementSettings()
     consents: ConsentsSettings = ConsentsSettings()
     sender: SenderSettings = SenderSettings()
     retention: RetentionSettings = RetentionSettings()

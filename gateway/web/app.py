@@ -11,6 +11,7 @@ from gateway.web.admission import Admission
 from gateway.web.api import (
     batch,
     consents,
+    conversions,
     explain,
     export,
     health,
@@ -45,6 +46,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *export.ENDPOINTS,
     *consents.ENDPOINTS,
     *suppressions.ENDPOINTS,
+    *conversions.ENDPOINTS,
     *inbound.ENDPOINTS,
     *health.ENDPOINTS,
     *metrics.ENDPOINTS,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.delivery.accepting.accept import Acceptor
+from gateway.delivery.engagement.conversions import Converter
 from gateway.delivery.people.consents import Recorder
 from gateway.delivery.people.erasure import Eraser
 from gateway.delivery.people.export import Exporter
@@ -17,6 +18,7 @@ from gateway.metrics import Metrics
 from gateway.ports import (
     Clock,
     ConsentStore,
+    EngagementStore,
     InboundStore,
     LogStore,
     RecipientStore,
@@ -74,6 +76,14 @@ class Gateway(Protocol):
     @property
     def tracker(self) -> Tracker:
         """Where receipts come in."""
+
+    @property
+    def engagements(self) -> EngagementStore:
+        """Opens, clicks and conversions."""
+
+    @property
+    def converter(self) -> Converter:
+        """Where conversions come in."""
 
     @property
     def texts(self) -> InboundStore:

@@ -39,6 +39,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "too_late": 409,
     "in_flight": 409,
     "not_failed": 409,
+    "not_sent": 409,
     "expired": 409,
     "secrets_dropped": 409,
     "too_large": 413,

@@ -5,14 +5,16 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
+from gateway.delivery.engagement.desk import EngagementDesk
 from gateway.delivery.people.confirmation import Confirmation, ConfirmationLinks
 from gateway.delivery.people.unsubscribe import Unsubscriber
 from gateway.localization.catalogs import CatalogLibrary
-from gateway.ports import AuditStore, Clock, LogStore, MailboxStore
+from gateway.ports import AuditStore, Clock, EngagementStore, LogStore, MailboxStore
 from gateway.resources import shipped_templates
 from gateway.settings import Settings
 from gateway.web.console.routes import console_routes
 from gateway.web.pages.environment import Pages
+from gateway.web.public.engagement import engagement_routes
 from gateway.web.public.routes import public_routes
 
 _BRAND: Final = "_layouts/brand.txt"
@@ -47,6 +49,14 @@ class Site(Protocol):
         """Who did what by hand, and why."""
 
     @property
+    def engagements(self) -> EngagementStore:
+        """Opens, clicks and conversions."""
+
+    @property
+    def engagement(self) -> EngagementDesk:
+        """Where opens and clicks come in."""
+
+    @property
     def unsubscriber(self) -> Unsubscriber:
         """What the links in messages do."""
 
@@ -63,18 +73,26 @@ def page_routes(site: Site) -> list[web.RouteDef]:
     """The routes of all pages."""
     settings = site.settings
     pages = Pages(catalogs=site.page_catalogs, clock=site.clock, timezone=settings.policy.default_timezone)
+    brand = _brand(settings.content.templates or shipped_templates())
     return [
         *console_routes(
-            pages=pages, settings=settings, log=site.log, mailbox=site.mailbox, audit=site.audit, clock=site.clock
+            pages=pages,
+            settings=settings,
+            log=site.log,
+            engagements=site.engagements,
+            mailbox=site.mailbox,
+            audit=site.audit,
+            clock=site.clock,
         ),
         *public_routes(
             pages=pages,
             unsubscriber=site.unsubscriber,
             confirmation=site.confirmation,
             confirmation_links=site.confirmation_links,
-            brand=_brand(settings.content.templates or shipped_templates()),
+            brand=brand,
             clock=site.clock,
         ),
+        *engagement_routes(pages=pages, desk=site.engagement, brand=brand),
     ]
 
 

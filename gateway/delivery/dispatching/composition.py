@@ -5,6 +5,7 @@ from datetime import datetime
 
 from gateway.delivery.dispatching.imprint import PostalAddress, choose_address
 from gateway.delivery.dispatching.links import UnsubscribeLinks
+from gateway.delivery.engagement.wrapping import Wrapper
 from gateway.domain.ids import DeliveryId
 from gateway.domain.messages import Content, Message, PushContent, SmsContent, Versions
 from gateway.domain.recipients import Channel, JsonValue, Recipient
@@ -31,11 +32,14 @@ class Composer:
         links: UnsubscribeLinks,
         default_timezone: str,
         addresses: Sequence[PostalAddress] = (),
+        wrapper: Wrapper | None = None,
     ) -> None:
         self._renderer = renderer
         self._links = links
         self._default_timezone = default_timezone
         self._addresses = addresses
+        self._wrapper = wrapper
+        """None where nothing is to be told of opens and clicks."""
 
     def compose(
         self,
@@ -70,6 +74,8 @@ class Composer:
             return self._renderer.render(pin, template, channel, resolution, given)
 
         content, shown = render_masked(render, message.data, message.secrets)
+        if self._wrapper is not None:
+            content, shown = self._wrapper.wrap(content, shown, message.category, delivery_id)
         versions = Versions(
             template=template.version,
             catalogs=pin.version,

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Final
 
 from gateway.domain.audit import AuditAction, AuditEntry, By, make_entry
+from gateway.domain.engagement import Engagement
 from gateway.domain.ids import RecipientId, ServiceId
 from gateway.domain.inbound import InboundText
 from gateway.domain.messages import Event
@@ -18,6 +19,7 @@ from gateway.ports import (
     AuditStore,
     Clock,
     ConsentStore,
+    EngagementStore,
     LogStore,
     MessageRecord,
     RecipientStore,
@@ -29,10 +31,11 @@ _PAGE: Final = 200
 
 
 class Correspondence(Value, frozen=True, kw_only=True):
-    """A message with its files, and its whole timeline."""
+    """A message with its files, its whole timeline, and what was done with it."""
 
     record: MessageRecord
     events: tuple[Event, ...]
+    engagements: tuple[Engagement, ...]
 
 
 Piece = Recipient | Consent | Suppression | Correspondence | InboundText | UsedSlots | AuditEntry
@@ -50,6 +53,7 @@ class Exporter:
         consents: ConsentStore,
         suppressions: SuppressionStore,
         log: LogStore,
+        engagements: EngagementStore,
         audit: AuditStore,
         pseudonyms: Pseudonyms,
         clock: Clock,
@@ -59,6 +63,7 @@ class Exporter:
         self._consents = consents
         self._suppressions = suppressions
         self._log = log
+        self._engagements = engagements
         self._audit = audit
         self._pseudonyms = pseudonyms
         self._clock = clock
@@ -114,7 +119,9 @@ class Exporter:
             ids, after = await self._belongings.messages_of(whose, after)
             for message_id in ids:
                 record = await self._log.read(message_id, whose.service_id)
-                yield Correspondence(record=record, events=tuple([event async for event in self._timeline(record)]))
+                done = await self._engagements.of_message(message_id)
+                told = tuple([event async for event in self._timeline(record)])
+                yield Correspondence(record=record, events=told, engagements=tuple(done))
 
     async def _timeline(self, record: MessageRecord) -> AsyncIterator[Event]:
         cursor: str | None = None

@@ -7,6 +7,7 @@ from gateway.delivery.accepting.addresses import UnknownTimezone, check_timezone
 from gateway.delivery.dispatching.composition import render_masked
 from gateway.delivery.dispatching.imprint import PostalAddress, choose_address
 from gateway.delivery.dispatching.links import UnsubscribeLinks
+from gateway.delivery.engagement.wrapping import Wrapper
 from gateway.delivery.presentation import JsonObject, content_json
 from gateway.domain import ids
 from gateway.domain.ids import DeliveryId
@@ -36,12 +37,14 @@ class Previewer:
         clock: Clock,
         default_timezone: str,
         addresses: Sequence[PostalAddress] = (),
+        wrapper: Wrapper | None = None,
     ) -> None:
         self._renderer = renderer
         self._links = links
         self._clock = clock
         self._default_timezone = default_timezone
         self._addresses = addresses
+        self._wrapper = wrapper
 
     def preview(
         self,
@@ -87,7 +90,9 @@ class Previewer:
             return self._renderer.render(pin, template, channel, resolution, given)
 
         shown, secrets = split_secrets(template, values)
-        _, content = render_masked(render, shown, secrets)
+        sent, content = render_masked(render, shown, secrets)
+        if self._wrapper is not None:
+            _, content = self._wrapper.wrap(sent, content, template.category, _NOBODY)
         told: JsonObject = {
             "requested": resolution.requested,
             # A pseudo-locale is formatted as the language that it distorts, and its content says so.

@@ -6,6 +6,7 @@ from typing import Final, assert_never
 
 from aiohttp import web
 
+from gateway.delivery.engagement.presentation import engagement_json
 from gateway.delivery.people.export import Correspondence, Piece
 from gateway.delivery.presentation import decisions_json, event_json, kept_recipient_json, message_json
 from gateway.domain.audit import AuditEntry
@@ -102,7 +103,12 @@ def _correspondence_json(piece: Correspondence) -> dict[str, JsonValue]:
         for attachment in record.message.attachments
     ]
     shown = message_json(record, decisions_json(piece.events))
-    return {**shown, "attachments": files, "events": [event_json(event) for event in piece.events]}
+    return {
+        **shown,
+        "attachments": files,
+        "events": [event_json(event) for event in piece.events],
+        "engagements": [engagement_json(one) for one in piece.engagements],
+    }
 
 
 def _entry_json(entry: AuditEntry) -> dict[str, JsonValue]:

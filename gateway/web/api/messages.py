@@ -7,6 +7,7 @@ from aiohttp import web
 from pydantic import Field
 
 from gateway.delivery.accepting.accept import Asked
+from gateway.delivery.engagement.presentation import tally_json
 from gateway.delivery.presentation import decisions_json, event_json, message_json
 from gateway.domain.ids import MessageId, ServiceId
 from gateway.domain.keys import Scope
@@ -22,7 +23,7 @@ from gateway.web.pagination import PageQuery, page_response
 from gateway.web.refusals import looking_on
 from gateway.web.requests import trace_context
 from gateway.web.responses import JsonResponse, json_response
-from gateway.web.schemas.answers import EventPage, MessageAnswer, MessagePage
+from gateway.web.schemas.answers import EventPage, MessageAnswer, MessagePage, ReadMessageAnswer
 from gateway.web.schemas.common import CategoryName, ChannelName, Instant
 from gateway.web.schemas.messages import SendShape
 
@@ -140,14 +141,15 @@ async def _asked_service(call: Call[Nothing, MessageFilters]) -> ServiceId | Non
     summary="Read a message",
     tag="Messages",
     scopes=_READERS,
-    answers={200: Answer(description="The message and what became of it.", model=MessageAnswer)},
+    answers={200: Answer(description="The message and what became of it.", model=ReadMessageAnswer)},
 )
 async def get_message(call: Call[Nothing, Nothing]) -> web.StreamResponse:
-    """Read a message with its deliveries, the latest decision on each, attempts and content as sent."""
+    """Read a message with its deliveries, the latest decision on each, attempts, content, and what its reader did."""
     message_id, visible = MessageId(call.path["message_id"]), call.caller.visible_service
     record = await call.gateway.log.read(message_id, visible)
     decisions = decisions_json([event async for event in _timeline(call.gateway.log, message_id, visible)])
-    return json_response(message_json(record, decisions))
+    done = await call.gateway.engagements.of_message(message_id)
+    return json_response({**message_json(record, decisions), "engagement": tally_json(done)})
 
 
 async def _timeline(log: LogStore, message_id: MessageId, visible: ServiceId | None) -> AsyncIterator[Event]:

@@ -8,10 +8,11 @@ from typing import Final
 from aiohttp import web
 
 from gateway.delivery.presentation import JsonObject, message_json
+from gateway.domain.engagement import EngagementKind, tally
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.recipients import Channel, masked
 from gateway.errors import InvalidRequest
-from gateway.ports import Clock, LogStore, MessageRecord
+from gateway.ports import Clock, EngagementStore, LogStore, MessageRecord
 from gateway.web.console.filters import read_filters, to_query
 from gateway.web.pages.environment import Pages
 
@@ -24,6 +25,7 @@ class LogPage:
 
     pages: Pages
     log: LogStore
+    engagements: EngagementStore
     clock: Clock
     timezone: str
 
@@ -39,7 +41,9 @@ class LogPage:
             next_cursor = found.next_cursor
         except InvalidRequest as error:
             wrong = tuple(problem.pointer.removeprefix("?") for problem in error.problems) or ("cursor",)
-        summary = await self.log.summary(self.clock.now() - _COUNTED)
+        since = self.clock.now() - _COUNTED
+        summary = await self.log.summary(since)
+        done = tally((*each, number) for each, number in (await self.engagements.counts(since)).items())
         counts: Counter[DeliveryStatus] = Counter()
         for (_, _, _, status), number in summary.items():
             counts[status] += number
@@ -53,6 +57,7 @@ class LogPage:
             messages=messages,
             next_cursor=next_cursor,
             counts=[(status, counts[status]) for status in DeliveryStatus if counts[status]],
+            engagement=[(kind, *done[kind]) for kind in EngagementKind if any(done[kind])],
             statuses=list(DeliveryStatus),
             channels=list(Channel),
             known_templates=sorted({template for template, _, _, _ in summary}),

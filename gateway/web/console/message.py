@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.delivery.engagement.presentation import tally_json
 from gateway.delivery.events import message_unmasked
 from gateway.delivery.presentation import JsonObject, delivery_json, event_json, message_json
 from gateway.domain.audit import CONSOLE, AuditAction, By, make_entry
@@ -15,7 +16,7 @@ from gateway.domain.messages import EmailContent
 from gateway.domain.recipients import Channel, masked
 from gateway.errors import NotFound
 from gateway.localization.locales import direction, parse_locale
-from gateway.ports import AuditStore, Clock, DeliveryRecord, LogStore, MailboxStore, MessageRecord
+from gateway.ports import AuditStore, Clock, DeliveryRecord, EngagementStore, LogStore, MailboxStore, MessageRecord
 from gateway.web.body import read_form
 from gateway.web.console.access import is_from_here
 from gateway.web.console.frames import email_frame
@@ -35,6 +36,7 @@ class MessagePage:
 
     pages: Pages
     log: LogStore
+    engagements: EngagementStore
     mailbox: MailboxStore
     audit: AuditStore
     clock: Clock
@@ -66,6 +68,7 @@ class MessagePage:
         timeline = await self.log.events(message_id, None, _MOST_EVENTS, None)
         channels = {delivery.delivery.id: delivery.delivery.channel for delivery in record.deliveries}
         message = message_json(record)
+        done = await self.engagements.of_message(message_id)
         message["deliveries"] = [_delivery(record, delivery, shown) for delivery in record.deliveries]
         return self.pages.respond(
             request,
@@ -75,6 +78,7 @@ class MessagePage:
             is_masked=shown is masked and _has_address(record),
             data_text=_pretty(message["data"]),
             metadata_text=_pretty(message["metadata"]),
+            engagement=tally_json(done) if done else None,
             events=[_event(event_json(event), channels) for event in timeline.items],
             kept=[delivery_id for delivery_id in channels if await self._is_kept(delivery_id)],
         )

@@ -4,7 +4,7 @@ from typing import Final, NoReturn
 
 from aiohttp import web
 
-from gateway.ports import AuditStore, Clock, LogStore, MailboxStore
+from gateway.ports import AuditStore, Clock, EngagementStore, LogStore, MailboxStore
 from gateway.settings import Settings
 from gateway.web.console.access import guarded
 from gateway.web.console.log import LogPage
@@ -17,11 +17,20 @@ _UNMASK: Final = "/log/{message_id}/unmask"
 
 
 def console_routes(
-    *, pages: Pages, settings: Settings, log: LogStore, mailbox: MailboxStore, audit: AuditStore, clock: Clock
+    *,
+    pages: Pages,
+    settings: Settings,
+    log: LogStore,
+    engagements: EngagementStore,
+    mailbox: MailboxStore,
+    audit: AuditStore,
+    clock: Clock,
 ) -> list[web.RouteDef]:
     """The routes, each behind the door of `access` and with refusals as pages."""
-    log_page = LogPage(pages=pages, log=log, clock=clock, timezone=settings.policy.default_timezone)
-    message_page = MessagePage(pages=pages, log=log, mailbox=mailbox, audit=audit, clock=clock)
+    log_page = LogPage(
+        pages=pages, log=log, engagements=engagements, clock=clock, timezone=settings.policy.default_timezone
+    )
+    message_page = MessagePage(pages=pages, log=log, engagements=engagements, mailbox=mailbox, audit=audit, clock=clock)
     mailbox_pages = MailboxPages(pages=pages, mailbox=mailbox, log=log)
     handlers = {
         "/": _to_log,

@@ -172,6 +172,27 @@ class MessageAnswer(BaseModel):
     metadata: JsonObject
 
 
+class TallyAnswer(BaseModel):
+    """How many were made, told apart by who made them."""
+
+    people: int
+    machines: int = Field(description="Proxies that load images by themselves, and scanners that follow links.")
+
+
+class EngagementAnswer(BaseModel):
+    """What was done with the message, as far as it is told."""
+
+    opened: TallyAnswer
+    clicked: TallyAnswer
+    converted: int
+
+
+class ReadMessageAnswer(MessageAnswer):
+    """The message, and what was done with it."""
+
+    engagement: EngagementAnswer
+
+
 class MessagePage(BaseModel):
     """Messages, newest first."""
 

@@ -16,7 +16,8 @@ class ExportAnswer(BaseModel):
     consents: list[ConsentAnswer] = Field(description="Every line of the history.")
     suppressions: list[SuppressionAnswer]
     messages: list[JsonObject] = Field(
-        description="As `GET /v1/messages/{id}` shows them, with `events` and the `content` of `attachments` in base64."
+        description="As `GET /v1/messages/{id}` shows them, with `events`, the `content` of `attachments` in base64,"
+        " and `engagements`: every open, click and conversion as it came."
     )
     inbound: list[JsonObject] = Field(description="Texts that came in from the person's addresses.")
     caps: list[JsonObject] = Field(description="What was counted under frequency caps: `cap` and the instants.")

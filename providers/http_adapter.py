@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, Protocol
 
+from gateway.domain.values import replace
 from providers.base import (
     Capabilities,
     Channel,
@@ -79,6 +80,10 @@ class PushAdapter(HttpAdapter, ABC):
     async def send(self, envelope: Envelope) -> SendResult:
         """Hand one notification over for each of the person's devices of the platform."""
         return await send_to_devices(envelope, self.platform, partial(self._send_one, envelope))
+
+    def __init__(self, name: str, settings: AdapterSettings, client: Client, clock: Clock) -> None:
+        super().__init__(name, settings, client, clock)
+        self._capabilities = replace(self._capabilities, platforms=frozenset({self.platform}))
 
     @abstractmethod
     async def _send_one(self, envelope: Envelope, device: PushDevice, content: PushContent) -> SendResult:

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from gateway.domain.devices import together
 from providers.base import (
     DeviceResult,
     Envelope,
@@ -14,17 +15,6 @@ from providers.base import (
     PushPlatform,
     SendResult,
     wrong_channel,
-)
-
-_FIRST: Final = (
-    # What decides where no device was reached: what may have been taken, then what may fare better, then the rest.
-    Outcome.UNKNOWN,
-    Outcome.TRANSIENT,
-    Outcome.THROTTLED,
-    Outcome.MISCONFIGURED,
-    Outcome.REJECTED,
-    Outcome.OPTED_OUT,
-    Outcome.INVALID_RECIPIENT,
 )
 
 _LONGEST_COLLAPSE: Final = 64
@@ -46,19 +36,9 @@ async def send_to_devices(envelope: Envelope, platform: PushPlatform, send_one: 
             detail=f"No device of this person is reached by {platform.value}; correct the routes.",
         )
     results = await asyncio.gather(*(send_one(device, content) for device in ours))
-    reached = next((result for result in results if result.outcome is Outcome.SENT), None)
-    decisive = reached or min(results, key=lambda result: _FIRST.index(result.outcome))
     in_turn = iter(results)
-    return SendResult(
-        outcome=decisive.outcome,
-        provider_message_id=decisive.provider_message_id,
-        code=decisive.code,
-        detail=decisive.detail,
-        retry_after_seconds=max(result.retry_after_seconds or 0.0 for result in results) or None,
-        devices=tuple(
-            _told(device, next(in_turn) if device.platform is platform else None) for device in envelope.devices
-        ),
-    )
+    devices = (_told(one, next(in_turn) if one.platform is platform else None) for one in envelope.devices)
+    return together(results, tuple(devices))
 
 
 def collapse_id(key: str) -> str:

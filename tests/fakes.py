@@ -1,11 +1,11 @@
 """Shared stand-ins for ports: a clock that one sets and a provider that answers as scripted."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from gateway.domain.messages import Envelope, Outcome, SendResult
-from gateway.domain.recipients import Channel
+from gateway.domain.recipients import Channel, PushPlatform
 from gateway.ports import Capabilities
 from tests.factories import NOW
 
@@ -49,10 +49,15 @@ class ScriptedProvider:
         idempotent: bool = False,
         receipts: bool = True,
         concurrency: int = 16,
+        platforms: Collection[PushPlatform] = frozenset(PushPlatform),
     ) -> None:
         self.name = name
         self.capabilities = Capabilities(
-            channels=frozenset(Channel), idempotent=idempotent, receipts=receipts, concurrency=concurrency
+            channels=frozenset(Channel),
+            platforms=frozenset(platforms),
+            idempotent=idempotent,
+            receipts=receipts,
+            concurrency=concurrency,
         )
         self.envelopes: list[Envelope] = []
         self.open = asyncio.Event()

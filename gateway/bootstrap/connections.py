@@ -262,4 +262,5 @@ def make_routing(settings: Settings, providers: Mapping[str, Provider]) -> Routi
         else:
             _log.warning("route.missing", channel=channel.value, using=mailbox)
             routes.append(Route(channel=channel, providers=(mailbox,)))
-    return RoutingTable(routes=tuple(routes), mailbox=mailbox)
+    platforms = {name: one.capabilities.platforms for name, one in providers.items()}
+    return RoutingTable(routes=tuple(routes), mailbox=mailbox, platforms=platforms)

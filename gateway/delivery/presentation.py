@@ -17,6 +17,7 @@ from gateway.domain.messages import (
     Attempt,
     Content,
     Delivery,
+    DeviceResult,
     EmailContent,
     Event,
     Message,
@@ -142,8 +143,7 @@ def delivery_json(record: DeliveryRecord, decision: JsonObject | None = None) ->
     }
     if decision is not None:
         shown["decision"] = decision
-    devices = next((a.result.devices for a in reversed(record.attempts) if a.result and a.result.devices), ())
-    if devices:
+    if devices := _devices(record.attempts):
         shown["devices"] = [
             {
                 "platform": device.platform,
@@ -154,6 +154,18 @@ def delivery_json(record: DeliveryRecord, decision: JsonObject | None = None) ->
             for device in devices
         ]
     return shown
+
+
+def _devices(attempts: Sequence[Attempt]) -> list[DeviceResult]:
+    """Each device of a push delivery as it was last told of; calls at the same time tell each of their own."""
+    latest: dict[str, list[DeviceResult]] = {}
+    for attempt in attempts:
+        told = () if attempt.result is None else attempt.result.devices
+        for platform in {device.platform: None for device in told}:
+            devices = [device for device in told if device.platform == platform]
+            if platform not in latest or any(device.status != "skipped" for device in devices):
+                latest[platform] = devices
+    return [device for devices in latest.values() for device in devices]
 
 
 def decisions_json(events: Iterable[Event]) -> dict[str, JsonObject]:

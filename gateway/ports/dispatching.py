@@ -43,6 +43,8 @@ class Reservation(Value, frozen=True, kw_only=True):
 
     claim: Claim
     attempt: Attempt
+    beside: tuple[Attempt, ...] = ()
+    """The calls at the same time to the providers of other devices, in the order of their numbers."""
     content: Content
     """As it will be sent, secret values masked."""
     sender: str
@@ -72,12 +74,14 @@ class Step(Value, frozen=True, kw_only=True):
     """The earliest instant at which it may go, where it is due only after that; else it is `due_at`."""
     attempt: Attempt | None = None
     """The finished attempt; None where no provider was called, which also takes back an attempt that was reserved."""
+    beside: tuple[Attempt, ...] = ()
+    """The finished calls at the same time to the providers of other devices."""
     provider_message_id: str | None = None
     events: tuple[Event, ...] = ()
     next_delivery: NewDelivery | None = None
     """Under `first`: the fallback on the next channel."""
-    suppression: Suppression | None = None
-    """The address that the provider's answer condemns."""
+    suppressions: tuple[Suppression, ...] = ()
+    """The addresses that the providers' answers condemn."""
     drop_secrets: bool = False
     """The message is final: forget the secret variables' values."""
     subjects: tuple[str, ...] = ()
@@ -86,6 +90,11 @@ class Step(Value, frozen=True, kw_only=True):
     """What a hold was decided on; where the store holds something else by now, it is due again at once."""
     frees_slots: bool = False
     """Nothing was sent: its slots are given back, and who waits for one is looked at again."""
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All finished calls."""
+        return () if self.attempt is None else (self.attempt, *self.beside)
 
 
 class DispatchStore(Protocol):

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from gateway.domain.messages import Envelope, SendResult
 from gateway.domain.receipts import Receipt
-from gateway.domain.recipients import Channel
+from gateway.domain.recipients import Channel, PushPlatform
 from gateway.domain.values import Value
 
 
@@ -13,6 +13,8 @@ class Capabilities(Value, frozen=True, kw_only=True):
     """What a provider can do, as data for the router, the docs and the conformance kit."""
 
     channels: frozenset[Channel]
+    platforms: frozenset[PushPlatform] = frozenset(PushPlatform)
+    """Of push: whose devices it reaches. A call holds these alone, and its answer tells of each, in their order."""
     idempotent: bool = False
     """A second call with the same delivery id is known to send nothing twice."""
     receipts: bool = True

@@ -189,6 +189,16 @@ class ProviderSuite:
         assert {result.outcome for result in results} <= TAKEN
         assert await side.delivery_ids() == [envelope.delivery_id for envelope in envelopes]
 
+    async def test_of_several_devices_each_is_told_of_in_its_order(self, side: FarSide) -> None:
+        if Channel.PUSH not in self.channels:
+            return
+        device = self.envelope(Channel.PUSH).devices[0]
+        assert device.platform in side.provider.capabilities.platforms
+
+        result = await side.provider.send(self.envelope(Channel.PUSH, devices=(device,) * 3))
+
+        assert [told.platform for told in result.devices] == [device.platform.value] * 3
+
     async def test_a_resend_repeats_our_id_and_an_idempotent_provider_keeps_it_once(self, side: FarSide) -> None:
         envelope = self.envelope(min(self.channels))
 

@@ -29,10 +29,9 @@ def told(step: Step, stored: StoredFacts | None, *, reserved: bool) -> Step:
 
 
 def _may_have_gone(step: Step) -> bool:
-    attempt = step.attempt
-    if attempt is None:
+    if not step.attempts:
         return step.status is DeliveryStatus.UNKNOWN
-    return attempt.result is None or attempt.result.outcome in _MAY_HAVE_GONE
+    return any(one.result is None or one.result.outcome in _MAY_HAVE_GONE for one in step.attempts)
 
 
 def _stops_keeping(step: Step, stored: StoredFacts) -> bool:

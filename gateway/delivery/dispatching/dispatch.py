@@ -13,10 +13,11 @@ from gateway.delivery import events
 from gateway.delivery.dispatching import caps, steps
 from gateway.delivery.dispatching.calls import Busy, Calls
 from gateway.delivery.dispatching.composition import Composer
-from gateway.delivery.dispatching.envelopes import Addressing, addresses_of
+from gateway.delivery.dispatching.envelopes import Addressing
 from gateway.delivery.dispatching.facts import Terms, read_facts
+from gateway.delivery.dispatching.handovers import Handing
 from gateway.delivery.dispatching.health import Health
-from gateway.delivery.dispatching.jobs import Job, decide_for, is_same_minute, new_attempt
+from gateway.delivery.dispatching.jobs import Job, decide_for, is_same_minute
 from gateway.delivery.dispatching.judging import DispatchRules, Judge
 from gateway.delivery.dispatching.quarantine import Quarantine, is_poison
 from gateway.delivery.dispatching.release import opens_for_many, release_at
@@ -65,11 +66,9 @@ class Dispatcher:
         metrics: Metrics,
     ) -> None:
         self._store = store
-        self._composer = composer
         self._routing = routing
         self._terms = terms
         self._providers = providers
-        self._addressing = addressing
         self._rules = rules
         self._clock = clock
         self._chance = chance
@@ -77,6 +76,9 @@ class Dispatcher:
         self._wake = wake
         self._tally = Tally(metrics)
         self._calls = Calls(providers=providers, health=health, clock=clock, chance=chance, tally=self._tally)
+        self._handing = Handing(
+            composer=composer, addressing=addressing, routing=routing, calls=self._calls, clock=clock
+        )
         self._quarantine = Quarantine(store)
 
     async def dispatch(self, claim: Claim, stored: StoredFacts | None) -> None:
@@ -133,18 +135,14 @@ class Dispatcher:
             if isinstance(decision, Send) and decision.route:
                 # What is refused here is refused again when it goes its way.
                 with contextlib.suppress(ContentError, NotFound):
-                    await self._rehearse(claim, facts, self._providers[decision.route[0]], now)
+                    await self._handing.prepare(claim, facts, [self._providers[decision.route[0]]], now)
         return None
-
-    async def _rehearse(self, claim: Claim, facts: Facts, provider: Provider, now: datetime) -> None:
-        composed = self._composer.compose(
-            claim.message, facts.recipient, claim.delivery.channel, delivery_id=claim.delivery.id, now=now
-        )
-        attempt = new_attempt(claim, provider.name, now)
-        await self._addressing.envelope(claim, facts, attempt, composed.content, provider=provider, now=now)
 
     async def _go(self, job: Job, facts: Facts, decision: Send) -> Step | None:
         """Hand it over to the first provider that can take it; None when policy has to look again first."""
+        decision = self._handing.within_reach(facts, decision, self._clock.now())
+        if not decision.route:
+            return steps.finish(job.claim, DeliveryStatus.SUPPRESSED, "no_route", self._clock.now(), {})
         passed: dict[str, Busy] = {}
         while (provider := self._calls.choose(job.claim, facts, decision, passed)) is not None:
             came = await self._try_provider(job, facts, decision, provider)
@@ -178,28 +176,24 @@ class Dispatcher:
 
     async def _hand_over(self, job: Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
         claim, now, began = job.claim, self._clock.now(), self._clock.monotonic()
-        attempt = new_attempt(claim, provider.name, now)
+        beside = self._handing.beside(claim, facts, decision, provider, now)
         try:
-            composed = self._composer.compose(
-                claim.message, facts.recipient, claim.delivery.channel, delivery_id=claim.delivery.id, now=now
-            )
-            envelope = await self._addressing.envelope(
-                claim, facts, attempt, composed.content, provider=provider, now=now
-            )
+            prepared = await self._handing.prepare(claim, facts, [provider, *beside], now)
         except (ContentError, NotFound) as error:
             _log.error("delivery.not_rendered", delivery=claim.delivery.id, template=claim.message.template)
             return steps.finish(claim, DeliveryStatus.FAILED, error.code, now, {})
-        addresses = addresses_of(envelope)
+        attempt, *further = [one.attempt for one in prepared.handovers]
         told = {**events.decision_json(decision), "provider": provider.name, "attempt": attempt.number}
         intent = Reservation(
             claim=claim,
             attempt=attempt,
-            content=composed.shown,
-            sender=envelope.sender,
-            addresses=addresses,
+            beside=tuple(further),
+            content=prepared.composed.shown,
+            sender=prepared.handovers[0].envelope.sender,
+            addresses=prepared.addresses,
             suppressions_seen=frozenset([suppression.id for suppression in facts.suppressions]),
             consents_seen=frozenset([consent.id for consent in facts.consents]),
-            versions=composed.versions,
+            versions=prepared.composed.versions,
             events=(steps.event(claim, DeliveryStatus.SENDING, now, told),),
             subjects=() if job.stored is None else job.stored.subjects,
             slots=needed_slots(facts, now),
@@ -211,9 +205,8 @@ class Dispatcher:
             return steps.take_back(claim, "overtaken", now, now)
         # From here on the provider may have been called, whatever happens to us.
         job.attempt = attempt
-        result = await self._calls.send(provider, envelope)
-        finished = replace(attempt, finished_at=self._clock.now(), result=result)
-        return self._judge.answered(claim, finished, provider.capabilities, decision.route, addresses)
+        ended = await self._handing.hand_over(prepared, claim.message.lane)
+        return self._judge.answered(claim, ended, decision.route)
 
     async def _still_allowed(self, job: Job, facts: Facts, began: float) -> bool:
         """Whether it may go at this very instant: what was open when it was decided may have closed since.

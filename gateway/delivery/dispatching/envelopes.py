@@ -1,6 +1,6 @@
 """From a rendered delivery to what a provider is handed: sender, address or devices, identifiers, MIME."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from email.utils import parseaddr
 from functools import lru_cache
@@ -10,7 +10,7 @@ from gateway.delivery.accepting.senders import Senders, choose_sender
 from gateway.domain.decisions import Facts
 from gateway.domain.ids import DeliveryId
 from gateway.domain.messages import Attempt, Content, EmailContent, Envelope
-from gateway.domain.recipients import Channel, PushDevice
+from gateway.domain.recipients import Channel, PushDevice, PushPlatform
 from gateway.policy.suppression import open_addresses
 from gateway.ports import Claim, Provider
 from gateway.rendering.email import build_mime
@@ -33,7 +33,7 @@ class Addressing:
     async def envelope(
         self, claim: Claim, facts: Facts, attempt: Attempt, content: Content, *, provider: Provider, now: datetime
     ) -> Envelope:
-        """The envelope for one call: to the address, or to every device that is not suppressed."""
+        """The envelope for one call: to the address, or to every device of the provider's that is not suppressed."""
         message, channel = claim.message, claim.delivery.channel
         sender = choose_sender(
             channel,
@@ -43,8 +43,7 @@ class Addressing:
             locale=content.locale,
             of_provider=self._of_providers.get(provider.name),
         )
-        reachable = open_addresses(facts, now)
-        to, devices = _destination(facts, reachable)
+        to, devices = _destination(facts, now, provider.capabilities.platforms)
         header = message_id_header(claim.delivery.id, sender) if channel is Channel.EMAIL else None
         mime = None
         if isinstance(content, EmailContent) and header is not None and provider.capabilities.takes_mime:
@@ -94,7 +93,17 @@ def _domain_of(sender: str) -> str:
     return parseaddr(sender)[1].rpartition("@")[2] or "localhost.localdomain"
 
 
-def _destination(facts: Facts, reachable: tuple[str, ...]) -> tuple[str, tuple[PushDevice, ...]]:
+def open_devices(facts: Facts, now: datetime) -> tuple[PushDevice, ...]:
+    """The person's devices, where the channel is push, that no suppression forbids now."""
+    if facts.channel is not Channel.PUSH:
+        return ()
+    reachable = open_addresses(facts, now)
+    return tuple([device for device in facts.recipient.push if device.address in reachable])
+
+
+def _destination(
+    facts: Facts, now: datetime, platforms: Collection[PushPlatform]
+) -> tuple[str, tuple[PushDevice, ...]]:
     if facts.channel is Channel.PUSH:
-        return "", tuple(device for device in facts.recipient.push if device.address in reachable)
-    return reachable[0], ()
+        return "", tuple([device for device in open_devices(facts, now) if device.platform in platforms])
+    return open_addresses(facts, now)[0], ()

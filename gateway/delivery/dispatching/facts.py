@@ -46,6 +46,9 @@ def read_facts(claim: Claim, stored: StoredFacts, routing: RoutingTable, terms: 
     recipient = message.to if stored.recipient is None else stored.recipient.overlaid(message.to)
     rules = terms.rules_for(channel, message.category, recipient)
     route = routing.route(channel, country_of(recipient, channel), message.category, message.live)
+    names = () if route is None else route.providers
+    if channel is Channel.PUSH and recipient.push:
+        names = routing.reaching(names, recipient.push)
     return Facts(
         category=message.category,
         topic=message.topic,
@@ -56,7 +59,7 @@ def read_facts(claim: Claim, stored: StoredFacts, routing: RoutingTable, terms: 
         expires_at=message.expires_at,
         consents=stored.consents,
         suppressions=stored.suppressions,
-        route=() if route is None else route.providers,
+        route=names,
         weights=IN_ORDER if route is None else route.weights,
         rules=rules,
         slots=stored.slots,

@@ -42,12 +42,12 @@ def is_same_minute(decided_at: datetime | None, now: datetime) -> bool:
     )
 
 
-def new_attempt(claim: Claim, provider: str, now: datetime) -> Attempt:
-    """The next call for a delivery, not yet answered."""
+def new_attempt(claim: Claim, provider: str, now: datetime, beside: int = 0) -> Attempt:
+    """The next call for a delivery, not yet answered; `beside` counts those before it that are made with it."""
     return Attempt(
         id=AttemptId(ids.make_id(ids.ATTEMPT, now)),
         delivery_id=claim.delivery.id,
-        number=claim.delivery.attempts + 1,
+        number=claim.delivery.attempts + 1 + beside,
         provider=provider,
         started_at=now,
     )

@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.delivery.dispatching import retry, steps
+from gateway.delivery.dispatching.handovers import Handover
 from gateway.delivery.dispatching.health import Health
 from gateway.delivery.dispatching.retry import RetryPolicy, Settled, Try
+from gateway.domain.devices import decisive, together
 from gateway.domain.lifecycle import ANSWER_LOST, DeliveryStatus
 from gateway.domain.messages import Attempt, Outcome, SendResult
 from gateway.domain.preferences import Category
 from gateway.domain.tracking import confirmation_due
 from gateway.domain.values import replace
-from gateway.ports import Capabilities, Claim, Step
+from gateway.ports import Claim, Step
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -42,33 +44,34 @@ class Judge:
     def answered(
         self,
         claim: Claim,
-        finished: Attempt,
-        capabilities: Capabilities,
+        ended: Sequence[Handover],
         route: Sequence[str],
-        addresses: Sequence[str],
     ) -> Step:
-        """What a call that has ended asks for; `route` names the providers that could take the next try."""
-        now = finished.finished_at or finished.started_at
+        """What calls that have ended ask for; `route` names the providers that could take the next try."""
+        results, attempts = [one.result for one in ended], [one.attempt for one in ended]
+        now = max(one.finished_at or one.started_at for one in attempts)
+        number, called = max(one.number for one in attempts), {one.provider for one in attempts}
         well = [one for one in route if self._health.is_well(one)]
         attempt = Try(
-            number=finished.number,
+            number=number,
             now=now,
             expires_at=claim.message.expires_at,
-            idempotent=capabilities.idempotent,
-            receipts=capabilities.receipts,
-            another_provider=finished.number < len(route) and any(other != finished.provider for other in well),
+            idempotent=all(one.provider.capabilities.idempotent for one in ended),
+            receipts=any(one.provider.capabilities.receipts for one in ended),
+            another_provider=number < len(route) and any(other not in called for other in well),
             outage=not well,
         )
-        result = finished.result or SendResult(outcome=Outcome.UNKNOWN)
-        verdict = retry.decide(result, attempt, self._rules.retry, self._chance())
-        return self._followed(steps.answered(claim, finished, verdict, addresses, now), now)
+        verdict = retry.decide(together(results), attempt, self._rules.retry, self._chance())
+        first = attempts.pop(decisive(results))
+        condemned = [address for one in ended for address in one.condemned]
+        return self._followed(steps.answered(claim, [first, *attempts], verdict, condemned, now), now)
 
     def crashed(self, claim: Claim, attempt: Attempt, now: datetime) -> Step:
         """After an error of ours in the midst of a call nobody knows what the provider did."""
         result = SendResult(outcome=Outcome.UNKNOWN, detail="internal error")
         lost = Settled(status=DeliveryStatus.UNKNOWN, reason=ANSWER_LOST)
         finished = replace(attempt, finished_at=now, result=result)
-        return self._followed(steps.answered(claim, finished, lost, (), now), now)
+        return self._followed(steps.answered(claim, [finished], lost, (), now), now)
 
     def looked_after(self, claim: Claim, now: datetime) -> Step:
         """Nothing told in time that it arrived: try the next channel, or, where the answer was lost and the category

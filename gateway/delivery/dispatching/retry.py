@@ -7,7 +7,6 @@ from typing import Final
 
 from gateway.domain.lifecycle import ANSWER_LOST, DeliveryStatus
 from gateway.domain.messages import Outcome, SendResult
-from gateway.domain.preferences import SuppressionReason
 from gateway.domain.values import Value
 
 
@@ -28,8 +27,6 @@ class Settled(Value, frozen=True, kw_only=True):
 
     status: DeliveryStatus
     reason: str | None = None
-    suppress: SuppressionReason | None = None
-    """The address is not to be written to again, for this reason."""
 
 
 class Again(Value, frozen=True, kw_only=True):
@@ -62,10 +59,8 @@ class Try(Value, frozen=True, kw_only=True):
 _SETTLED: Final[Mapping[Outcome, Settled]] = {
     Outcome.DELIVERED: Settled(status=DeliveryStatus.DELIVERED),
     Outcome.REJECTED: Settled(status=DeliveryStatus.FAILED, reason="rejected"),
-    Outcome.INVALID_RECIPIENT: Settled(
-        status=DeliveryStatus.FAILED, reason="invalid_recipient", suppress=SuppressionReason.BOUNCE
-    ),
-    Outcome.OPTED_OUT: Settled(status=DeliveryStatus.SUPPRESSED, reason="opted_out", suppress=SuppressionReason.STOP),
+    Outcome.INVALID_RECIPIENT: Settled(status=DeliveryStatus.FAILED, reason="invalid_recipient"),
+    Outcome.OPTED_OUT: Settled(status=DeliveryStatus.SUPPRESSED, reason="opted_out"),
 }
 """Answers that mean the same for every try."""
 

@@ -1,6 +1,6 @@
 """Which providers serve a delivery, and which of them is called next."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
@@ -11,7 +11,7 @@ import phonenumbers
 
 from gateway.delivery.dispatching.health import Health
 from gateway.domain.preferences import Category
-from gateway.domain.recipients import Channel, Recipient
+from gateway.domain.recipients import Channel, PushDevice, PushPlatform, Recipient
 from gateway.ports import Provider
 
 IN_ORDER: Final[Mapping[str, float]] = MappingProxyType({})
@@ -46,6 +46,8 @@ class RoutingTable:
 
     routes: tuple[Route, ...]
     mailbox: str
+    platforms: Mapping[str, frozenset[PushPlatform]] = field(default_factory=dict)
+    """Whose devices each provider reaches; one that is not named here reaches all."""
 
     def route(self, channel: Channel, country: str | None, category: Category, live: bool) -> Route | None:
         """The first route that fits; None when there is none.
@@ -55,6 +57,11 @@ class RoutingTable:
         if not live:
             return Route(channel=channel, providers=(self.mailbox,))
         return next((one for one in self.routes if one.serves(channel, country, category)), None)
+
+    def reaching(self, route: Sequence[str], devices: Iterable[PushDevice]) -> tuple[str, ...]:
+        """Those of the route that reach any of the devices."""
+        wanted = {device.platform for device in devices}
+        return tuple([one for one in route if one not in self.platforms or self.platforms[one] & wanted])
 
     def missing(self) -> tuple[Channel, ...]:
         """Channels that no route serves in some country or for some category."""

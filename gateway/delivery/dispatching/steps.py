@@ -96,23 +96,38 @@ def fall_back(claim: Claim, now: datetime) -> Step:
     return _followed_by(step, _next_delivery(claim, now), now)
 
 
-def answered(claim: Claim, attempt: Attempt, verdict: Verdict, addresses: Sequence[str], now: datetime) -> Step:
-    """A provider was called: its answer, what follows, and the address that it condemns."""
-    told: dict[str, JsonValue] = {"provider": attempt.provider, "attempt": attempt.number}
-    if attempt.result is not None:
-        told |= events.result_json(attempt.result)
+Condemned = tuple[str, SuppressionReason, Attempt]
+"""An address, why it is not to be written to again, and the call whose answer says so."""
+
+
+def answered(
+    claim: Claim, attempts: Sequence[Attempt], verdict: Verdict, condemned: Sequence[Condemned], now: datetime
+) -> Step:
+    """Providers were called: their answers, that first which decides, what follows, and what is condemned by them."""
+    attempt, *beside = attempts
+    told = _told(attempt)
+    if beside:
+        told["beside"] = [_told(one) for one in beside]
     match verdict:
         case Again(at=at, reason=reason):
             due = min(at, claim.message.expires_at)
             told |= {"not_before": rfc3339(due)}
             step = _moved(claim, DeliveryStatus.QUEUED, _kept(claim, reason), now, told)
             step = replace(step, due_at=due)
-        case Settled(status=status, reason=reason, suppress=suppress):
+        case Settled(status=status, reason=reason):
             step = finish(claim, status, reason, now, told)
-            if suppress is not None and len(addresses) == 1:
-                step = replace(step, suppression=_condemned(claim, attempt, suppress, addresses[0], now))
-    result = attempt.result
-    return replace(step, attempt=attempt, provider_message_id=None if result is None else result.provider_message_id)
+    return replace(
+        step,
+        attempt=attempt,
+        beside=tuple(beside),
+        suppressions=tuple([_suppressed(claim, one, now) for one in condemned]),
+        provider_message_id=None if attempt.result is None else attempt.result.provider_message_id,
+    )
+
+
+def _told(attempt: Attempt) -> dict[str, JsonValue]:
+    answer = {} if attempt.result is None else events.result_json(attempt.result)
+    return {"provider": attempt.provider, "attempt": attempt.number, **answer}
 
 
 def next_channel(claim: Claim) -> Channel | None:
@@ -147,7 +162,8 @@ def event(claim: Claim, status: DeliveryStatus, now: datetime, told: Mapping[str
     return events.delivery_became(status, claim.message.id, claim.delivery.id, now, data)
 
 
-def _condemned(claim: Claim, attempt: Attempt, reason: SuppressionReason, address: str, now: datetime) -> Suppression:
+def _suppressed(claim: Claim, condemned: Condemned, now: datetime) -> Suppression:
+    address, reason, attempt = condemned
     evidence: dict[str, JsonValue] = {"delivery_id": claim.delivery.id, "provider": attempt.provider}
     if attempt.result is not None:
         evidence |= {"code": attempt.result.code, "detail": attempt.result.detail}

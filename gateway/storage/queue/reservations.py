@@ -52,11 +52,15 @@ async def reserve_all(driver: Driver, reservations: Sequence[Reservation], pseud
     allowed = [reservation for reservation, yes in zip(reservations, granted, strict=True) if yes]
     used_up = await take_slots(driver, allowed)
     taken = [reservation for reservation in allowed if reservation.claim.delivery.id not in used_up]
+    attempts = [one for reservation in taken for one in (reservation.attempt, *reservation.beside)]
     await driver.execute_many(_RESERVE, [_reserve_row(reservation) for reservation in taken])
     await write_events(
         driver,
         [event_row(event) for reservation in taken for event in reservation.events],
-        (_insert_attempts, [attempt_row(reservation.attempt) for reservation in taken]),
+        (
+            _insert_attempts,
+            [attempt_row(one) for one in attempts],
+        ),
         (_insert_contents, [(reservation.claim.delivery.id, dump(reservation.content)) for reservation in taken]),
     )
     # Locks the messages, in the order of their ids.
@@ -114,7 +118,7 @@ def _reserve_row(reservation: Reservation) -> Row:
     address = None if delivery.channel is Channel.PUSH else next(iter(reservation.addresses), None)
     return (
         attempt.provider,
-        attempt.number,
+        attempt.number + len(reservation.beside),
         address,
         reservation.sender,
         to_micros(attempt.started_at),

@@ -65,7 +65,7 @@ async def record_all(driver: Driver, stamped: Sequence[Stamped], pseudonyms: Pse
 
 
 def _condemned(steps: Sequence[Step]) -> list[Suppression]:
-    return [step.suppression for step in steps if step.suppression is not None]
+    return [suppression for step in steps for suppression in step.suppressions]
 
 
 async def _outdated(driver: Driver, steps: Sequence[Step]) -> set[DeliveryId]:
@@ -111,16 +111,14 @@ def _record_row(item: Stamped, current: DeliveryStatus, outdated: Collection[Del
 
 
 def _finish_rows(step: Step) -> list[Row]:
-    attempt = step.attempt
-    if attempt is None or attempt.finished_at is None:
-        return []
-    result = attempt.result
     return [
         (
             to_micros(attempt.finished_at),
-            None if result is None else result.outcome.value,
-            None if result is None else dump(result),
+            None if attempt.result is None else attempt.result.outcome.value,
+            None if attempt.result is None else dump(attempt.result),
             attempt.delivery_id,
             attempt.number,
         )
+        for attempt in step.attempts
+        if attempt.finished_at is not None
     ]

@@ -128,7 +128,8 @@ def _is_new(step: Step) -> bool:
 
 def _settled(of: Tracked, item: Stamped, current: DeliveryStatus, rows: list[Row]) -> Step:
     step, now = item.step, from_micros(item.now)
-    attempts = [step.attempt if step.attempt and step.attempt.number == one.number else one for one in of.attempts]
+    finished = {one.number: one for one in step.attempts}
+    attempts = [finished.get(one.number, one) for one in of.attempts]
     own = step.status if _is_new(step) else of.own
     facts = tuple(facts_of(attempts, of.told))
     status = settle(own, of.delivery.channel, facts)

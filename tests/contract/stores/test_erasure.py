@@ -193,7 +193,7 @@ async def test_a_message_in_a_providers_hands_is_waited_for(store: Store) -> Non
     first = await store.erasures.advance_erasure(erasure.id, NOW)
     condemned = make_suppression(address="amina.b@example.org", evidence={"detail": "550 no such Benali"})
     answered = replace(reservation.attempt, finished_at=NOW)
-    await store.dispatch.record(step_for(claim, attempt=answered, suppression=condemned))
+    await store.dispatch.record(step_for(claim, attempt=answered, suppressions=(condemned,)))
     then = [await store.erasures.advance_erasure(erasure.id, NOW) for _ in range(2)]
 
     assert first is Advance.WAITING

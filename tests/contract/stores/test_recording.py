@@ -162,7 +162,7 @@ async def test_a_condemned_address_and_a_fallback_are_written_with_the_step(stor
     fallback = new_delivery(1, claim.message, suffix="b", channel=Channel.SMS, created_at=NOW + timedelta(minutes=1))
 
     await store.dispatch.record(
-        step_for(claim, S.FAILED, suppression=make_suppression(), next_delivery=fallback, reason="5.1.1")
+        step_for(claim, S.FAILED, suppressions=(make_suppression(),), next_delivery=fallback, reason="5.1.1")
     )
 
     record = await store.log.read(claim.message.id, None)

@@ -33,7 +33,7 @@ async def fail(store: Store, claim: Claim) -> bool:
     address = f"p{number % BOUNCING}@example.org"
     condemned = make_suppression(id=SuppressionId(f"sup_{claim.delivery.id}"), address=address)
     reserved = await store.dispatch.reserve(reservation_for(claim))
-    step = step_for(claim, DeliveryStatus.FAILED, suppression=condemned, drop_secrets=True)
+    step = step_for(claim, DeliveryStatus.FAILED, suppressions=(condemned,), drop_secrets=True)
     return reserved and await store.dispatch.record(step)
 
 

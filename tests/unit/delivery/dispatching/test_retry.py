@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from gateway.delivery.dispatching.retry import Again, RetryPolicy, Settled, Try, decide, retry_delay
 from gateway.domain.lifecycle import DeliveryStatus, can_advance
 from gateway.domain.messages import Outcome, SendResult
-from gateway.domain.preferences import SuppressionReason
 from gateway.domain.values import replace
 from tests.factories import NOW
 
@@ -82,20 +81,6 @@ def test_a_lost_answer_never_goes_to_another_provider_at_once() -> None:
     verdict = decide(SendResult(outcome=Outcome.UNKNOWN), attempt, POLICY, 0.5)
 
     assert verdict == Again(at=NOW + timedelta(seconds=2.5), reason="answer_lost")
-
-
-def test_only_a_bad_address_and_an_opt_out_suppress() -> None:
-    verdicts = {outcome: decide(SendResult(outcome=outcome), _try(), POLICY, 0.5) for outcome in Outcome}
-
-    suppressing = {
-        outcome: verdict.suppress
-        for outcome, verdict in verdicts.items()
-        if isinstance(verdict, Settled) and verdict.suppress
-    }
-    assert suppressing == {
-        Outcome.INVALID_RECIPIENT: SuppressionReason.BOUNCE,
-        Outcome.OPTED_OUT: SuppressionReason.STOP,
-    }
 
 
 @given(number=st.integers(1, 100), chance=CHANCES, retry_after=st.none() | st.floats(0, 3600))

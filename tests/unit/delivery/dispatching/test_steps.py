@@ -81,7 +81,7 @@ def test_an_answer_is_told_with_its_provider_attempt_and_code() -> None:
     result = SendResult(outcome=Outcome.TRANSIENT, code="451 4.7.1", detail="greylisted")
     attempt = make_attempt(finished_at=NOW, result=result)
 
-    step = steps.answered(_claim(S.SENDING), attempt, Again(at=LATER, reason="transient"), ("a@example.org",), NOW)
+    step = steps.answered(_claim(S.SENDING), [attempt], Again(at=LATER, reason="transient"), (), NOW)
 
     assert (step.status, step.due_at, step.attempt) == (S.QUEUED, LATER, attempt)
     assert step.events[0].data == {
@@ -98,13 +98,14 @@ def test_an_answer_is_told_with_its_provider_attempt_and_code() -> None:
 
 def test_a_condemned_address_is_suppressed_with_evidence() -> None:
     attempt = make_attempt(finished_at=NOW, result=SendResult(outcome=Outcome.INVALID_RECIPIENT, code="550 5.1.1"))
-    verdict = Settled(status=S.FAILED, reason="invalid_recipient", suppress=SuppressionReason.BOUNCE)
+    verdict = Settled(status=S.FAILED, reason="invalid_recipient")
+    condemned = ("amina@example.org", SuppressionReason.BOUNCE, attempt)
 
-    step = steps.answered(_claim(S.SENDING), attempt, verdict, ("amina@example.org",), NOW)
+    step = steps.answered(_claim(S.SENDING), [attempt], verdict, [condemned], NOW)
 
-    assert step.suppression is not None
-    assert (step.suppression.address, step.suppression.reason) == ("amina@example.org", SuppressionReason.BOUNCE)
-    assert step.suppression.evidence == {
+    (suppression,) = step.suppressions
+    assert (suppression.address, suppression.reason) == ("amina@example.org", SuppressionReason.BOUNCE)
+    assert suppression.evidence == {
         "delivery_id": "dlv_1",
         "provider": "smtp-main",
         "code": "550 5.1.1",
@@ -112,8 +113,15 @@ def test_a_condemned_address_is_suppressed_with_evidence() -> None:
     }
 
 
-def test_of_several_devices_none_is_condemned_by_an_answer_for_all() -> None:
-    attempt = make_attempt(finished_at=NOW, result=SendResult(outcome=Outcome.INVALID_RECIPIENT))
-    verdict = Settled(status=S.FAILED, reason="invalid_recipient", suppress=SuppressionReason.BOUNCE)
+def test_calls_at_the_same_time_are_told_beside_the_one_that_decides() -> None:
+    first, second = (
+        make_attempt(number=number, provider=name, finished_at=NOW, result=SendResult(outcome=outcome))
+        for number, name, outcome in ((1, "apps", Outcome.TRANSIENT), (2, "iphones", Outcome.SENT))
+    )
 
-    assert steps.answered(_claim(S.SENDING), attempt, verdict, ("one", "two"), NOW).suppression is None
+    step = steps.answered(_claim(S.SENDING), [second, first], Settled(status=S.SENT), (), NOW)
+
+    data = step.events[0].data
+    assert (data["provider"], data["attempt"], data["outcome"]) == ("iphones", 2, "sent")
+    assert data["beside"] == [{"provider": "apps", "attempt": 1, "outcome": "transient", "code": None, "detail": None}]
+    assert step.attempts == (second, first)

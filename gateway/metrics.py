@@ -79,6 +79,12 @@ class Metrics:
             "Opens, clicks and conversions, by who made them: `person`, or the kind of machine.",
             ["kind", "by"],
         )
+        self.look_ups = count(
+            "heliograph_look_ups",
+            "Questions to providers about messages of which nothing was told: `told`, `absent` where it has no such,"
+            " and `silent` where it does not say.",
+            ["provider", "found"],
+        )
         self.claims_lost = count(
             "heliograph_claims_lost", "Steps that were not written since the claim had become another worker's."
         )

@@ -6,7 +6,9 @@ what it opened and may be called twice.
 
 What not every provider has is a protocol of its own. One that calls us is a `WebhookReceiver`: `verify` the raw
 bytes, then `parse` them; one that wants to be called back before it tells more is `Confirming`. One that can be asked
-what became of a message is a `StatusSource`, one that can be asked whether it would take any is `Probed`.
+what became of a message is a `StatusSource`, one whose messages can be looked through for a call whose answer was lost
+is `Searchable`, one that takes messages back is `Recallable`, and one that can be asked whether it would take any is
+`Probed`.
 
 A distribution of its own names a `ProviderKind` under the entry-point group `heliograph.providers`.
 """
@@ -18,6 +20,7 @@ from gateway.domain.ids import AttemptId, DeliveryId
 from gateway.domain.inbound import Inbound
 from gateway.domain.lifecycle import Evidence
 from gateway.domain.messages import (
+    MASK,
     Content,
     DeviceResult,
     EmailContent,
@@ -31,17 +34,21 @@ from gateway.domain.preferences import SuppressionReason
 from gateway.domain.receipts import Reaction, Receipt
 from gateway.domain.recipients import Channel, PushDevice, PushPlatform, masked
 from gateway.ports import (
+    Candidate,
     Capabilities,
     Clock,
     Confirming,
     Fitness,
     HttpProviderSection,
+    LostCall,
     Opening,
     Probed,
     ProbeResult,
     Provider,
     ProviderKind,
     ProviderSection,
+    Recallable,
+    Searchable,
     StatusSource,
     WebhookReceiver,
     WebhookRequest,
@@ -49,6 +56,7 @@ from gateway.ports import (
 
 __all__ = [
     "AttemptId",
+    "Candidate",
     "Capabilities",
     "Channel",
     "Clock",
@@ -62,6 +70,7 @@ __all__ = [
     "Fitness",
     "HttpProviderSection",
     "Inbound",
+    "LostCall",
     "Opening",
     "Outcome",
     "ProbeResult",
@@ -73,7 +82,9 @@ __all__ = [
     "PushDevice",
     "PushPlatform",
     "Reaction",
+    "Recallable",
     "Receipt",
+    "Searchable",
     "SendResult",
     "SmsContent",
     "StatusSource",
@@ -82,6 +93,7 @@ __all__ = [
     "WebhookRequest",
     "masked",
     "plain_text",
+    "reads_like",
     "redacted",
     "wrong_channel",
 ]
@@ -126,6 +138,12 @@ def plain_text(value: object, longest: int = 200) -> str | None:
         # No store keeps these, and no provider of ours has a reason for them.
         return None
     return value[:longest]
+
+
+def reads_like(text: str, shown: str) -> bool:
+    """Whether a text is what is `shown`, whatever stands where a secret value is masked; spaces count as one."""
+    parts = (re.escape(" ".join(part.split())) for part in shown.split(MASK))
+    return re.fullmatch(r"\s*.{0,200}?\s*".join(parts), " ".join(text.split()), re.DOTALL) is not None
 
 
 def wrong_channel(envelope: Envelope) -> SendResult:

@@ -4,17 +4,19 @@ Twilio knows no idempotency of creates: what was lost on the way may have been s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from aiohttp import encode_basic_auth
 
 from providers.base import (
+    Candidate,
     Channel,
     Clock,
     Envelope,
     Inbound,
+    LostCall,
     Outcome,
     ProbeResult,
     Receipt,
@@ -27,12 +29,16 @@ from providers.http import Answer, HttpClient, NoAnswer
 from providers.http_adapter import AdapterSettings, HttpAdapter
 from providers.http_answers import probed, read_object, refusal
 from providers.twilio_codes import CODES
+from providers.twilio_list import PAGE, read_list
 from providers.twilio_webhook import callback_url, is_signed, read_call, receipt_of
 
 BASE_URL: Final = "https://api.twilio.com"
 _VALIDITY: Final = (1, 36_000)
 """Seconds that Twilio may go on trying: what it allows, ten hours being its default."""
 _JSON: Final = "application/json"
+_QUESTIONS: Final = 4
+"""Questions at once."""
+_QUESTION_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +67,26 @@ class TwilioProvider(HttpAdapter):
         """Raises ConfigurationError for a `ca_file` that cannot be read."""
         self._settings = settings
         self._http = HttpClient(name, settings.http)
+        # Questions have connections of their own: each of the others is a place for a message.
+        self._questions = HttpClient(name, replace(settings.http, connections=_QUESTIONS))
         super().__init__(name, settings, self._http, clock)
         account = f"{settings.base_url.rstrip('/')}/2010-04-01/Accounts/{quote(settings.account_sid, safe='')}"
         self._account_url, self._messages_url = f"{account}.json", f"{account}/Messages.json"
         self._message_url = f"{account}/Messages/{{sid}}.json"
+        credentials = encode_basic_auth(settings.account_sid, settings.auth_token)
+        self._headers = {"Authorization": credentials, "Accept": _JSON}
 
     async def send(self, envelope: Envelope) -> SendResult:
         """Create one message and classify the answer."""
         content = envelope.content
         if not isinstance(content, SmsContent):
             return wrong_channel(envelope)
-        answer = await self._call(
-            "POST", self._messages_url, urlencode(self._form(envelope, content)).encode(), envelope.deadline_seconds
+        answer = await self._http.call(
+            "POST",
+            self._messages_url,
+            headers={**self._headers, "Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode(self._form(envelope, content)).encode(),
+            deadline_seconds=envelope.deadline_seconds,
         )
         if isinstance(answer, NoAnswer):
             return answer.as_result()
@@ -94,7 +108,7 @@ class TwilioProvider(HttpAdapter):
 
     async def fetch_status(self, provider_message_id: str) -> Receipt | None:
         """What Twilio knows of a message now; None where it does not say."""
-        answer = await self._call("GET", self._message_url.format(sid=quote(provider_message_id, safe="")))
+        answer = await self._ask(self._message_url.format(sid=quote(provider_message_id, safe="")))
         told = {} if isinstance(answer, NoAnswer) or answer.status != 200 else read_object(answer)
         status, code = told.get("status"), told.get("error_code")
         if not isinstance(status, str):
@@ -109,16 +123,26 @@ class TwilioProvider(HttpAdapter):
 
     async def health(self) -> ProbeResult:
         """Read the account: whether Twilio is there and the credentials are right."""
-        return probed(await self._call("GET", self._account_url))
+        return probed(await self._ask(self._account_url))
 
-    async def _call(
-        self, method: str, url: str, form: bytes | None = None, deadline_seconds: float | None = None
-    ) -> Answer | NoAnswer:
-        credentials = encode_basic_auth(self._settings.account_sid, self._settings.auth_token)
-        headers = {"Authorization": credentials, "Accept": _JSON}
-        if form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return await self._http.call(method, url, headers=headers, body=form, deadline_seconds=deadline_seconds)
+    async def find(self, call: LostCall) -> Sequence[Candidate] | None:
+        """The account's messages to the number from about the time of the call; None where it does not tell them all.
+
+        Twilio lists the newest first, and gives back neither our address for callbacks nor anything else of ours.
+        """
+        answer = await self._ask(f"{self._messages_url}?{urlencode({'To': call.to, 'PageSize': PAGE})}")
+        if isinstance(answer, NoAnswer) or answer.status != 200:
+            return None
+        sender = None if self._settings.messaging_service_sid is not None else call.sender
+        return read_list(read_object(answer), call, sender, self._codes)
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await super().aclose()
+        await self._questions.aclose()
+
+    async def _ask(self, url: str) -> Answer | NoAnswer:
+        return await self._questions.call("GET", url, headers=self._headers, deadline_seconds=_QUESTION_SECONDS)
 
     def _form(self, envelope: Envelope, content: SmsContent) -> dict[str, str]:
         """The parameters of a create, in Twilio's names."""

@@ -46,7 +46,9 @@ from gateway.delivery.people.erasure import Eraser
 from gateway.delivery.people.export import Exporter
 from gateway.delivery.people.inbound import InboundDesk
 from gateway.delivery.people.unsubscribe import Unsubscriber
+from gateway.delivery.tracking.looks import LookRules
 from gateway.delivery.tracking.receipts import Tracker
+from gateway.delivery.tracking.settling import Settler
 from gateway.delivery.upkeep.readiness import ReadinessCheck
 from gateway.delivery.upkeep.recovery import Sweeper
 from gateway.delivery.upkeep.retention import Forgetter
@@ -61,6 +63,8 @@ from gateway.ports import (
     Clock,
     Provider,
     Retention,
+    Searchable,
+    StatusSource,
 )
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
@@ -340,26 +344,48 @@ def _make_dispatcher(parts: _Parts) -> Dispatcher:
     timeouts = {name: one.timeout.total_seconds() for name, one in outside.items()}
     senders = {name: getattr(one, "sender", None) for name, one in outside.items()}
     of_providers = {name: sender for name, sender in senders.items() if sender is not None}
+    breaker = BreakerRules(slow_seconds=settings.slow_after.total_seconds())
+    health, looks = Health(parts.clock, breaker, watching(parts.metrics)), _look_rules(parts)
     return Dispatcher(
         store=parts.store.dispatch,
         composer=parts.composer,
         routing=parts.routing,
         terms=parts.terms,
         providers=parts.providers,
-        health=Health(
-            parts.clock, BreakerRules(slow_seconds=settings.slow_after.total_seconds()), watching(parts.metrics)
-        ),
+        health=health,
         addressing=Addressing(parts.senders, of_providers, timeouts),
         rules=DispatchRules(
             retry=RetryPolicy(attempts=settings.attempts, first=settings.retry_first, longest=settings.retry_max),
-            unknown_after=settings.unknown_after,
-            resent=frozenset(category for category in Category if settings.on_unknown.resends(category)),
+            looks=looks,
             release_over=parts.settings.policy.release_over,
+        ),
+        settler=Settler(
+            store=parts.store.calls,
+            tracker=Tracker(
+                store=parts.store.receipts, wake=parts.bells.worker, clock=parts.clock, metrics=parts.metrics
+            ),
+            providers=parts.providers,
+            rules=looks,
+            clock=parts.clock,
+            chance=random.random,
+            metrics=parts.metrics,
         ),
         clock=parts.clock,
         chance=random.random,
         wake=parts.bells.worker,
         metrics=parts.metrics,
+    )
+
+
+def _look_rules(parts: _Parts) -> LookRules:
+    settings, providers = parts.settings.delivery, parts.providers.items()
+    return LookRules(
+        searched=frozenset(name for name, one in providers if isinstance(one, Searchable)),
+        asked=frozenset(name for name, one in providers if isinstance(one, StatusSource) and one.capabilities.receipts),
+        ask_after=settings.ask_after,
+        unknown_after=settings.unknown_after,
+        resent=frozenset(category for category in Category if settings.on_unknown.resends(category)),
+        attempts=settings.attempts,
     )
 
 

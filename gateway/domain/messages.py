@@ -11,6 +11,9 @@ from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, JsonValue, PushDevice, Recipient
 from gateway.domain.values import Discreet, Value, field
 
+MASK: Final = "••••"
+"""What stands for a secret value wherever people or programs may read it."""
+
 
 class Priority(StrEnum):
     """What the caller says of the hurry; `critical` templates go before all of these."""

@@ -39,7 +39,18 @@ from gateway.ports.people import (
     SuppressionStore,
     Wished,
 )
-from gateway.ports.providers import Capabilities, Fitness, Probed, ProbeResult, Provider, StatusSource
+from gateway.ports.providers import (
+    Candidate,
+    Capabilities,
+    Fitness,
+    LostCall,
+    Probed,
+    ProbeResult,
+    Provider,
+    Recallable,
+    Searchable,
+    StatusSource,
+)
 from gateway.ports.reading import (
     ConditionStore,
     DeliveryRecord,
@@ -54,6 +65,7 @@ from gateway.ports.receipts import BounceIntake, HandedOver, Hearing, ReceiptSto
 from gateway.ports.replaying import TrafficStore
 from gateway.ports.retention import Retention, RetentionStore
 from gateway.ports.services import ApiKey, SenderIdentity, Service, ServiceStore
+from gateway.ports.settling import LastCall, SettlingStore
 from gateway.ports.time import Clock, Wake
 from gateway.ports.watching import Waiting, WatchStore
 
@@ -68,6 +80,7 @@ __all__ = [
     "BatchOutcome",
     "BatchReplayed",
     "BounceIntake",
+    "Candidate",
     "Capabilities",
     "Claim",
     "Clock",
@@ -85,9 +98,11 @@ __all__ = [
     "InboundQuery",
     "InboundStore",
     "Intake",
+    "LastCall",
     "LeaseStore",
     "LedgerStore",
     "LogStore",
+    "LostCall",
     "MailboxItem",
     "MailboxStore",
     "MessageQuery",
@@ -104,15 +119,18 @@ __all__ = [
     "ProviderSection",
     "ReaderChoice",
     "ReaderStore",
+    "Recallable",
     "ReceiptStore",
     "RecipientStore",
     "Replayed",
     "Reservation",
     "Retention",
     "RetentionStore",
+    "Searchable",
     "SenderIdentity",
     "Service",
     "ServiceStore",
+    "SettlingStore",
     "StatusSource",
     "SteeringStore",
     "Step",

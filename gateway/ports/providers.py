@@ -1,12 +1,15 @@
 """The seam to a provider: one account that takes rendered deliveries."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
-from gateway.domain.messages import Envelope, SendResult
+from gateway.domain.ids import AttemptId, DeliveryId
+from gateway.domain.messages import Content, Envelope, SendResult
 from gateway.domain.receipts import Receipt
 from gateway.domain.recipients import Channel, PushPlatform
-from gateway.domain.values import Value
+from gateway.domain.values import Discreet, Value
 
 
 class Capabilities(Value, frozen=True, kw_only=True):
@@ -49,6 +52,50 @@ class StatusSource(Protocol):
 
     async def fetch_status(self, provider_message_id: str) -> Receipt | None:
         """What it knows now of a message that it took; None where it cannot say now. Never raises for its answer."""
+
+
+class LostCall(Discreet, frozen=True, kw_only=True):
+    """A call whose answer was lost, by what the provider may know it by."""
+
+    unshown: ClassVar = frozenset({"to", "sender", "content"})
+
+    delivery_id: DeliveryId
+    attempt_id: AttemptId
+    to: str
+    sender: str
+    content: Content
+    """As it was sent, but for secret values, which are ••••."""
+    began: datetime
+    ended: datetime
+    """When we gave up on it; of a process that died, when that was noticed."""
+
+
+class Candidate(Value, frozen=True, kw_only=True):
+    """A message that a provider has and that a lost call may have made."""
+
+    receipt: Receipt
+    """What became of it; it names the provider's id."""
+    reads_the_same: bool
+    """It carries the call's own text; another one may still be ours, spelled otherwise on its way."""
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """A provider whose messages can be looked through for one whose answer was lost."""
+
+    async def find(self, call: LostCall) -> Sequence[Candidate] | None:
+        """Every message that the call may have made; none where it was not taken. Never raises for its answer.
+
+        None where the provider cannot say now: an empty answer is a promise that a second call makes no second message.
+        """
+
+
+@runtime_checkable
+class Recallable(Protocol):
+    """A provider that can take back what it has not passed on yet."""
+
+    async def cancel(self, provider_message_id: str) -> bool:
+        """Take a message back; True where it is known that nobody gets it. Never raises for its answer."""
 
 
 class Fitness(StrEnum):

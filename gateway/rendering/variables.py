@@ -15,11 +15,9 @@ from urllib.parse import urlsplit
 
 from babel.numbers import list_currencies
 
+from gateway.domain.messages import MASK
 from gateway.domain.recipients import JsonValue
 from gateway.errors import FieldProblem
-
-MASK: Final = "••••"
-"""What stands for a secret value wherever people or programs may read it."""
 
 MAX_STRING: Final = 10_000
 MAX_ITEMS: Final = 1_000

@@ -58,6 +58,8 @@ class DeliverySettings(Section):
     on_unknown: UnknownPolicy = UnknownPolicy()
     unknown_after: Duration = timedelta(minutes=15)
     """How long a lost answer may be settled before `on_unknown` decides."""
+    ask_after: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(minutes=15)
+    """How long a message that was taken may be without its receipt before its provider is asked."""
     attempts: Annotated[int, Field(ge=1, le=100)] = 8
     retry_first: Duration = timedelta(seconds=5)
     retry_max: Duration = timedelta(minutes=10)

@@ -27,6 +27,7 @@ from gateway.storage.reading.log import MessageLog
 from gateway.storage.reading.mailbox import Mailbox
 from gateway.storage.reading.traffic import Traffic
 from gateway.storage.reading.watching import Watching
+from gateway.storage.tracking.calls import Calls
 from gateway.storage.tracking.engagements import Engagements
 from gateway.storage.tracking.receipts import Receipts
 from gateway.storage.upkeep.audit import Audit
@@ -60,6 +61,7 @@ class Store:
     inbound: Inbounds
     receipts: Receipts
     engagements: Engagements
+    calls: Calls
     mailbox: Mailbox
     condition: Condition
     forgetting: Forgetting
@@ -120,6 +122,7 @@ async def open_store(
                 inbound=Inbounds(database, pseudonyms),
                 receipts=Receipts(database, commit, pseudonyms),
                 engagements=Engagements(database, commit),
+                calls=Calls(database),
                 mailbox=Mailbox(database, commit),
                 condition=Condition(database),
                 forgetting=Forgetting(database),

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -14,12 +15,13 @@ from twilio.http.response import Response
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
+from gateway.domain.ids import AttemptId, DeliveryId
 from gateway.domain.inbound import Inbound
 from gateway.domain.lifecycle import DeliveryStatus, Evidence
-from gateway.domain.messages import Outcome
+from gateway.domain.messages import Outcome, SmsContent
 from gateway.domain.preferences import SuppressionReason
 from gateway.domain.recipients import Channel
-from gateway.ports import Fitness, WebhookRequest
+from gateway.ports import Fitness, LostCall, WebhookRequest
 from providers.conformance.fault_server import Reply, Request, open_fault_server
 from providers.conformance.http_suite import HttpProviderSuite
 from providers.conformance.suite import Fault, make_envelope
@@ -142,6 +144,95 @@ async def test_a_status_can_be_asked_for_and_a_lost_answer_says_nothing() -> Non
         assert (told.evidence, told.suppress) == (Evidence.BOUNCED, SuppressionReason.BOUNCE)
         assert unknown is None
         assert server.requests[0].target.endswith(f"/Accounts/{SID}/Messages/{MESSAGE}.json")
+
+
+def listed(known_as: str, **changes: Any) -> dict[str, Any]:
+    """A message as Twilio's list has it, of the call below unless `changes` say otherwise."""
+    usual = {
+        "sid": known_as,
+        "to": "+33612345678",
+        "from": "Shop",
+        "body": "Your code is 908172",
+        "direction": "outbound-api",
+        "status": "queued",
+        "error_code": None,
+        "date_created": format_datetime(NOW),
+    }
+    return usual | changes
+
+
+LOST = LostCall(
+    delivery_id=DeliveryId("dlv_1"),
+    attempt_id=AttemptId("att_1"),
+    to="+33612345678",
+    sender="Shop",
+    content=SmsContent(text="Your code is ••••", encoding="ucs-2", units=17, segments=1, locale="en"),
+    began=NOW,
+    ended=NOW + timedelta(seconds=30),
+)
+
+
+async def found(*messages: Any, call: LostCall = LOST, **page: Any) -> list[tuple[str | None, bool]] | None:
+    async with open_fault_server(reply(200, messages=messages, **page)) as server:
+        provider = make_twilio(server.url)
+        candidates = await provider.find(call)
+        await provider.aclose()
+
+        (request,) = server.requests
+        assert (request.method, request.path) == ("GET", f"/2010-04-01/Accounts/{SID}/Messages.json")
+        assert request.target.endswith("?To=%2B33612345678&PageSize=200")
+        if candidates is None:
+            return None
+        return [(one.receipt.provider_message_id, one.reads_the_same) for one in candidates]
+
+
+async def test_a_call_whose_answer_was_lost_is_found_in_twilios_list() -> None:
+    late, early = (format_datetime(NOW + timedelta(minutes=minutes)) for minutes in (7, -7))
+
+    told = await found(
+        listed("SM1", date_created=late),
+        listed("SM2", direction="inbound"),
+        listed("SM3", to="+33600000000"),
+        listed("SM4", body="Your order has left"),
+        listed("SM5"),
+        listed("SM6", **{"from": "Another"}),
+        listed("SM7", date_created=early),
+    )
+
+    assert told == [("SM4", False), ("SM5", True)]
+
+
+@pytest.mark.parametrize(
+    ("messages", "page", "told"),
+    [
+        pytest.param([], {}, [], id="nothing"),
+        pytest.param([listed("SM1")], {"next_page_uri": "/more"}, None, id="more on another page"),
+        pytest.param(
+            [listed("SM1", date_created=format_datetime(NOW - timedelta(hours=1)))],
+            {"next_page_uri": "/more"},
+            [],
+            id="what is on another page is older",
+        ),
+        pytest.param([listed("SM1", date_created="soon")], {}, None, id="no time"),
+        pytest.param([listed("SM1", sid=None)], {}, None, id="no id"),
+        pytest.param([listed("SM1", body=None)], {}, [("SM1", False)], id="the text is not kept"),
+    ],
+)
+async def test_the_list_says_nothing_of_what_it_does_not_hold_whole(messages: Any, page: Any, told: Any) -> None:
+    assert await found(*messages, **page) == told
+
+
+async def test_a_look_through_a_list_that_is_not_to_be_had_says_nothing() -> None:
+    async with open_fault_server(error(503, 20503, "Unavailable")) as server:
+        provider = make_twilio(server.url)
+        refused = await provider.find(LOST)
+        server.manner = reply(200, messages="none")
+        garbled = await provider.find(LOST)
+        await server.stop()
+        away = await provider.find(LOST)
+        await provider.aclose()
+
+        assert (refused, garbled, away) == (None, None, None)
 
 
 async def test_a_probe_sends_nothing() -> None:

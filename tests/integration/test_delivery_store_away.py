@@ -16,7 +16,9 @@ from gateway.delivery.dispatching.health import Health
 from gateway.delivery.dispatching.judging import DispatchRules
 from gateway.delivery.dispatching.retry import RetryPolicy
 from gateway.delivery.dispatching.routing import Route, RoutingTable
+from gateway.delivery.tracking.looks import LookRules
 from gateway.delivery.tracking.receipts import Tracker
+from gateway.delivery.tracking.settling import Settler
 from gateway.delivery.upkeep.recovery import Sweeper
 from gateway.delivery.upkeep.retention import Forgetter
 from gateway.domain.ids import DeliveryId, WorkerId
@@ -91,27 +93,45 @@ class SlowClock:
 
 def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider, clock: Clock | None = None) -> Dispatcher:
     gateway = rig.gateway
+    metrics, providers = Metrics(), {provider.name: provider}
+    health = Health(gateway.clock)
+    looks = LookRules(
+        searched=frozenset(),
+        asked=frozenset(),
+        ask_after=timedelta(minutes=15),
+        unknown_after=gateway.settings.delivery.unknown_after,
+        resent=frozenset(),
+        attempts=8,
+    )
     routes = tuple(Route(channel=one, countries=frozenset(), providers=(provider.name,)) for one in Channel)
     return Dispatcher(
         store=store,
         composer=Composer(gateway.renderer, gateway.links, "UTC"),
         routing=RoutingTable(routes=routes, mailbox=provider.name),
         terms=Terms(),
-        providers={provider.name: provider},
-        health=Health(gateway.clock),
+        providers=providers,
+        health=health,
         addressing=Addressing(Senders(gateway.services, gateway.clock), {}, {}),
         rules=DispatchRules(
             retry=RetryPolicy(
                 attempts=8, first=gateway.settings.delivery.retry_first, longest=gateway.settings.delivery.retry_max
             ),
-            unknown_after=gateway.settings.delivery.unknown_after,
-            resent=frozenset(),
+            looks=looks,
             release_over=timedelta(0),
+        ),
+        settler=Settler(
+            store=gateway.store.calls,
+            tracker=gateway.tracker,
+            providers=providers,
+            rules=looks,
+            clock=gateway.clock,
+            chance=lambda: 0.5,
+            metrics=metrics,
         ),
         clock=clock or gateway.clock,
         chance=lambda: 0.5,
         wake=Doorbell(),
-        metrics=Metrics(),
+        metrics=metrics,
     )
 
 

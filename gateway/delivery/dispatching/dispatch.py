@@ -23,6 +23,7 @@ from gateway.delivery.dispatching.quarantine import Quarantine, is_poison
 from gateway.delivery.dispatching.release import opens_for_many, release_at
 from gateway.delivery.dispatching.routing import Providers, RoutingTable
 from gateway.delivery.dispatching.tally import Tally
+from gateway.delivery.tracking.settling import Settler
 from gateway.domain.decisions import Decision, Facts, Hold, Send
 from gateway.domain.lifecycle import POISON, WAITING, DeliveryStatus
 from gateway.domain.values import replace
@@ -60,6 +61,7 @@ class Dispatcher:
         health: Health,
         addressing: Addressing,
         rules: DispatchRules,
+        settler: Settler,
         clock: Clock,
         chance: Callable[[], float],
         wake: Wake,
@@ -70,6 +72,7 @@ class Dispatcher:
         self._terms = terms
         self._providers = providers
         self._rules = rules
+        self._settler = settler
         self._clock = clock
         self._chance = chance
         self._judge = Judge(rules=rules, health=health, chance=chance)
@@ -103,7 +106,7 @@ class Dispatcher:
     async def _work(self, job: Job, stored: StoredFacts) -> None:
         claim = job.claim
         if claim.delivery.status not in WAITING:
-            return await self._record(job, self._judge.looked_after(claim, self._clock.now()))
+            return await self._record(job, await self._settler.look_after(claim))
         if claim.failed_claims:
             if (poison := await self._try_out(claim, stored)) is not None:
                 return await self._record(job, poison)
@@ -239,6 +242,9 @@ class Dispatcher:
     async def _set_aside(self, job: Job) -> None:
         """After an error of ours: unknown if the provider may have been called, else due again in a while."""
         now = self._clock.now()
+        if job.claim.delivery.status not in WAITING:
+            # Only looked after: what its provider has must not go a second time for an error of ours.
+            return await self._record(job, replace(steps.stay(job.claim), due_at=now + _SET_ASIDE))
         if job.attempt is None:
             return await self._record(job, steps.wait(job.claim, "internal_error", now + _SET_ASIDE, now))
         return await self._record(job, self._judge.crashed(job.claim, job.attempt, now))

@@ -2,22 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime, timedelta
 
 from gateway.delivery.dispatching import retry, steps
 from gateway.delivery.dispatching.handovers import Handover
 from gateway.delivery.dispatching.health import Health
 from gateway.delivery.dispatching.retry import RetryPolicy, Settled, Try
+from gateway.delivery.tracking.looks import LookRules
 from gateway.domain.devices import decisive, together
 from gateway.domain.lifecycle import ANSWER_LOST, DeliveryStatus
 from gateway.domain.messages import Attempt, Outcome, SendResult
-from gateway.domain.preferences import Category
 from gateway.domain.tracking import confirmation_due
 from gateway.domain.values import replace
 from gateway.ports import Claim, Step
-
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +22,8 @@ class DispatchRules:
     """How hard delivery tries, from the settings."""
 
     retry: RetryPolicy
-    unknown_after: timedelta
-    """How long receipts and look-ups may settle a lost answer before the category decides."""
-    resent: frozenset[Category]
-    """Categories that would rather arrive twice than not at all."""
+    looks: LookRules
+    """When what a provider was given is looked after."""
     release_over: timedelta
     """How long an opening takes to let go what was held to it."""
 
@@ -73,27 +68,18 @@ class Judge:
         finished = replace(attempt, finished_at=now, result=result)
         return self._followed(steps.answered(claim, [finished], lost, (), now), now)
 
-    def looked_after(self, claim: Claim, now: datetime) -> Step:
-        """Nothing told in time that it arrived: try the next channel, or, where the answer was lost and the category
-        says so, send again."""
-        if claim.delivery.status is not DeliveryStatus.UNKNOWN:
-            return steps.fall_back(claim, now)
-        if claim.message.category in self._rules.resent and now < claim.message.expires_at:
-            due = confirmation_due(claim.message, claim.delivery.channel, claim.delivery.updated_at)
-            return steps.resend(claim, now) if due is None or now < due else steps.fall_back(claim, now)
-        return Step(claim=claim, status=DeliveryStatus.UNKNOWN, reason=claim.delivery.reason, drop_secrets=True)
-
     def _followed(self, step: Step, now: datetime) -> Step:
         """What may yet be sent again, or on the next channel, is looked at once more, and keeps its secrets till then.
 
         A second channel, as a second call, may bring the message twice while the first answer is lost: so it is the
         category that allows either.
         """
-        due = confirmation_due(step.claim.message, step.claim.delivery.channel, now)
-        if step.status is DeliveryStatus.UNKNOWN:
-            if step.claim.message.category not in self._rules.resent:
-                return step
-            due = min(due or _NEVER, now + self._rules.unknown_after)
-        elif step.status is not DeliveryStatus.SENT or due is None:
+        attempt, claim = step.attempt, step.claim
+        if attempt is None:
             return step
-        return replace(step, due_at=due, drop_secrets=False)
+        looks, channel = self._rules.looks, claim.delivery.channel
+        due = looks.next_look(claim.message, channel, step.status, provider=attempt.provider, since=now, now=now)
+        if due is None:
+            return step
+        waits = step.status is DeliveryStatus.UNKNOWN or confirmation_due(claim.message, channel, now) is not None
+        return replace(step, due_at=due, drop_secrets=step.drop_secrets and not waits)

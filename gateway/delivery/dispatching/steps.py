@@ -18,6 +18,8 @@ from gateway.domain.recipients import Channel, JsonValue
 from gateway.domain.values import replace
 from gateway.ports import Claim, NewDelivery, Step
 
+NOT_TAKEN: Final = "not_taken"
+"""The reason on a delivery whose answer was lost and whose provider turned out not to have it."""
 _FALLS_BACK: Final = frozenset({DeliveryStatus.SUPPRESSED, DeliveryStatus.FAILED})
 """Under `first` these send the message to its next channel."""
 
@@ -56,6 +58,21 @@ def resend(claim: Claim, now: datetime) -> Step:
     """An answer stayed lost, and the category would rather arrive twice: due again at once."""
     step = _moved(claim, DeliveryStatus.QUEUED, "resent", now, {"not_before": rfc3339(now)})
     return replace(step, due_at=now)
+
+
+def not_taken(claim: Claim, attempts: int, now: datetime) -> Step:
+    """Its provider is known not to have what an answer was lost of: it is tried anew, if tries and time are left."""
+    if now >= claim.message.expires_at:
+        return finish(claim, DeliveryStatus.EXPIRED, NOT_TAKEN, now, {})
+    if claim.delivery.attempts >= attempts:
+        return finish(claim, DeliveryStatus.FAILED, "retries_spent", now, {})
+    step = _moved(claim, DeliveryStatus.QUEUED, NOT_TAKEN, now, {"not_before": rfc3339(now)})
+    return replace(step, due_at=now)
+
+
+def stay(claim: Claim) -> Step:
+    """It was looked after and stays where it is; nothing is left to do unless it is due again."""
+    return Step(claim=claim, status=claim.delivery.status, reason=claim.delivery.reason, drop_secrets=True)
 
 
 def finish(

@@ -105,9 +105,14 @@ def _record_row(item: Stamped, current: DeliveryStatus, outdated: Collection[Del
         (micros_or_none(step.not_before) or due_at) if status in WAITING else None,
         next(iter(step.subjects), None) if status in WAITING else None,
         step.provider_message_id,
-        item.now,
+        to_micros(step.claim.delivery.updated_at) if _is_looked_after(step) else item.now,
         step.claim.delivery.id,
     )
+
+
+def _is_looked_after(step: Step) -> bool:
+    """Whether it only was looked at: it is as old as it was."""
+    return step.attempt is None and step.status is step.claim.delivery.status and step.status not in WAITING
 
 
 def _finish_rows(step: Step) -> list[Row]:

@@ -17,8 +17,9 @@ _STATUSES: Final = (
 _LOCK: Final = "SELECT id FROM messages WHERE id IN ({keys}) ORDER BY id FOR NO KEY UPDATE"
 _DROP_SECRETS: Final = (
     "UPDATE messages SET secrets = NULL, secrets_dropped = TRUE WHERE id = ? AND secrets IS NOT NULL AND NOT EXISTS"
-    # Under `all` another channel may still have to be rendered.
-    " (SELECT 1 FROM deliveries WHERE message_id = messages.id AND due_at IS NOT NULL)"
+    # Another channel may still have to be rendered: under `all`, or when one that was taken is not confirmed in time.
+    " (SELECT 1 FROM deliveries WHERE message_id = messages.id AND due_at IS NOT NULL AND (deliveries.status <> 'sent'"
+    " OR (messages.fallback_after IS NOT NULL AND due_at < messages.expires_at)))"
 )
 _ATTACHMENTS: Final = (
     f"SELECT {names(tables.attachments)} FROM attachments WHERE message_id IN ({{keys}})"  # noqa: S608 - our own

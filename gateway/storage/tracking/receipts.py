@@ -16,6 +16,7 @@ from gateway.domain.ids import (
     SuppressionId,
     make_id,
 )
+from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.preferences import Consent, ConsentState, Suppression, SuppressionReason, current_consent
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.receipts import Reaction, Receipt
@@ -52,6 +53,11 @@ _MOVE: Final = (
     "UPDATE deliveries SET status = ?, own_status = ?, reason = ?, due_at = ?, not_before = NULL, updated_at = ?"
     " WHERE id = ?"
 )
+_MOVE_TO_SENT: Final = (
+    "UPDATE deliveries SET status = ?, own_status = ?, reason = ?, due_at = coalesce(?, due_at), not_before = NULL,"
+    " updated_at = ? WHERE id = ?"
+)
+"""Whoever was to look after it has that to do still: a receipt that follows may be lost."""
 _KNOWN_AS: Final = "UPDATE deliveries SET provider_message_id = ? WHERE id = ? AND provider_message_id IS NULL"
 _PARKED: Final = (
     "SELECT r.id, r.provider, r.receipt FROM receipts r WHERE r.delivery_id IS NULL AND r.at >= ? AND EXISTS"
@@ -189,7 +195,9 @@ async def _let_act(driver: Driver, kept: Sequence[_Kept], now: datetime, pseudon
     # Locks in the order of every other write: deliveries (above), addresses, messages, the ledger.
     await driver.lock([address_lock_of(one) for one in effects.suppressions])
     await driver.execute_many(_ASSIGN, assigned)
-    await driver.execute_many(_MOVE, [_move_row(one, now) for one in moved])
+    for is_taken, move in ((True, _MOVE_TO_SENT), (False, _MOVE)):
+        rows = [_move_row(one, now) for one in moved if (one.delivery.status is DeliveryStatus.SENT) is is_taken]
+        await driver.execute_many(move, rows)
     await driver.execute_many(_KNOWN_AS, [row for one in tracked.values() for row in _known_as(one)])
     await write_events(driver, effects.events)
     for suppression in effects.suppressions:

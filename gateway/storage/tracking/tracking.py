@@ -135,7 +135,11 @@ def _settled(of: Tracked, item: Stamped, current: DeliveryStatus, rows: list[Row
     status = settle(own, of.delivery.channel, facts)
     if status is step.status:
         return step
-    due = micros_or_none(due_after(status, of.message, of.delivery.channel, now))
+    dues = [
+        due_after(status, of.message, of.delivery.channel, now),
+        step.due_at if status is DeliveryStatus.SENT else None,
+    ]
+    due = micros_or_none(min((one for one in dues if one is not None), default=None))
     reason, known = reason_of(status, facts), status.value
     own_status = None if own is status else own.value
     rows.append((own_status, known, known, reason, known, due, step.provider_message_id, item.now, of.delivery.id))

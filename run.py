@@ -3,6 +3,7 @@
     python3 run.py demo  [options]   a gateway on a fresh store, hundreds of messages through it, a page to see them on
     python3 run.py test  [options]   format, lint, types, floor plan, catalogs, then every test; options go to pytest
     python3 run.py check [--full]    the quick checks without the tests; --full adds long tests, coverage and mutants
+    python3 run.py peers [options]   the tests against Postfix and others; says what to install; options go to pytest
     python3 run.py faults [options]  kill, freeze, starve and cut off the gateway, and count what it lost; see --help
     python3 run.py bench [name …]    the benchmarks, or those named, printed as ratios; --short to see that they run
     python3 run.py lock  [options]   pin the dependencies of pyproject.toml anew; options go to uv, such as --upgrade
@@ -80,6 +81,12 @@ def faults(options: Sequence[str]) -> int:
     return run("python", "-m", "tests.faults", *options)
 
 
+def peers(options: Sequence[str]) -> int:
+    """What is held against servers that the system's packages bring, and that no test may count on."""
+    prepare("dev")
+    return run("pytest", "tests/peers", *options, env={"HELIOGRAPH_PEERS": "1"})
+
+
 def test(options: Sequence[str]) -> int:
     """Everything in its short form; the last line is pytest's own."""
     prepare("dev")
@@ -117,7 +124,7 @@ def lock(options: Sequence[str]) -> int:
     return 0
 
 
-VERBS = {"demo": demo, "test": test, "check": check, "faults": faults, "bench": bench, "lock": lock}
+VERBS = {"demo": demo, "test": test, "check": check, "peers": peers, "faults": faults, "bench": bench, "lock": lock}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
-from typing import Final, assert_never
+from typing import Final
 
 import structlog
 
+from gateway.bootstrap.accounts import callback_url, make_account
 from gateway.delivery.dispatching.routing import Route, RoutingTable
 from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
@@ -13,26 +14,12 @@ from gateway.ports import Clock, MailboxStore, Opening, Provider, ProviderSectio
 from gateway.settings import Settings
 from gateway.settings.kinds import load_kind
 from gateway.settings.providers import (
-    ApnsProviderSettings,
-    FcmProviderSettings,
-    HttpProviderSettings,
-    KannelProviderSettings,
     MailboxProviderSettings,
-    SendGridProviderSettings,
     SmtpProviderSettings,
-    TwilioProviderSettings,
-    WebPushProviderSettings,
 )
-from providers.apns import ApnsProvider, ApnsSettings
 from providers.dkim import DkimKey
-from providers.fcm import FcmProvider, FcmSettings
-from providers.http import HttpSettings
-from providers.kannel import KannelProvider, KannelSettings
 from providers.mailbox import MailboxProvider
-from providers.sendgrid import SendGridProvider, SendGridSettings
 from providers.smtp import SmtpProvider, SmtpSettings
-from providers.twilio import TwilioProvider, TwilioSettings
-from providers.webpush import WebPushProvider, WebPushSettings
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -76,24 +63,10 @@ async def open_providers(
                 opened: Provider = await _open_mailbox(name, one, mailbox, clock, webhook_secret, shared=shared)
             case SmtpProviderSettings():
                 opened = SmtpProvider(name, _smtp_settings(one))
-            case TwilioProviderSettings():
-                opened = TwilioProvider(name, _twilio_settings(one, _callback_url(settings, name)), clock)
-            case SendGridProviderSettings():
-                opened = SendGridProvider(name, _sendgrid_settings(one), clock)
-            case KannelProviderSettings():
-                opened = KannelProvider(
-                    name, _kannel_settings(one, _callback_url(settings, name), webhook_secret), clock
-                )
-            case ApnsProviderSettings():
-                opened = ApnsProvider(name, _apns_settings(one), clock)
-            case FcmProviderSettings():
-                opened = FcmProvider(name, _fcm_settings(one), clock)
-            case WebPushProviderSettings():
-                opened = WebPushProvider(name, _webpush_settings(one, settings), clock)
             case ProviderSection():
                 opened = _open_foreign(name, one, settings, clock)
-            case never:
-                assert_never(never)
+            case _:
+                opened = make_account(name, one, settings, clock, receipt_key=webhook_secret)
         stack.push_async_callback(opened.aclose)
         providers[name] = opened
     return providers
@@ -120,7 +93,7 @@ async def _open_mailbox(
 def _open_foreign(name: str, one: ProviderSection, settings: Settings, clock: Clock) -> Provider:
     """An account of a kind that another distribution brought."""
     allowed = settings.security.allow_private_endpoints
-    opening = Opening(clock=clock, webhook_url=_callback_url(settings, name), allow_private_endpoints=allowed)
+    opening = Opening(clock=clock, webhook_url=callback_url(settings, name), allow_private_endpoints=allowed)
     return load_kind(one.kind).open(name, one, opening)
 
 
@@ -140,83 +113,6 @@ def _smtp_settings(one: SmtpProviderSettings) -> SmtpSettings:
             DkimKey(domain=key.domain, selector=key.selector, pem=key.key.get_secret_value())
             for key in one.dkim.values()
         ),
-    )
-
-
-def _callback_url(settings: Settings, name: str) -> str:
-    return f"{settings.public_url}/webhooks/{name}"
-
-
-def _http_settings(one: HttpProviderSettings) -> HttpSettings:
-    return HttpSettings(timeout_seconds=one.timeout.total_seconds(), connections=one.connections, ca_file=one.ca_file)
-
-
-def _twilio_settings(one: TwilioProviderSettings, callback_url: str) -> TwilioSettings:
-    previous = one.previous_auth_token
-    return TwilioSettings(
-        account_sid=one.account_sid,
-        auth_token=one.auth_token.get_secret_value(),
-        previous_auth_token=None if previous is None else previous.get_secret_value(),
-        messaging_service_sid=one.messaging_service_sid,
-        callback_url=callback_url,
-        base_url=one.base_url,
-        codes=one.codes,
-        http=_http_settings(one),
-    )
-
-
-def _sendgrid_settings(one: SendGridProviderSettings) -> SendGridSettings:
-    return SendGridSettings(
-        api_key=one.api_key.get_secret_value(),
-        webhook_public_keys=one.webhook_public_keys,
-        base_url=one.base_url,
-        codes=one.codes,
-        http=_http_settings(one),
-    )
-
-
-def _kannel_settings(one: KannelProviderSettings, callback_url: str, receipt_key: str) -> KannelSettings:
-    return KannelSettings(
-        username=one.username,
-        password=one.password.get_secret_value(),
-        smsc=one.smsc,
-        callback_url=callback_url,
-        receipt_key=receipt_key,
-        inbound_token=None if one.inbound_token is None else one.inbound_token.get_secret_value(),
-        base_url=one.base_url,
-        codes=one.codes,
-        http=_http_settings(one),
-    )
-
-
-def _webpush_settings(one: WebPushProviderSettings, settings: Settings) -> WebPushSettings:
-    return WebPushSettings(
-        vapid_private_key=one.vapid_private_key.get_secret_value(),
-        subject=one.subject,
-        allow_private_endpoints=settings.security.allow_private_endpoints,
-        codes=one.codes,
-        http=_http_settings(one),
-    )
-
-
-def _fcm_settings(one: FcmProviderSettings) -> FcmSettings:
-    return FcmSettings(
-        service_account=one.service_account.get_secret_value(),
-        base_url=one.base_url,
-        codes=one.codes,
-        http=_http_settings(one),
-    )
-
-
-def _apns_settings(one: ApnsProviderSettings) -> ApnsSettings:
-    return ApnsSettings(
-        key=one.key.get_secret_value(),
-        key_id=one.key_id,
-        team_id=one.team_id,
-        topic=one.topic,
-        base_url=one.base_url,
-        codes=one.codes,
-        http=_http_settings(one),
     )
 
 

@@ -99,6 +99,25 @@ class SendGridProviderSettings(HttpProviderSettings):
     base_url: str = "https://api.sendgrid.com"
 
 
+class SesProviderSettings(HttpProviderSettings):
+    """An account at Amazon SES."""
+
+    kind: Literal["ses"]
+    sender: str | None = Field(default=None, alias="from")
+    """Used when neither message nor service names a sender."""
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+    access_key_id: Annotated[str, Field(min_length=1)]
+    secret_access_key: Annotated[SecretStr, Field(min_length=1)]
+    configuration_set: str | None = None
+    """Which says where events go."""
+    topic_arns: tuple[str, ...] = ()
+    """The SNS topics whose messages are believed; others get 401."""
+    base_url: str | None = None
+    """Left out, the region's own."""
+    sns_url: str | None = None
+    """Where SNS is reached for certificates and confirmations; left out, its own address in the topic's region."""
+
+
 class KannelProviderSettings(HttpProviderSettings):
     """An account (`sendsms-user`) at a Kannel, which speaks to carriers."""
 
@@ -150,6 +169,7 @@ ProviderSettings = (
     | SmtpProviderSettings
     | TwilioProviderSettings
     | SendGridProviderSettings
+    | SesProviderSettings
     | KannelProviderSettings
     | WebPushProviderSettings
     | FcmProviderSettings

@@ -59,6 +59,21 @@ async def test_sendgrid_is_opened_with_its_address_and_key(tmp_path: Path) -> No
         assert server.requests[0].headers["authorization"] == "Bearer from-the-environment"
 
 
+async def test_ses_is_opened_with_its_region_its_key_and_its_configuration_set(tmp_path: Path) -> None:
+    async with open_fault_server(Reply(body=b'{"MessageId": "1"}')) as server:
+        text = (
+            '[providers.main]\nkind = "ses"\nregion = "eu-west-1"\naccess_key_id = "AK"\nconfiguration_set = "events"\n'
+            f'secret_access_key = {{env = "SECRET"}}\nbase_url = "{server.url}"\nfrom = "shop@example.com"\n'
+        )
+
+        outcome = await send_by(text, tmp_path, Channel.EMAIL)
+
+        assert outcome is Outcome.SENT
+        (request,) = server.requests
+        assert "/eu-west-1/ses/aws4_request" in request.headers["authorization"]
+        assert json.loads(request.body)["ConfigurationSetName"] == "events"
+
+
 async def test_kannel_is_opened_with_its_carrier_and_signs_the_address_for_receipts(tmp_path: Path) -> None:
     async with open_fault_server(Reply(status=202, body=b"0: Accepted for delivery")) as server:
         text = (

@@ -12,6 +12,7 @@ from tests.contract.test_fcm import make_fcm
 from tests.contract.test_kannel import make_kannel
 from tests.contract.test_providers import MemoryMailbox, WallClock
 from tests.contract.test_sendgrid import make_sendgrid
+from tests.contract.test_ses import make_ses
 from tests.contract.test_twilio import make_twilio
 from tests.contract.test_webpush import make_webpush
 
@@ -26,6 +27,7 @@ async def test_the_table_of_features_is_right() -> None:
         "smtp": SmtpProvider("smtp", SmtpSettings(host="relay.test", bounce_domain="bounces.test")),
         "twilio": make_twilio(),
         "sendgrid": make_sendgrid(),
+        "ses": make_ses(),
         "kannel": make_kannel(),
         "webpush": make_webpush(),
         "apns": make_apns(),

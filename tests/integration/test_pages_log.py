@@ -1,7 +1,7 @@
 """The delivery log and a message's page: filters live in the URL, and whatever a message holds is only text."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,14 +10,15 @@ from aiohttp.test_utils import TestClient
 
 from gateway.delivery.presentation import JsonObject
 from gateway.domain.audit import AuditAction
-from gateway.domain.ids import DeliveryId, MessageId
+from gateway.domain.engagement import Engagement, EngagementKind, Maker
+from gateway.domain.ids import DeliveryId, EngagementId, MessageId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import EmailContent, Outcome, SendResult, SmsContent, Versions
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.domain.values import replace
 from gateway.ports import DeliveryRecord, MailboxItem, MessageRecord
 from tests.factories import NOW, make_attempt, make_delivery, make_event, make_message, make_recipient
-from tests.page_stores import MemoryAudit, MemoryLog, MemoryMailbox
+from tests.page_stores import MemoryAudit, MemoryEngagements, MemoryLog, MemoryMailbox
 from tests.pages import Html, make_console
 
 Client = Callable[[Any], Awaitable[TestClient[Any, Any]]]
@@ -152,6 +153,41 @@ async def test_a_message_shows_its_timeline_its_decisions_and_its_attempts(aioht
     assert "consent" in timeline
     assert "no_receipts" in timeline
     assert "250 2.0.0" in page.source
+
+
+def make_engagement(number: int, **changes: Any) -> Engagement:
+    """An open by a person."""
+    one = Engagement(
+        id=EngagementId(f"eng_{number}"),
+        message_id=MessageId("msg_1"),
+        delivery_id=DeliveryId("dlv_1"),
+        kind=EngagementKind.OPENED,
+        made_by=Maker.PERSON,
+        at=NOW,
+        data={},
+    )
+    return replace(one, **changes)
+
+
+async def test_what_readers_did_is_counted_apart_from_what_machines_did(aiohttp_client: Client) -> None:
+    done = MemoryEngagements(
+        [
+            make_engagement(1),
+            *(make_engagement(number, made_by=Maker.APPLE_PROXY) for number in (2, 3)),
+            make_engagement(4, kind=EngagementKind.CLICKED),
+            make_engagement(5, kind=EngagementKind.CLICKED, at=NOW - timedelta(days=2)),
+            make_engagement(6, kind=EngagementKind.CONVERTED, message_id=MessageId("msg_2")),
+        ]
+    )
+    client = await aiohttp_client(await make_console(MemoryLog([make_record()]), engagements=done))
+
+    message, log = await read(client, "/log/msg_1?lang=de"), await read(client, "/log")
+
+    facts = dict(zip([one.text for one in message.all("dt")], [one.text for one in message.all("dd")], strict=True))
+    assert (facts["geöffnet"], facts["geklickt"]) == ("Menschen: 1, Maschinen: 2", "2")
+    assert "zum Ziel geführt" not in facts
+    counted = next(one.text for one in log.all("p") if one.attributes.get("class") == "dotted quiet")
+    assert counted == "opened: people: 1, machines: 2clicked: 1converted: 1"
 
 
 @pytest.mark.parametrize(

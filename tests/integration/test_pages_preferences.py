@@ -66,6 +66,19 @@ async def get_page(working: Site, path: str, status: int = 200, **headers: str) 
     return page
 
 
+async def test_where_no_category_is_named_an_e_mail_tells_nothing(working: Site, caller: Caller) -> None:
+    await grant(caller, "unwatched")
+    path = await send_offer(working, caller, {"id": "unwatched"})
+    found = (await caller.get("/v1/messages", recipient="unwatched")).body["items"][0]
+
+    html = found["deliveries"][0]["content"]["html"]
+
+    assert f'href="{OFFER["data"]["shop_url"]}"' in html
+    assert path in html
+    assert "/c/" not in html
+    assert "<img" not in html
+
+
 async def test_a_link_scanner_changes_nothing(working: Site, caller: Caller) -> None:
     await grant(caller, "scanned")
     path = await send_offer(working, caller, {"id": "scanned"})

@@ -44,12 +44,14 @@ class EngagementDesk:
         click_parameter: str,
         clock: Clock,
         metrics: Metrics,
+        patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
         self._store = store
         self._links = links
         self._told = {EngagementKind.OPENED: frozenset(opens), EngagementKind.CLICKED: frozenset(clicks)}
         self._click_parameter = click_parameter
         self._clock = clock
+        self._patience_seconds = patience_seconds
         self._count = cache(lambda kind, made_by: metrics.engagements.labels(kind, made_by).inc)
 
     async def opened(self, token: str, visit: Visit) -> bool:
@@ -84,7 +86,7 @@ class EngagementDesk:
             among=among,
         )
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(self._patience_seconds):
                 kept = await self._store.look(look)
         except _LOST as error:
             _log.warning("engagement.lost", kind=kind.value, delivery=delivery_id, error=type(error).__name__)

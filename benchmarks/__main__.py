@@ -8,6 +8,7 @@ from benchmarks.measure import IN_FULL, SHORT
 BENCHMARKS = {
     "accept": "durable accept beside a bare echo",
     "path": "CPU of a delivered localized e-mail beside an echo",
+    "calls": "SMTP over kept connections beside one for each message, HTTP calls beside a bare client",
     "django": "delivered e-mails, CPU and memory beside Django + Celery + PostgreSQL",
     "latency": "accept while dispatch runs flat out, beside an echo at the same rate",
     "claims": "claims from a backlog of a million beside ten thousand",

@@ -164,7 +164,13 @@ async def _open_parts(
 ) -> _Parts:
     metrics, terms = Metrics(), make_terms(settings)
     opening = awaited_store(
-        settings, clock, further, metrics.commit_seconds.observe, is_capped=terms.may_be_capped, meanwhile=meanwhile
+        settings,
+        clock,
+        further,
+        metrics.commit_seconds.observe,
+        is_capped=terms.may_be_capped,
+        spenders=terms.spending or None,
+        meanwhile=meanwhile,
     )
     store = await stack.enter_async_context(opening)
     templates, catalogs, page_catalogs = await open_content(settings, metrics, stack)
@@ -251,6 +257,7 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             composer=composer,
             routing=parts.routing,
             terms=parts.terms,
+            addressing=_make_addressing(parts),
             clock=clock,
         ),
         previewer=Previewer(
@@ -337,13 +344,17 @@ def _make_wrapper(settings: Settings, links: EngagementLinks) -> Wrapper | None:
     return Wrapper(links, opens=asked.opens, clicks=asked.clicks, hosts=asked.hosts)
 
 
-def _make_dispatcher(parts: _Parts) -> Dispatcher:
-    settings = parts.settings.delivery
+def _make_addressing(parts: _Parts) -> Addressing:
     configured = parts.settings.providers
     outside = {name: one for name, one in configured.items() if not isinstance(one, MailboxProviderSettings)}
     timeouts = {name: one.timeout.total_seconds() for name, one in outside.items()}
     senders = {name: getattr(one, "sender", None) for name, one in outside.items()}
     of_providers = {name: sender for name, sender in senders.items() if sender is not None}
+    return Addressing(parts.senders, of_providers, timeouts)
+
+
+def _make_dispatcher(parts: _Parts) -> Dispatcher:
+    settings = parts.settings.delivery
     breaker = BreakerRules(slow_seconds=settings.slow_after.total_seconds())
     health, looks = Health(parts.clock, breaker, watching(parts.metrics)), _look_rules(parts)
     return Dispatcher(
@@ -353,7 +364,7 @@ def _make_dispatcher(parts: _Parts) -> Dispatcher:
         terms=parts.terms,
         providers=parts.providers,
         health=health,
-        addressing=Addressing(parts.senders, of_providers, timeouts),
+        addressing=_make_addressing(parts),
         rules=DispatchRules(
             retry=RetryPolicy(attempts=settings.attempts, first=settings.retry_first, longest=settings.retry_max),
             looks=looks,

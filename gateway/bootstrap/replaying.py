@@ -8,8 +8,10 @@ from pydantic import ValidationError
 
 from gateway.bootstrap.rules import make_terms
 from gateway.bootstrap.stores import SystemClock, configured_store
+from gateway.delivery.dispatching.spending import NO_SPENDING
 from gateway.delivery.what_if.replay import Replay
 from gateway.domain.rule_tables import WrongRules
+from gateway.domain.values import replace
 from gateway.errors import ConfigurationError
 from gateway.logs import configure_logs
 from gateway.settings import Settings
@@ -24,7 +26,10 @@ async def open_replay(settings: Settings, other: Mapping[str, object], name: str
     Raises ConfigurationError where the file cannot be meant.
     """
     configure_logs(settings.log)
-    terms, others = make_terms(settings), make_terms(_under(settings, other, name))
+    # What was spent when is not kept for as long as traffic is.
+    terms, others = (
+        replace(make_terms(one), spending=NO_SPENDING) for one in (settings, _under(settings, other, name))
+    )
     async with configured_store(settings, SystemClock(), (), patient=False) as store:
         yield Replay(traffic=store.traffic, store=store.dispatch, terms=terms, others=others)
 

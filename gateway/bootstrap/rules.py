@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytz
 import structlog
 
+from gateway.bootstrap.spending import make_spending
 from gateway.delivery.dispatching.facts import Terms
 from gateway.domain.audit import SYSTEM, AuditAction, By, make_entry
 from gateway.domain.encoding import encode
@@ -39,6 +40,7 @@ def make_terms(settings: Settings) -> Terms:
         default_timezone=policy.default_timezone,
         consent_on_any_channel=policy.consent == "topic",
         overridden=frozenset(policy.critical_overrides),
+        spending=make_spending(settings),
     )
 
 
@@ -63,6 +65,7 @@ def fingerprint_of(terms: Terms) -> str:
         terms.default_timezone,
         terms.consent_on_any_channel,
         sorted(terms.overridden),
+        terms.spending.digest,
         vars(pytz)["OLSON_VERSION"],
     )
     return sha256(encode(told)).hexdigest()

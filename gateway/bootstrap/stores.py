@@ -23,6 +23,7 @@ from gateway.settings.providers import MailboxProviderSettings
 from gateway.storage.engines.driver import Engine
 from gateway.storage.engines.engine import Database, engine_of, may_exist
 from gateway.storage.queue.facts import Capped
+from gateway.storage.queue.spending import Spenders
 from gateway.storage.store import Store, open_store
 from gateway.storage.upkeep.readiness import WhenBehind
 from gateway.storage.upkeep.secret import signing_secret
@@ -54,8 +55,9 @@ def configured_store(
     clock: Clock,
     further: Collection[Provider],
     observe_commit: Callable[[float], None] = lambda _: None,
-    is_capped: Capped = lambda _claim, _recipient: False,
     *,
+    is_capped: Capped = lambda _claim, _recipient: False,
+    spenders: Spenders | None = None,
     patient: bool = True,
 ) -> AbstractAsyncContextManager[Store]:
     """The store that the settings name; it knows which providers may safely be called twice.
@@ -71,6 +73,7 @@ def configured_store(
         unknown_after=settings.delivery.unknown_after,
         observe_commit=observe_commit,
         is_capped=is_capped,
+        spenders=spenders,
         when_behind=_when_behind(settings, patient),
     )
 
@@ -115,6 +118,7 @@ async def awaited_store(
     observe_commit: Callable[[float], None],
     *,
     is_capped: Capped,
+    spenders: Spenders | None = None,
     meanwhile: Meanwhile,
 ) -> AsyncIterator[Store]:
     """The configured store, as soon as it is there: processes may be started before it, in any order.
@@ -125,7 +129,9 @@ async def awaited_store(
         async with meanwhile():
             while True:
                 try:
-                    opening = configured_store(settings, clock, further, observe_commit, is_capped)
+                    opening = configured_store(
+                        settings, clock, further, observe_commit, is_capped=is_capped, spenders=spenders
+                    )
                     store = await stack.enter_async_context(opening)
                     break
                 except Unavailable as error:

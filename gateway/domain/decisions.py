@@ -8,6 +8,7 @@ from gateway.domain.ids import MessageId
 from gateway.domain.preferences import Category, Consent, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, JsonValue, Recipient
 from gateway.domain.rules import NO_RULES, RuleSet
+from gateway.domain.spending import SpendingFacts
 from gateway.domain.values import Value, field
 
 
@@ -82,6 +83,8 @@ class Facts(Value, frozen=True, kw_only=True):
     """By the counter of a cap: when this person's slots were taken, newest first, `limit` of them at most."""
     waiting: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
     """By the counter of a cap: when deliveries of a higher priority that wait for this person may go."""
+    spending: SpendingFacts | None = None
+    """What it may cost; None where no limit may speak of it."""
     default_timezone: str = "UTC"
     """Of a person of whom no zone can be told."""
     consent_on_any_channel: bool = False

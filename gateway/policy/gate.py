@@ -9,6 +9,7 @@ from gateway.domain.instants import rfc3339
 from gateway.domain.recipients import JsonValue
 from gateway.policy.consent import check_consent
 from gateway.policy.rulings import Ruling, expires, passes, suppresses
+from gateway.policy.spending import refusals_of
 from gateway.policy.suppression import check_suppression
 from gateway.policy.timing import check_timing
 
@@ -38,6 +39,11 @@ def decide(facts: Facts, now: datetime) -> Decision:
         trace.append(ruling.step)
         if ruling.step.verdict != "pass":
             return _stopped(ruling, tuple(trace))
+    if facts.spending is not None:
+        for ruling in refusals_of(facts.spending, now):
+            trace.append(ruling.step)
+            if ruling.step.verdict != "pass":
+                return _stopped(ruling, tuple(trace))
     timing = check_timing(facts, now)
     trace.extend(timing.steps)
     if timing.stopped is not None:

@@ -10,6 +10,7 @@ from gateway.domain.values import Value, replace
 from gateway.policy.clauses import Cap, Clause, Hours, Schedule
 from gateway.policy.quiet_hours import fits_place
 from gateway.policy.rulings import Ruling, expires, holds, passes, suppresses
+from gateway.policy.spending import Spending, clauses_of
 from gateway.policy.wall_clocks import DAY, to_instant, to_micros
 from gateway.policy.zones import locate
 
@@ -34,17 +35,19 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
     A cap that drops is asked at that instant, for by then its slots may be free.
     """
     rules = facts.rules.speaking_of(facts.channel, facts.category, facts.topic)
-    if not rules and facts.send_at is None:
+    if not rules and facts.send_at is None and facts.spending is None:
         return _AT_ONCE
     start, end = to_micros(now), to_micros(facts.expires_at)
     clauses: list[Clause] = [Schedule(facts.send_at)]
-    dropping: list[Cap] = []
+    budgets = clauses_of(facts)
+    clauses += [budget for budget in budgets if budget.defers]
+    dropping: list[Cap | Spending] = [budget for budget in budgets if not budget.defers]
     if rules:
         place = locate(facts.recipient, facts.default_timezone)
         caps = [Cap(cap, facts, place, start) for cap in rules.frequency_caps]
         clauses += [cap for cap in caps if cap.defers]
         clauses += [Hours(rule, place) for rule in rules.quiet_hours if fits_place(rule, place)]
-        dropping = [cap for cap in caps if not cap.defers]
+        dropping += [cap for cap in caps if not cap.defers]
     search = _search(clauses, start, end)
     rulings = {clause: _ruling(clause, search) for clause in clauses}
     stopped = rulings[search.last] if search.last is not None else None
@@ -108,7 +111,7 @@ def _ruling(clause: Clause, search: _Search) -> Ruling:
     return suppresses(clause.name, "no_opening", saw)
 
 
-def _at_the_end(cap: Cap, search: _Search) -> Ruling:
+def _at_the_end(cap: Cap | Spending, search: _Search) -> Ruling:
     """What a cap that does not wait says of the instant at which the delivery would go."""
     saw = cap.saw(search.at)
     if cap.earliest(search.at, search.at) == search.at:

@@ -10,6 +10,7 @@ from gateway.domain.messages import Attempt, Content, Delivery, Event, Lane, Mes
 from gateway.domain.preferences import Consent, Suppression
 from gateway.domain.recipients import Recipient
 from gateway.domain.slots import SlotNeed, WaitingDelivery
+from gateway.domain.spending import Buckets, Charge
 from gateway.domain.values import Value, field
 from gateway.ports.accepting import NewDelivery
 
@@ -36,6 +37,10 @@ class StoredFacts(Value, frozen=True, kw_only=True):
     """By a cap's counter, when others' slots were taken, newest first; not read where no cap may apply."""
     waiting: tuple[WaitingDelivery, ...] = ()
     """What else is held or queued for them; read with the slots."""
+    service: str = ""
+    """The service's name; read where limits on spending are set, as is `spent`."""
+    spent: Mapping[str, Buckets] = field(default_factory=dict)
+    """By the counters of limits on spending, what was spent."""
 
 
 class Reservation(Value, frozen=True, kw_only=True):
@@ -60,6 +65,8 @@ class Reservation(Value, frozen=True, kw_only=True):
     """Whose counters the slots are taken from."""
     slots: tuple[SlotNeed, ...] = ()
     """Taken all, or the reservation is refused."""
+    charges: tuple[Charge, ...] = ()
+    """Counted all, or the reservation is refused."""
 
 
 class Step(Value, frozen=True, kw_only=True):
@@ -90,6 +97,8 @@ class Step(Value, frozen=True, kw_only=True):
     """What a hold was decided on; where the store holds something else by now, it is due again at once."""
     frees_slots: bool = False
     """Nothing was sent: its slots are given back, and who waits for one is looked at again."""
+    refunds: bool = False
+    """Nothing was sent: what the call counted to limits on spending is given back."""
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:

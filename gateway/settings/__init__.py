@@ -23,6 +23,7 @@ from gateway.settings.running import (
     WorkerSettings,
 )
 from gateway.settings.sender import SenderSettings
+from gateway.settings.spending import SpendingSettings
 from gateway.settings.values import Section, masked_url
 
 __all__ = [
@@ -58,6 +59,7 @@ class Settings(Section):
     engagement: EngagementSettings = EngagementSettings()
     consents: ConsentsSettings = ConsentsSettings()
     sender: SenderSettings = SenderSettings()
+    spending: SpendingSettings = SpendingSettings()
     retention: RetentionSettings = RetentionSettings()
     security: SecuritySettings = SecuritySettings()
     limits: LimitsSettings = LimitsSettings()

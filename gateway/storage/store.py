@@ -22,6 +22,7 @@ from gateway.storage.queue.accept import Accepting
 from gateway.storage.queue.dispatch import Dispatch, make_facts_batcher
 from gateway.storage.queue.facts import Capped
 from gateway.storage.queue.leases import Leases
+from gateway.storage.queue.spending import Spenders
 from gateway.storage.queue.steering import Steering
 from gateway.storage.reading.log import MessageLog
 from gateway.storage.reading.mailbox import Mailbox
@@ -81,12 +82,13 @@ async def open_store(
     unknown_after: timedelta = UNKNOWN_AFTER,
     observe_commit: Callable[[float], None] = lambda _: None,
     is_capped: Capped = lambda _claim, _recipient: False,
+    spenders: Spenders | None = None,
     when_behind: WhenBehind = WhenBehind.UPGRADE,
 ) -> AsyncIterator[Store]:
     """Open the store at a `sqlite:///…` or `postgresql://…` URL, and close it at the end.
 
     `observe_commit` is told how many seconds each shared transaction took; `is_capped` says whether a delivery needs
-    the slots that were taken under caps to be read.
+    the slots that were taken under caps to be read, and `spenders` what was spent; None where no limit is set.
     Tables that this code cannot work with yet are brought up to date, or waited for. Raises ConfigurationError for
     another URL, for a store that newer code has left this one behind, and for one whose secret is missing.
     """
@@ -97,7 +99,7 @@ async def open_store(
         await name_addresses(database, pseudonyms)
         async with (
             GroupCommit(database, clock, observe_commit) as commit,
-            make_facts_batcher(database, pseudonyms, is_capped) as facts,
+            make_facts_batcher(database, pseudonyms, is_capped, spenders) as facts,
             make_people_batcher(database) as people,
         ):
             yield Store(

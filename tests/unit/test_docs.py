@@ -16,6 +16,7 @@ from gateway.domain.rule_tables import WrongRules, parse_rules
 from gateway.policy.packs.reading import load_packs
 from gateway.settings import OverrideSettings, ProviderSettings, RouteSettings, Section, Settings
 from gateway.settings.sender import PostalAddressSettings
+from gateway.settings.spending import ComplaintSettings, SpendingLimitSettings
 from gateway.web.problems import STATUSES
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +79,8 @@ def test_every_setting_is_explained() -> None:
     expected = {f"[{name}].{key}" for name, section in sections.items() for key in keys(section)}
     expected |= {f"[[routes]].{key}" for key in keys(RouteSettings)}
     expected |= {f"[[policy.overrides]].{key}" for key in keys(OverrideSettings)}
+    expected |= {f"[[spending.limits]].{key}" for key in keys(SpendingLimitSettings)}
+    expected |= {f"[spending.complaints].{key}" for key in keys(ComplaintSettings)}
     expected |= {f"[[sender.postal_addresses]].{key}" for key in keys(PostalAddressSettings)}
     expected |= {f"[[{kind}]].{key}" for kind in ("quiet_hours", "frequency_caps") for key in rule_keys(kind)}
     kinds = get_args(ProviderSettings)

@@ -13,11 +13,14 @@ _WAITED: Final = frozenset({DeliveryStatus.HELD, DeliveryStatus.QUEUED})
 """Deliveries in these keep a slot against later ones of lower priority."""
 
 
-def told(step: Step, stored: StoredFacts | None, *, reserved: bool) -> Step:
+def told(step: Step, stored: StoredFacts | None, *, reserved: bool, charged: bool = False) -> Step:
     """The step with whom it is for, what a hold was decided on, and whether it frees slots for others.
 
-    `reserved` says that slots may have been taken for it.
+    `reserved` says that slots may have been taken for it, `charged` that it may have been counted to limits on
+    spending.
     """
+    if charged and not _may_have_gone(step):
+        step = replace(step, refunds=True)
     if stored is None:
         return step
     frees = not _may_have_gone(step) and (reserved or _stops_keeping(step, stored))

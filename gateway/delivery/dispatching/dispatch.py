@@ -22,6 +22,7 @@ from gateway.delivery.dispatching.judging import DispatchRules, Judge
 from gateway.delivery.dispatching.quarantine import Quarantine, is_poison
 from gateway.delivery.dispatching.release import opens_for_many, release_at
 from gateway.delivery.dispatching.routing import Providers, RoutingTable
+from gateway.delivery.dispatching.spending import weigh
 from gateway.delivery.dispatching.tally import Tally
 from gateway.delivery.tracking.settling import Settler
 from gateway.domain.decisions import Decision, Facts, Hold, Send
@@ -30,6 +31,7 @@ from gateway.domain.values import replace
 from gateway.errors import ContentError, NotFound, Overloaded, Unavailable
 from gateway.metrics import Metrics
 from gateway.policy.slots import needed_slots
+from gateway.policy.spending import charges_of
 from gateway.ports import Claim, Clock, DispatchStore, Provider, Reservation, Step, StoredFacts, Wake
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -186,6 +188,14 @@ class Dispatcher:
             _log.error("delivery.not_rendered", delivery=claim.delivery.id, template=claim.message.template)
             return steps.finish(claim, DeliveryStatus.FAILED, error.code, now, {})
         attempt, *further = [one.attempt for one in prepared.handovers]
+        if facts.spending is not None:
+            # What it costs, and in whose name it goes, is known only now.
+            sender = prepared.handovers[0].envelope.sender
+            facts = weigh(facts, self._terms.spending, provider.name, prepared.composed.content, sender)
+            again = decide_for(claim, facts, now)
+            if not isinstance(again, Send):
+                return steps.stop(claim, again, now, self._release(claim, facts, again))
+            decision = replace(again, route=decision.route)
         told = {**events.decision_json(decision), "provider": provider.name, "attempt": attempt.number}
         intent = Reservation(
             claim=claim,
@@ -200,6 +210,7 @@ class Dispatcher:
             events=(steps.event(claim, DeliveryStatus.SENDING, now, told),),
             subjects=() if job.stored is None else job.stored.subjects,
             slots=needed_slots(facts, now),
+            charges=charges_of(facts, now),
         )
         if not await self._reserve(job, intent):
             return None
@@ -235,8 +246,10 @@ class Dispatcher:
         except _AWAY:
             # It may have been committed all the same.
             job.reserved = job.reserved or bool(intent.slots)
+            job.charged = job.charged or bool(intent.charges)
             raise
         job.reserved = job.reserved or (granted and bool(intent.slots))
+        job.charged = job.charged or (granted and bool(intent.charges))
         return granted
 
     async def _set_aside(self, job: Job) -> None:
@@ -251,7 +264,7 @@ class Dispatcher:
 
     async def _record(self, job: Job, step: Step) -> None:
         """Write a step, however long the store needs to come back: it may be the only record of a call."""
-        step = caps.told(step, job.stored, reserved=job.reserved)
+        step = caps.told(step, job.stored, reserved=job.reserved, charged=job.charged)
         while True:
             try:
                 written = await self._store.record(step)

@@ -30,19 +30,23 @@ class Addressing:
         self._call_seconds = call_seconds
         """How long one call to a provider may take, where its settings say."""
 
+    async def sender(self, claim: Claim, facts: Facts, content: Content, provider: str) -> str:
+        """In whose name a call to the provider goes out. Raises NotFound for a service that is gone."""
+        return choose_sender(
+            claim.delivery.channel,
+            requested=claim.message.sender,
+            identities=await self._senders.of(claim.message.service_id),
+            country=facts.recipient.country,
+            locale=content.locale,
+            of_provider=self._of_providers.get(provider),
+        )
+
     async def envelope(
         self, claim: Claim, facts: Facts, attempt: Attempt, content: Content, *, provider: Provider, now: datetime
     ) -> Envelope:
         """The envelope for one call: to the address, or to every device of the provider's that is not suppressed."""
         message, channel = claim.message, claim.delivery.channel
-        sender = choose_sender(
-            channel,
-            requested=message.sender,
-            identities=await self._senders.of(message.service_id),
-            country=facts.recipient.country,
-            locale=content.locale,
-            of_provider=self._of_providers.get(provider.name),
-        )
+        sender = await self.sender(claim, facts, content, provider.name)
         to, devices = _destination(facts, now, provider.capabilities.platforms)
         header = message_id_header(claim.delivery.id, sender) if channel is Channel.EMAIL else None
         mime = None

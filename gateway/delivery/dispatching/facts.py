@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from gateway.delivery.dispatching.routing import IN_ORDER, RoutingTable, country_of
+from gateway.delivery.dispatching.spending import NO_SPENDING, SpendingTerms
 from gateway.domain.decisions import Facts
 from gateway.domain.messages import Message
 from gateway.domain.own_rules import own_rules
@@ -13,6 +14,7 @@ from gateway.domain.rules import RuleSet
 from gateway.domain.slots import WaitingDelivery
 from gateway.domain.values import Value, field, replace
 from gateway.policy.packs.in_force import RulesInForce
+from gateway.policy.spending import spent_until
 from gateway.policy.zones import locate
 from gateway.ports import Claim, StoredFacts
 
@@ -24,6 +26,7 @@ class Terms(Value, frozen=True, kw_only=True):
     default_timezone: str = "UTC"
     consent_on_any_channel: bool = False
     overridden: frozenset[SuppressionReason] = frozenset()
+    spending: SpendingTerms = NO_SPENDING
 
     def rules_for(self, channel: Channel, category: Category, recipient: Recipient) -> RuleSet:
         """The rules that may speak of such a message to this person, their own wishes among them."""
@@ -64,6 +67,7 @@ def read_facts(claim: Claim, stored: StoredFacts, routing: RoutingTable, terms: 
         rules=rules,
         slots=stored.slots,
         waiting=_kept(rules, stored.waiting, message) if stored.waiting else {},
+        spending=terms.spending.facts(claim, recipient, stored) if terms.spending else None,
         default_timezone=terms.default_timezone,
         consent_on_any_channel=terms.consent_on_any_channel,
         overridden=terms.overridden,
@@ -78,6 +82,7 @@ def as_of(stored: StoredFacts, at: datetime) -> StoredFacts:
         suppressions=tuple([one for one in stored.suppressions if one.created_at <= at]),
         slots={cap: tuple([slot for slot in slots if slot <= at]) for cap, slots in stored.slots.items()},
         waiting=tuple([other for other in stored.waiting if other.created_at <= at]),
+        spent=spent_until(stored.spent, at) if stored.spent else {},
     )
 
 

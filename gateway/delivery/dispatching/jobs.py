@@ -25,6 +25,8 @@ class Job:
     """The instant for which policy last let it go."""
     reserved: bool = False
     """Slots under caps may have been taken for it."""
+    charged: bool = False
+    """It may have been counted to limits on spending."""
 
 
 def decide_for(claim: Claim, facts: Facts, now: datetime) -> Decision:

@@ -14,6 +14,7 @@ from gateway.domain.ids import DeliveryId
 from gateway.domain.messages import Lane
 from gateway.domain.rules import Calendar, RuleSet
 from gateway.policy.clauses import Hours
+from gateway.policy.spending import Spending
 
 _OF_HIGH: Final = 0.1
 """The first part of the span, in which only what has a high priority goes; the rest of it is for everything else."""
@@ -22,8 +23,9 @@ _WHOLE: Final = 2**64
 
 
 def opens_for_many(hold: Hold, rules: RuleSet) -> bool:
-    """Whether what holds it lets many go at the same instant: open hours, or the first of a calendar's days."""
-    if hold.reason == Hours.reason:
+    """Whether what holds it lets many go at the same instant: open hours, a new budget,
+    or the first of a calendar's days."""
+    if hold.reason in (Hours.reason, Spending.reason):
         return True
     return any(cap.name == hold.rule and isinstance(cap.per, Calendar) for cap in rules.frequency_caps)
 

@@ -4,8 +4,10 @@ from datetime import datetime
 
 from gateway.delivery.accepting.drafting import Draft, Drafter, new_delivery
 from gateway.delivery.dispatching.composition import Composer
+from gateway.delivery.dispatching.envelopes import Addressing
 from gateway.delivery.dispatching.facts import Terms, as_of, read_facts
 from gateway.delivery.dispatching.routing import RoutingTable
+from gateway.delivery.dispatching.spending import weigh
 from gateway.delivery.events import decision_json
 from gateway.delivery.presentation import JsonObject, content_json
 from gateway.domain.decisions import Facts
@@ -32,6 +34,7 @@ class Explainer:
         composer: Composer,
         routing: RoutingTable,
         terms: Terms,
+        addressing: Addressing,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -39,6 +42,7 @@ class Explainer:
         self._composer = composer
         self._routing = routing
         self._terms = terms
+        self._addressing = addressing
         self._clock = clock
 
     async def explain(
@@ -69,7 +73,7 @@ class Explainer:
             known = stored[claim.delivery.id]
             # Without an instant everything counts, whatever clock it was written by.
             facts = read_facts(claim, known if at is None else as_of(known, at), self._routing, terms)
-            shown, locale = self._delivery(draft, claim, facts, instant)
+            shown, locale = await self._delivery(draft, claim, facts, instant)
             deliveries.append(shown)
         return {
             "at": rfc3339(instant),
@@ -83,14 +87,20 @@ class Explainer:
             "deliveries": deliveries,
         }
 
-    def _delivery(self, draft: Draft, claim: Claim, facts: Facts, instant: datetime) -> tuple[JsonObject, JsonObject]:
+    async def _delivery(
+        self, draft: Draft, claim: Claim, facts: Facts, instant: datetime
+    ) -> tuple[JsonObject, JsonObject]:
         channel = claim.delivery.channel
-        shown: JsonObject = {"channel": channel.value, **decision_json(decide(facts, instant))}
-        place = locate(facts.recipient, facts.default_timezone)
-        shown |= {"zones": list(place.zones), "zone_evidence": place.evidence, "route": list(facts.route)}
         composed = self._composer.compose(
             draft.message, facts.recipient, channel, delivery_id=claim.delivery.id, now=instant
         )
+        if facts.spending is not None and facts.route:
+            first = facts.route[0]
+            sender = await self._addressing.sender(claim, facts, composed.content, first)
+            facts = weigh(facts, self._terms.spending, first, composed.content, sender)
+        shown: JsonObject = {"channel": channel.value, **decision_json(decide(facts, instant))}
+        place = locate(facts.recipient, facts.default_timezone)
+        shown |= {"zones": list(place.zones), "zone_evidence": place.evidence, "route": list(facts.route)}
         shown["content"] = content_json(composed.shown)
         versions = composed.versions
         locale: JsonObject = {

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from gateway.errors import ConfigurationError
 
-NEWEST: Final = "0009"
+NEWEST: Final = "0010"
 """The last step in `versions`. A test holds the two together, as it does with NEEDED."""
-NEEDED: Final = "0009"
+NEEDED: Final = "0010"
 """The revision that this code cannot work without: the last step that says "pre"."""
 
 _REVISION: Final = "SELECT version_num FROM alembic_version"

@@ -19,6 +19,7 @@ from gateway.storage.queue.claims import Demand, take
 from gateway.storage.queue.facts import Capped, read_facts
 from gateway.storage.queue.reservations import reserve_all
 from gateway.storage.queue.results import record_all
+from gateway.storage.queue.spending import Spenders, read_spent
 from gateway.storage.tables import to_micros
 from gateway.storage.tracking.tracking import Stamped
 
@@ -100,8 +101,11 @@ async def _catch_up(driver: Driver, now: int, latest: int) -> int:
 FactsBatcher = Batcher[tuple[Sequence[Claim], bool], Mapping[DeliveryId, StoredFacts]]
 
 
-def make_facts_batcher(database: Database, pseudonyms: Pseudonyms, is_capped: Capped) -> FactsBatcher:
+def make_facts_batcher(
+    database: Database, pseudonyms: Pseudonyms, is_capped: Capped, spenders: Spenders | None = None
+) -> FactsBatcher:
     """Callers who ask for facts at the same time share the queries."""
+    names: dict[str, str] = {}
 
     async def flush(asked: Sequence[tuple[Sequence[Claim], bool]]) -> Sequence[Mapping[DeliveryId, StoredFacts]]:
         claims = [claim for group, _ in asked for claim in group]
@@ -110,7 +114,11 @@ def make_facts_batcher(database: Database, pseudonyms: Pseudonyms, is_capped: Ca
         def wants_slots(claim: Claim, recipient: Recipient | None) -> bool:
             return claim.delivery.id in counted or is_capped(claim, recipient)
 
-        found = await database.lookups.run(lambda driver: read_facts(driver, claims, pseudonyms, wants_slots))
+        async def look(driver: Driver) -> Mapping[DeliveryId, StoredFacts]:
+            found = await read_facts(driver, claims, pseudonyms, wants_slots)
+            return found if spenders is None else await read_spent(driver, claims, found, spenders, names)
+
+        found = await database.lookups.run(look)
         return [{claim.delivery.id: found[claim.delivery.id] for claim in group} for group, _ in asked]
 
     return Batcher(flush)

@@ -16,9 +16,9 @@ from gateway.storage.engines.driver import Driver, Engine
 from gateway.storage.engines.statements import Insert, Row
 from gateway.storage.events import write_events
 from gateway.storage.people.suppressions import address_lock
-from gateway.storage.queue.caps import take_slots
 from gateway.storage.queue.claims import still_held
 from gateway.storage.queue.facts import find_consents, find_suppressions
+from gateway.storage.queue.spending import take_all
 from gateway.storage.queue.standing import refresh_status
 from gateway.storage.rows import attempt_row, event_row
 from gateway.storage.tables import to_micros
@@ -50,7 +50,7 @@ async def reserve_all(driver: Driver, reservations: Sequence[Reservation], pseud
         for status, reservation in zip(held, reservations, strict=True)
     ]
     allowed = [reservation for reservation, yes in zip(reservations, granted, strict=True) if yes]
-    used_up = await take_slots(driver, allowed)
+    used_up = await take_all(driver, allowed)
     taken = [reservation for reservation in allowed if reservation.claim.delivery.id not in used_up]
     attempts = [one for reservation in taken for one in (reservation.attempt, *reservation.beside)]
     await driver.execute_many(_RESERVE, [_reserve_row(reservation) for reservation in taken])

@@ -19,6 +19,7 @@ from gateway.storage.queue.caps import freed_meanwhile, give_back, is_held_for_c
 from gateway.storage.queue.claims import still_held
 from gateway.storage.queue.counters import lock_counters
 from gateway.storage.queue.holds import changed_people
+from gateway.storage.queue.spending import refund
 from gateway.storage.queue.standing import forget_secrets, refresh_status
 from gateway.storage.rows import delivery_row, event_row
 from gateway.storage.tables import to_micros
@@ -69,12 +70,14 @@ def _condemned(steps: Sequence[Step]) -> list[Suppression]:
 
 
 async def _outdated(driver: Driver, steps: Sequence[Step]) -> set[DeliveryId]:
-    """Deliveries whose hold was decided on what does not stand any more. Takes every lock but the messages'.
+    """Deliveries whose hold was decided on what does not stand any more. Takes every lock but the messages', and gives
+    back what was spent for nothing, since those locks stand between.
 
     Each kind all at once and in the order of reservations, addresses before counters: who takes them one by one may
     meet one of those crosswise.
     """
     await driver.lock([address_lock_of(suppression) for suppression in _condemned(steps)])
+    await refund(driver, [step for step in steps if step.refunds])
     held = [step for step in steps if step.seen is not None]
     freeing = [step for step in steps if step.frees_slots]
     await lock_counters(driver, [(step.claim, step.subjects) for step in (*filter(is_held_for_caps, held), *freeing)])

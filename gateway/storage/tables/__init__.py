@@ -26,6 +26,7 @@ from gateway.storage.tables.sending import (
     message_tags,
     messages,
 )
+from gateway.storage.tables.spending import charges, spending_counters
 
 __all__ = [
     "COMMON_STATUSES",
@@ -36,6 +37,7 @@ __all__ = [
     "attempts",
     "audit",
     "cap_counters",
+    "charges",
     "compatibility",
     "consent_chains",
     "consents",
@@ -57,6 +59,7 @@ __all__ = [
     "rules_in_force",
     "secrets",
     "services",
+    "spending_counters",
     "suppressions",
     "to_micros",
     "webhook_endpoints",

@@ -32,6 +32,7 @@ _messages: Final = tables.messages.c
 _deliveries: Final = tables.deliveries.c
 _keys: Final = tables.idempotency_keys.c
 _counters: Final = tables.cap_counters.c
+_SPENDING: Final = (tables.spending_counters, tables.charges)
 _HAS_WORK: Final = sa.or_(_deliveries.due_at.is_not(None), _deliveries.lease_owner.is_not(None))
 _OF_DELIVERY: Final = (tables.contents, tables.attempts, tables.mailbox)
 _OF_MESSAGE: Final = (tables.message_tags, tables.attachments, tables.events, tables.engagements, tables.deliveries)
@@ -80,7 +81,7 @@ class _Round:
         queries = (query for _, query in self._rows(on_postgresql))
         return any(
             connection.execute(query.limit(1)).first()
-            for query in (*queries, self._ended_keys(), self._ended_counters())
+            for query in (*queries, self._ended_keys(), self._ended_counters(), *self._ended_spending())
         )
 
     def forget(self, connection: sa.Connection) -> Mapping[str, int]:
@@ -101,6 +102,8 @@ class _Round:
             gone["keys"] = ended
         if counters := self._forget_counters(connection):
             gone["counters"] = counters
+        if spent := self._forget_spending(connection):
+            gone["spending"] = spent
         return gone
 
     def _rows(self, on_postgresql: bool) -> Sequence[tuple[str, "sa.Select[Any]"]]:
@@ -203,6 +206,23 @@ class _Round:
         goes = tables.cap_counters.delete().where(_counters.expires_at < self.now)
         ended = connection.scalars(self._ended_counters().limit(ROWS)).all()
         return sum(connection.execute(goes.where(_counters.subject == subject)).rowcount for subject in ended)
+
+    def _ended_spending(self) -> Sequence["sa.Select[Any]"]:
+        """What counts to no limit any more."""
+        return [
+            sa.select(*table.primary_key.columns).where(table.c.expires_at < self.now).order_by(table.c.expires_at)
+            for table in _SPENDING
+        ]
+
+    def _forget_spending(self, connection: sa.Connection) -> int:
+        gone = 0
+        for table, ended in zip(_SPENDING, self._ended_spending(), strict=True):
+            for key in connection.execute(ended.limit(ROWS)).all():
+                same = [column == value for column, value in zip(table.primary_key.columns, key, strict=True)]
+                # The instant again: it may count anew.
+                goes = table.delete().where(*same, table.c.expires_at < self.now)
+                gone += connection.execute(goes).rowcount
+        return gone
 
     def _forget_keys(self, connection: sa.Connection) -> int:
         """Drop keys that ended; those of messages that are not final are looked at again in a day."""

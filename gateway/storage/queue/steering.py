@@ -4,7 +4,7 @@ from typing import Final
 
 from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import EVENT, EventId, MessageId, ServiceId, make_id
-from gateway.domain.lifecycle import DeliveryStatus, can_advance
+from gateway.domain.lifecycle import DeliveryStatus, Strategy, can_advance
 from gateway.domain.messages import Event
 from gateway.domain.values import replace
 from gateway.errors import Conflict
@@ -42,6 +42,7 @@ _MAY_HAVE_GONE: Final = frozenset(
 _SUBJECTS: Final = "SELECT DISTINCT subject FROM deliveries WHERE message_id = ? AND subject IS NOT NULL"
 _CANCELLED: Final = "delivery.cancelled"
 _FAILED: Final = frozenset({DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED})
+_LOST: Final = _FAILED | {DeliveryStatus.SUPPRESSED, DeliveryStatus.EXPIRED, DeliveryStatus.CANCELLED}
 
 
 class Steering:
@@ -126,6 +127,8 @@ async def _retry(
     before = [held.delivery for held in record.deliveries if held.delivery.channel is new.delivery.channel]
     if not before or before[-1].status not in _FAILED:
         raise Conflict("Only a delivery that failed can be tried again.", "not_failed")
+    if record.message.strategy is Strategy.FIRST and any(one.delivery.status not in _LOST for one in record.deliveries):
+        raise Conflict("It arrived on another channel, or is on its way there.", "not_failed")
     ((dropped,),) = await driver.fetch("SELECT secrets_dropped FROM messages WHERE id = ?", (message_id,))
     if dropped:
         raise Conflict(

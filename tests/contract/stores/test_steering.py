@@ -7,6 +7,7 @@ import pytest
 
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Outcome, SendResult
+from gateway.domain.recipients import Channel
 from gateway.errors import Conflict
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
@@ -101,3 +102,15 @@ async def test_retry_is_refused_once_the_secrets_are_gone(store: Store) -> None:
         await store.steering.retry(claim.message.id, None, new_delivery(2, claim.message), new_event(claim.message))
 
     assert refused.value.conflict_code == "secrets_dropped"
+
+
+async def test_retry_is_refused_while_another_channel_is_on_its_way(store: Store) -> None:
+    claim = await claim_one(store)
+    sms = new_delivery(3, claim.message, channel=Channel.SMS, due_at=NOW + timedelta(hours=1))
+    await store.dispatch.record(step_for(claim, S.FAILED, next_delivery=sms))
+
+    with pytest.raises(Conflict) as refused:
+        await store.steering.retry(claim.message.id, None, new_delivery(2, claim.message), new_event(claim.message))
+
+    assert refused.value.conflict_code == "not_failed"
+    assert "another channel" in str(refused.value)

@@ -154,7 +154,9 @@ async def _compare_http(port: int, effort: Effort) -> None:
 async def _rounds(subjects: Subjects, effort: Effort) -> list[Figures]:
     for call in subjects.values():
         await _burst(call, effort.seconds / 10)
-    return [{name: await _burst(call, effort.seconds / 2) for name, call in subjects.items()} for _ in range(effort.rounds)]
+    return [
+        {name: await _burst(call, effort.seconds / 2) for name, call in subjects.items()} for _ in range(effort.rounds)
+    ]
 
 
 async def _burst(call: Call, seconds: float) -> tuple[float, float]:

@@ -10,7 +10,13 @@ _LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 _COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 SAME_EVERYWHERE: Final = frozenset(
-    {"heliograph_oldest_due_seconds", "heliograph_deliveries_held", "heliograph_deliveries_unknown"}
+    {
+        "heliograph_oldest_due_seconds",
+        "heliograph_deliveries_held",
+        "heliograph_deliveries_unknown",
+        "heliograph_webhook_endpoints",
+        "heliograph_webhook_notices",
+    }
 )
 """Gauges of one fact that several processes look at: of these the greatest counts, of other gauges the sum."""
 
@@ -84,6 +90,24 @@ class Metrics:
             "Questions to providers about messages of which nothing was told: `told`, `absent` where it has no such,"
             " and `silent` where it does not say.",
             ["provider", "found"],
+        )
+        self.webhook_calls = count(
+            "heliograph_webhook_calls",
+            "Events called out to endpoints of services: `taken`, `failed` and due again, `given_up`, or `void` since"
+            " there was nothing to tell any more.",
+            ["outcome"],
+        )
+        self.webhook_seconds = time(
+            "heliograph_webhook_seconds", "How long a call to an endpoint took.", buckets=_LATENCY_BUCKETS
+        )
+        self.webhook_endpoints = gauge(
+            "heliograph_webhook_endpoints",
+            "Endpoints of services: `working`, `failing` now, `disabled` since they failed for days or are gone, and"
+            " `off` by hand.",
+            ["state"],
+        )
+        self.webhook_notices = gauge(
+            "heliograph_webhook_notices", "Events that endpoints have not taken yet; counted up to 10,000."
         )
         self.claims_lost = count(
             "heliograph_claims_lost", "Steps that were not written since the claim had become another worker's."

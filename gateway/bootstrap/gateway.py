@@ -10,6 +10,7 @@ from gateway.delivery.dispatching.links import UnsubscribeLinks
 from gateway.delivery.dispatching.routing import RoutingTable
 from gateway.delivery.engagement.conversions import Converter
 from gateway.delivery.engagement.desk import EngagementDesk
+from gateway.delivery.notifying.desk import EndpointDesk
 from gateway.delivery.people.confirmation import Confirmation, ConfirmationLinks
 from gateway.delivery.people.consents import Recorder
 from gateway.delivery.people.erasure import Eraser
@@ -27,6 +28,7 @@ from gateway.ports import (
     AuditStore,
     Clock,
     ConsentStore,
+    EndpointStore,
     EngagementStore,
     InboundStore,
     LogStore,
@@ -77,6 +79,7 @@ class Gateway:
     engagement: EngagementDesk
     converter: Converter
     tracker: Tracker
+    endpoint_desk: EndpointDesk
     readiness: ReadinessCheck
     worker: Worker | None
     """None where nothing is claimed."""
@@ -124,6 +127,11 @@ class Gateway:
     def services(self) -> ServiceStore:
         """Services and their keys."""
         return self.store.services
+
+    @property
+    def endpoints(self) -> EndpointStore:
+        """Where services hear of their messages."""
+        return self.store.endpoints
 
     @property
     def audit(self) -> AuditStore:

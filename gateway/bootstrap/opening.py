@@ -11,6 +11,7 @@ from gateway.bootstrap.connections import make_routing, open_providers, require_
 from gateway.bootstrap.content import open_content
 from gateway.bootstrap.gateway import Gateway, draining
 from gateway.bootstrap.imprints import imprint_check, postal_addresses
+from gateway.bootstrap.notifying import make_notice_loop, open_service_calls
 from gateway.bootstrap.rules import follow_rules, make_terms, record_overrides
 from gateway.bootstrap.stores import (
     Meanwhile,
@@ -40,6 +41,7 @@ from gateway.delivery.engagement.conversions import Converter
 from gateway.delivery.engagement.desk import EngagementDesk
 from gateway.delivery.engagement.links import EngagementLinks
 from gateway.delivery.engagement.wrapping import Wrapper
+from gateway.delivery.notifying.desk import EndpointDesk
 from gateway.delivery.people.confirmation import Confirmation, ConfirmationLinks
 from gateway.delivery.people.consents import Recorder
 from gateway.delivery.people.erasure import Eraser
@@ -76,6 +78,7 @@ from gateway.storage.engines.sqlite import warn_of_defects
 from gateway.storage.store import Store
 from gateway.work.gauges import Gauges
 from gateway.work.worker import Worker
+from providers.service_calls import ServiceCalls
 
 
 @asynccontextmanager
@@ -121,6 +124,9 @@ async def open_gateway(
             await record_overrides(parts.terms.rules, parts.store.audit, parts.clock.now())
             worker = await stack.enter_async_context(_make_worker(parts, _make_dispatcher(parts)))
             gateway.readiness.watch(lambda: worker.is_working)
+            await stack.enter_async_context(
+                make_notice_loop(parts.settings, parts.store, parts.service_calls, parts.clock, parts.metrics)
+            )
             gateway = replace(gateway, worker=worker)
         yield gateway
 
@@ -150,6 +156,7 @@ class _Parts:
     senders: Senders
     admission: Admission
     terms: Terms
+    service_calls: ServiceCalls
 
 
 async def _open_parts(
@@ -208,6 +215,7 @@ async def _open_parts(
         eraser=Eraser(store=store.erasures, pseudonyms=store.pseudonyms, clock=clock),
         senders=Senders(store.services, clock),
         terms=terms,
+        service_calls=open_service_calls(settings, clock, stack),
         admission=await stack.enter_async_context(Admission(store.accepting, clock, settings.delivery.shed_after)),
     )
 
@@ -324,6 +332,9 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             wake=wake,
             clock=clock,
             metrics=parts.metrics,
+        ),
+        endpoint_desk=EndpointDesk(
+            store=store.endpoints, caller=parts.service_calls, source=settings.public_url, clock=clock
         ),
         readiness=ReadinessCheck(
             store=store.condition,

@@ -31,6 +31,7 @@ class AuditAction(StrEnum):
     ERASE = "recipient.erase"
     CONSENT = "consent.record"
     OVERRIDE = "pack.override"
+    WEBHOOK = "webhook.change"
 
 
 class By(Value, frozen=True, kw_only=True):

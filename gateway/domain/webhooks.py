@@ -32,6 +32,8 @@ class DisabledReason(StrEnum):
     """It took nothing for days."""
     GONE = "gone"
     """It answered 410."""
+    REMOVED = "removed"
+    """Its service sees it no more; what waits for it is still being dropped."""
 
 
 class EndpointFilter(Value, frozen=True, kw_only=True):
@@ -47,7 +49,7 @@ class EndpointFilter(Value, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     """The message has one of them."""
 
-    def wants(self, kind: str, channel: str | None, message: "Told") -> bool:
+    def wants(self, kind: str, channel: str | None, message: "Traits") -> bool:
         """Whether it allows an event of this type, on this channel, of this message."""
         return (
             any(_fits(pattern, kind) for pattern in self.types)
@@ -59,7 +61,7 @@ class EndpointFilter(Value, frozen=True, kw_only=True):
         )
 
 
-class Told(Value, frozen=True, kw_only=True):
+class Traits(Value, frozen=True, kw_only=True):
     """What filters look at of a message."""
 
     template: str
@@ -83,6 +85,16 @@ class Secret(Discreet, frozen=True, kw_only=True):
     """While secrets are changed: no longer used from then on. The newest has none."""
 
 
+class Failure(Value, frozen=True, kw_only=True):
+    """What a call that failed came to."""
+
+    at: datetime
+    status: int | None
+    """Of the answer; None where there was none."""
+    detail: str
+    """A sentence, without anything of the answer's own."""
+
+
 class Endpoint(Value, frozen=True, kw_only=True):
     """An address of a service's own that wants to hear of its messages."""
 
@@ -101,7 +113,9 @@ class Endpoint(Value, frozen=True, kw_only=True):
     """Calls in a row that failed."""
     failing_since: datetime | None = None
     not_before: datetime | None = None
-    """It is left alone until then."""
+    """It is left alone until then, and tried with one call before others follow."""
+    failure: Failure | None = None
+    """The last one, whatever came after it."""
 
     def signing(self, now: datetime) -> list[str]:
         """The secrets that count at an instant."""

@@ -30,6 +30,7 @@ from gateway.ports.inbound import (
 )
 from gateway.ports.kinds import ENTRY_POINTS, HttpProviderSection, Opening, ProviderKind, ProviderSection
 from gateway.ports.mailbox import MailboxItem, MailboxStore
+from gateway.ports.notifying import CallAnswer, Called, EndpointCaller, EndpointStore, Fate, NoticeStore, Told
 from gateway.ports.people import (
     ConsentStore,
     LedgerStore,
@@ -80,6 +81,8 @@ __all__ = [
     "BatchOutcome",
     "BatchReplayed",
     "BounceIntake",
+    "CallAnswer",
+    "Called",
     "Candidate",
     "Capabilities",
     "Claim",
@@ -89,7 +92,10 @@ __all__ = [
     "ConsentStore",
     "DeliveryRecord",
     "DispatchStore",
+    "EndpointCaller",
+    "EndpointStore",
     "EngagementStore",
+    "Fate",
     "Fitness",
     "HandedOver",
     "Hearing",
@@ -110,6 +116,7 @@ __all__ = [
     "Mismatched",
     "NewDelivery",
     "NewMessage",
+    "NoticeStore",
     "Opening",
     "Page",
     "ProbeResult",
@@ -139,6 +146,7 @@ __all__ = [
     "StoredFacts",
     "SuppressionStore",
     "Telling",
+    "Told",
     "TrafficStore",
     "Waiting",
     "Wake",

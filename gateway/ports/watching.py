@@ -6,7 +6,7 @@ from typing import Protocol
 
 from gateway.domain.messages import Lane
 from gateway.domain.recipients import Channel
-from gateway.domain.values import Value
+from gateway.domain.values import Value, field
 
 
 class Waiting(Value, frozen=True, kw_only=True):
@@ -18,6 +18,10 @@ class Waiting(Value, frozen=True, kw_only=True):
     """Deliveries that policy holds, by its reason."""
     unknown_since: tuple[datetime, ...]
     """When each delivery became `unknown` whose answer nothing has settled since."""
+    endpoints: Mapping[str, int] = field(default_factory=dict)
+    """Endpoints of services: `working`, `failing` now, `disabled` since they failed for days or are gone, and `off`."""
+    notices: int = 0
+    """What is put out to them and not taken yet."""
 
 
 class WatchStore(Protocol):

@@ -8,6 +8,7 @@ from gateway.domain.rule_tables import parse_rules
 from gateway.domain.rules import RuleSet
 from gateway.settings.delivery import DeliverySettings, RouteSettings
 from gateway.settings.engagement import EngagementSettings
+from gateway.settings.notifying import WebhooksSettings
 from gateway.settings.policy import ConsentsSettings, OverrideSettings, PolicySettings, RetentionSettings
 from gateway.settings.providers import AnyProviderSettings, ProviderSettings
 from gateway.settings.running import (
@@ -57,6 +58,7 @@ class Settings(Section):
     routes: tuple[RouteSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
     engagement: EngagementSettings = EngagementSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
     consents: ConsentsSettings = ConsentsSettings()
     sender: SenderSettings = SenderSettings()
     spending: SpendingSettings = SpendingSettings()

@@ -10,6 +10,8 @@ from gateway.domain.pseudonyms import Pseudonyms
 from gateway.ports import Clock
 from gateway.storage.engines.commit import GroupCommit
 from gateway.storage.engines.engine import Database, open_database
+from gateway.storage.notifying.endpoints import Endpoints
+from gateway.storage.notifying.notices import Notices
 from gateway.storage.people.belongings import Belongings
 from gateway.storage.people.consents import Consents
 from gateway.storage.people.erasure import Erasures
@@ -71,6 +73,8 @@ class Store:
     belongings: Belongings
     watching: Watching
     traffic: Traffic
+    endpoints: Endpoints
+    notices: Notices
 
 
 @asynccontextmanager
@@ -133,6 +137,8 @@ async def open_store(
                 belongings=Belongings(database, pseudonyms),
                 watching=Watching(database),
                 traffic=Traffic(database),
+                endpoints=Endpoints(database),
+                notices=Notices(database, commit),
             )
     finally:
         await database.signs.aclose()

@@ -22,6 +22,7 @@ from gateway.web.api import (
     steering,
     suppressions,
     templates,
+    webhooks,
 )
 from gateway.web.documentation import documentation_routes
 from gateway.web.doorway import DOORWAY, Doorway
@@ -48,6 +49,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *suppressions.ENDPOINTS,
     *conversions.ENDPOINTS,
     *inbound.ENDPOINTS,
+    *webhooks.ENDPOINTS,
     *health.ENDPOINTS,
     *metrics.ENDPOINTS,
 )

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gateway.delivery.accepting.accept import Acceptor
 from gateway.delivery.engagement.conversions import Converter
+from gateway.delivery.notifying.desk import EndpointDesk
 from gateway.delivery.people.consents import Recorder
 from gateway.delivery.people.erasure import Eraser
 from gateway.delivery.people.export import Exporter
@@ -18,6 +19,7 @@ from gateway.metrics import Metrics
 from gateway.ports import (
     Clock,
     ConsentStore,
+    EndpointStore,
     EngagementStore,
     InboundStore,
     LogStore,
@@ -120,6 +122,14 @@ class Gateway(Protocol):
     @property
     def previewer(self) -> Previewer:
         """Shows templates."""
+
+    @property
+    def endpoints(self) -> EndpointStore:
+        """Where services hear of their messages."""
+
+    @property
+    def endpoint_desk(self) -> EndpointDesk:
+        """Makes, changes and tries these."""
 
     @property
     def readiness(self) -> ReadinessCheck:

@@ -21,6 +21,7 @@ _TAGS: Final = {
     "Templates": "What can be sent, and how it looks.",
     "Recipients": "People, and what they want.",
     "Suppressions": "Addresses never to be written to.",
+    "Webhook endpoints": "Where services hear what becomes of their messages.",
     "Inbound": "What people texted.",
     "Service": "Whether it lives, what it measures, what it can do.",
 }
@@ -62,6 +63,7 @@ _PATH_PARAMETERS: Final[Mapping[str, str]] = {
     "message_id": "Id of a message, `msg_…`.",
     "recipient_id": "The caller's own id of a person.",
     "suppression_id": "Id of a suppression, `sup_…`.",
+    "endpoint_id": "Id of a webhook endpoint, `whe_…`.",
     "name": "Name of a template.",
 }
 _RETRIED: Final = (408, 429, 503)

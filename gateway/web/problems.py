@@ -42,6 +42,8 @@ STATUSES: Final[Mapping[str, int]] = {
     "not_sent": 409,
     "expired": 409,
     "secrets_dropped": 409,
+    "too_many_endpoints": 409,
+    "endpoint_disabled": 409,
     "too_large": 413,
     "unsupported_media_type": 415,
     "expectation_failed": 417,

@@ -15,6 +15,7 @@ from gateway.ports import Clock, Waiting, WatchStore
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 READ_SECONDS: Final = 10.0
+ENDPOINT_STATES: Final = ("working", "failing", "disabled", "off")
 AGES: Final = {
     "under_15m": timedelta(minutes=15),
     "under_1h": timedelta(hours=1),
@@ -68,6 +69,9 @@ class Gauges:
         for reason, count in waiting.held.items():
             metrics.held.labels(reason).set(count)
         counts = Counter(age_of(now - since) for since in waiting.unknown_since)
+        for state in ENDPOINT_STATES:
+            metrics.webhook_endpoints.labels(state).set(waiting.endpoints.get(state, 0))
+        metrics.webhook_notices.set(waiting.notices)
         for age in AGES:
             metrics.unknown.labels(age).set(counts[age])
 

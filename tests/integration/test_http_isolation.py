@@ -22,6 +22,9 @@ BODIES: dict[str, Any] = {
     "preview_template": {"channel": "sms"},
     "put_recipient": {"email": "bystander@example.org"},
     "put_consents": CONSENT,
+    "add_webhook_endpoint": {"url": "https://shop.example.org/"},
+    "put_webhook_endpoint": {"url": "https://shop.example.org/"},
+    "replay_webhook_events": {"since": "2026-01-01T00:00:00Z"},
     "add_suppression": {"channel": "email", "address": "bystander@example.org", "reason": "manual"},
 }
 OWN_SCOPES = ALL_SCOPES - {Scope.OPS}
@@ -61,6 +64,7 @@ async def test_nobody_reads_or_changes_what_is_the_others(site: Site) -> None:
         "message_id": sent.body["id"],
         "recipient_id": "user-42",
         "suppression_id": "sup_none",
+        "endpoint_id": "whe_none",
         "name": "order-shipped",
     }
 
@@ -120,7 +124,13 @@ async def test_a_key_of_one_service_never_replays_anothers_answer(site: Site) ->
 async def test_every_route_asks_for_a_key_and_for_its_scope(site: Site) -> None:
     nobody = Caller(site.client, "hg_live_none")
     bare = await site.caller("heidi", [Scope.TRANSLATE])
-    values = {"message_id": "msg_x", "recipient_id": "x", "suppression_id": "sup_x", "name": "order-shipped"}
+    values = {
+        "message_id": "msg_x",
+        "recipient_id": "x",
+        "suppression_id": "sup_x",
+        "endpoint_id": "whe_x",
+        "name": "order-shipped",
+    }
     public = {"get_health", "get_readiness", "get_metrics"}
     for_translators = {"list_templates", "get_template", "preview_template"}
 

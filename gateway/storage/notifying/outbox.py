@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.domain.webhooks import EndpointFilter, Told
+from gateway.domain.webhooks import EndpointFilter, Traits
 from gateway.storage import tables
 from gateway.storage.documents import load
 from gateway.storage.engines.driver import Driver, each_key
@@ -29,8 +29,8 @@ _CHANNELS: Final = "SELECT id, channel FROM deliveries WHERE id IN ({keys})"
 _ID, _MESSAGE_ID, _DELIVERY_ID, _TYPE, _AT = range(5)
 """Columns of an event's row."""
 
-insert_notices: Final = Insert(tables.notices, suffix=" ON CONFLICT DO NOTHING")
-Listener = tuple[str, EndpointFilter, Told]
+insert_notices: Final = Insert(tables.notices, skip=frozenset({"taken_until"}), suffix=" ON CONFLICT DO NOTHING")
+Listener = tuple[str, EndpointFilter, Traits]
 """An endpoint, what it wants, and what its filter looks at of one message."""
 
 
@@ -69,11 +69,11 @@ def notice_row(endpoint_id: str, event: Row, now: int) -> Row:
     return (endpoint_id, event[_ID], event[_MESSAGE_ID], now, 0, now)
 
 
-def told_of(template: str, category: str, topic: str | None, tags: str) -> Told:
+def traits_of(template: str, category: str, topic: str | None, tags: str) -> Traits:
     """What filters look at, from a message's columns."""
-    return Told(template=template, category=category, topic=topic, tags=tuple(load(tags)))
+    return Traits(template=template, category=category, topic=topic, tags=tuple(load(tags)))
 
 
 def _listener(row: Row) -> Listener:
     endpoint_id, filters, template, category, topic, tags = row
-    return endpoint_id, filter_of(filters), told_of(template, category, topic, tags)
+    return endpoint_id, filter_of(filters), traits_of(template, category, topic, tags)

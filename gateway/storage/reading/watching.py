@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane
 from gateway.domain.recipients import Channel
+from gateway.domain.webhooks import DisabledReason
 from gateway.ports import Waiting
 from gateway.storage import tables
 from gateway.storage.engines.engine import Database
@@ -41,7 +42,9 @@ class Watching:
             }
             held = {reason or "": count for reason, count in await connection.execute(_HELD)}
             unknown = tuple(row.updated_at for row in await connection.execute(_UNKNOWN))
-        return Waiting(oldest_due=oldest, held=held, unknown_since=unknown)
+            endpoints = {str(state): count for state, count in await connection.execute(_ENDPOINTS)}
+            notices = (await connection.execute(_NOTICES)).scalar_one()
+        return Waiting(oldest_due=oldest, held=held, unknown_since=unknown, endpoints=endpoints, notices=notices)
 
 
 def _oldest_due(lane: Lane, now: datetime) -> "sa.Select[Any]":
@@ -69,6 +72,19 @@ def _with_status(status: DeliveryStatus, *columns: "sa.Column[Any]") -> "sa.Sele
     )
 
 
+_endpoints: Final = tables.webhook_endpoints.c
+_STATE: Final = sa.case(
+    (_endpoints.disabled_reason == DisabledReason.BY_HAND, "off"),
+    (~_endpoints.enabled, "disabled"),
+    (_endpoints.not_before.is_not(None), "failing"),
+    else_="working",
+)
+_ENDPOINTS: Final = (
+    sa.select(_STATE.label("state"), sa.func.count().label("count"))
+    .where(sa.func.coalesce(_endpoints.disabled_reason, "") != DisabledReason.REMOVED)
+    .group_by(sa.literal_column("1"))
+)
+_NOTICES: Final = sa.select(sa.func.count()).select_from(sa.select(tables.notices.c.event_id).limit(COUNTED).subquery())
 _held = _with_status(DeliveryStatus.HELD, _deliveries.reason).subquery()
 _HELD: Final = sa.select(_held.c.reason, sa.func.count()).group_by(_held.c.reason)
 _UNKNOWN: Final = _with_status(DeliveryStatus.UNKNOWN, _deliveries.updated_at)

@@ -25,6 +25,8 @@ webhook_endpoints: Final = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("failing_since", Instant),
     sa.Column("not_before", Instant),
+    # What the last call that failed came to.
+    sa.Column("failure", Json),
     sa.Index("ix_webhook_endpoints_service_id", "service_id", "created_at", "id"),
 )
 
@@ -36,6 +38,8 @@ notices: Final = sa.Table(
     sa.Column("event_id", Text, nullable=False),
     sa.Column("message_id", Text, nullable=False),
     sa.Column("due_at", Instant, nullable=False),
+    # While it is being called out, and until it is taken to be forgotten by whoever did that; else null.
+    sa.Column("taken_until", Instant),
     sa.Column("attempts", sa.Integer, nullable=False),
     # From when on the days count after which it is given up.
     sa.Column("created_at", Instant, nullable=False),

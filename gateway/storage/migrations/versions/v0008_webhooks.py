@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("failing_since", sa.BigInteger()),
         sa.Column("not_before", sa.BigInteger()),
+        sa.Column("failure", sa.JSON()),
         sa.PrimaryKeyConstraint("id", name="pk_webhook_endpoints"),
     )
     op.create_index("ix_webhook_endpoints_service_id", "webhook_endpoints", ["service_id", "created_at", "id"])
@@ -39,6 +40,7 @@ def upgrade() -> None:
         sa.Column("event_id", _TEXT, nullable=False),
         sa.Column("message_id", _TEXT, nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("taken_until", sa.BigInteger()),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("endpoint_id", "event_id", name="pk_notices"),

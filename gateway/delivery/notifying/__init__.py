@@ -1,0 +1,1 @@
+"""How services hear what becomes of their messages."""

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import dkim
 import pytest
 import pytest_asyncio
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -15,6 +14,7 @@ from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.recipients import Channel
 from gateway.ports import MessageRecord
 from providers.smtp_listener import Manners, Offering, SmtpListener
+from tests.dkim_oracle import verified
 from tests.factories import make_recipient
 from tests.peers.postfix import Postfix, running_postfix
 from tests.rigs import Rig, open_rig
@@ -127,8 +127,7 @@ async def test_what_arrived_is_delivered_and_its_signatures_hold(house: House, p
 
     assert fate(record) == (S.DELIVERED, None)
     assert await told(rig, posted["ok@good.test"]) == [("delivery.delivered", "delivered", "2.0.0")]
-    mail = arrived(postfix.box)
-    assert [dkim.DKIM(mail).verify(idx=number, dnsfunc=published) for number in range(2)] == [True, True]
+    assert verified(arrived(postfix.box), published) == [True, True]
 
 
 async def test_what_was_relayed_to_a_server_without_reports_stays_sent(

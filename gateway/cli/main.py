@@ -33,6 +33,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "recipients": Entry("recipients", "app", "Keep, read, export and erase people."),
     "consents": Entry("consents", "app", "Say and read what a person wants, and check the ledger of it."),
     "suppressions": Entry("suppressions", "app", "Keep addresses from being written to; the key needs the scope ops."),
+    "webhooks": Entry("webhooks", "app", "Keep the endpoints that hear what becomes of messages."),
     "templates": Entry("templates", "app", "Look at templates and check them."),
     "catalogs": Entry("catalogs", "app", "Keep the translations: extract, update, check, stats."),
     "services": Entry("services", "app", "Keep the services that may call, and their sender identities."),

@@ -162,6 +162,30 @@ async def test_an_address_is_suppressed_and_allowed_again(served: Served) -> Non
     assert json.loads(left.out)["items"] == []
 
 
+async def test_an_endpoint_is_made_changed_tried_and_removed(served: Served) -> None:
+    # A name that the system reads as 127.0.0.2.
+    made = json.loads((await served.run("webhooks", "add", "https://0x7f000002/", "--tag", "shop", "--json")).out)
+    one = made["id"]
+
+    changed = json.loads((await served.run("webhooks", "change", one, "--type", "delivery.sent", "--json")).out)
+    turned = [json.loads((await served.run("webhooks", word, one, "--json")).out) for word in ("disable", "enable")]
+    rotated = await served.run("webhooks", "rotate", one, "--overlap", "0s")
+    tried = await served.run("webhooks", "test", one)
+    replayed = await served.run("webhooks", "replay", one, "--since", "2026-01-01T00:00:00Z")
+    shown = await served.run("webhooks", "show", one)
+    removed = await served.run("webhooks", "remove", one)
+
+    assert made["secret"].startswith("whsec_")
+    assert (changed["filters"]["types"], changed["filters"]["tags"]) == (["delivery.sent"], ["shop"])
+    assert [(state["enabled"], state["disabled_reason"]) for state in turned] == [(False, "by_hand"), (True, None)]
+    assert rotated.out.splitlines()[-1].startswith("whsec_")
+    assert made["secret"] not in rotated.out
+    assert (tried.status, "It is not a public address" in tried.err) == (1, True)
+    assert (replayed.status, removed.status) == (0, 0)
+    assert one in shown.out
+    assert one not in (await served.run("webhooks", "list")).out
+
+
 async def test_templates_are_listed_shown_and_previewed(served: Served) -> None:
     listed = await served.run("templates", "list", "--json")
     shown = await served.run("templates", "show", "order-shipped")

@@ -108,8 +108,6 @@ class KannelProvider(HttpAdapter):
         named = {
             "Username": self._settings.username,
             "Password": self._settings.password,
-            # In the Content-Type Kannel would pass it over.
-            "Charset": "UTF-8",
             **({} if self._settings.smsc is None else {"SMSC": self._settings.smsc}),
             **headers,
         }
@@ -117,7 +115,8 @@ class KannelProvider(HttpAdapter):
             "POST",
             self._url,
             headers={
-                "Content-Type": "text/plain",
+                # It passes over an X-Kannel-Charset.
+                "Content-Type": "text/plain; charset=UTF-8",
                 **{f"X-Kannel-{key}": _CONTROLS.sub("", text) for key, text in named.items()},
             },
             body=body,

@@ -37,7 +37,7 @@ class Hooks:
     public_url: str
 
     async def take(self, request: web.Request) -> web.StreamResponse:
-        """204 once all that the call tells is on disk; 401 without a trace for one that is not the provider's.
+        """204, or 200 to a GET, once all that the call tells is on disk; 401 without a trace for one that is not the provider's.
 
         Raises InvalidRequest where a genuine call holds nothing to keep, NotFound where no such provider calls us.
         Raises Unavailable where the provider shall call again.
@@ -63,7 +63,8 @@ class Hooks:
             await self.tracker.take_in(name, receipts)
         if isinstance(receiver, Confirming):
             await receiver.confirm(call)
-        return web.Response(status=204)
+        # Kannel, which gets, asks again after any answer but 200 and 202.
+        return web.Response(status=204 if request.method == "POST" else 200)
 
 
 def hook_routes(

@@ -84,6 +84,7 @@ async def test_a_text_is_posted_with_its_coding_and_nothing_secret_in_the_addres
     result, request = await sent(TAKEN, content, smsc="carrier-fr")
 
     assert result.outcome is Outcome.SENT
+    assert request.headers["content-type"] == "text/plain; charset=UTF-8"
     assert (request.method, request.target, request.body) == ("POST", "/cgi-bin/sendsms", text.encode())
     told = {key.removeprefix("x-kannel-"): value for key, value in request.headers.items() if "kannel" in key}
     delivery = parse_qs(told["dlr-url"])[f"{CALLBACK}?delivery"][0]
@@ -93,7 +94,6 @@ async def test_a_text_is_posted_with_its_coding_and_nothing_secret_in_the_addres
         "password": PASSWORD,
         "from": "Shop",
         "to": "+33612345678",
-        "charset": "UTF-8",
         "coding": coding,
         "smsc": "carrier-fr",
         "validity": "11",

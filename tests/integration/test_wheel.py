@@ -57,7 +57,7 @@ def in_wheel(name: str) -> str:
     return f"gateway/_data/{name}" if name.startswith(("templates/", "translations/")) else name
 
 
-def python(*arguments: str, cwd: Path | None = None, path: Path | None = None) -> str:
+def python(*arguments: str, cwd: Path | None = None, path: Path | str | None = None) -> str:
     """Run this Python and return what it printed; `path` is looked through first for packages."""
     env = os.environ | ({"PYTHONPATH": str(path)} if path else {})
     done = subprocess.run([sys.executable, *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False)

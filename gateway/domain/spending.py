@@ -6,6 +6,7 @@ Costs are whole millionths of the one currency that the settings name.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from email.utils import parseaddr
 from enum import StrEnum
 from typing import Final
 
@@ -22,6 +23,11 @@ def price_shown(cost: int) -> str:
     plain = f"{Decimal(cost) / MILLIONTHS:f}".rstrip("0") if cost % MILLIONTHS else str(cost // MILLIONTHS)
     whole, _, part = plain.partition(".")
     return f"{whole}.{part:0<2}"
+
+
+def sending_domain(sender: str) -> str:
+    """Whose name an e-mail goes out in, as mailbox providers count complaints."""
+    return parseaddr(sender)[1].rpartition("@")[2].lower() or "localhost.localdomain"
 
 
 class CountedBy(StrEnum):

@@ -126,7 +126,7 @@ async def open_store(
                 audit=Audit(database),
                 services=Services(database),
                 inbound=Inbounds(database, pseudonyms),
-                receipts=Receipts(database, commit, pseudonyms),
+                receipts=Receipts(database, commit, pseudonyms, None if spenders is None else spenders.complaints),
                 engagements=Engagements(database, commit),
                 calls=Calls(database),
                 mailbox=Mailbox(database, commit),

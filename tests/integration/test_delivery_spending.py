@@ -10,10 +10,14 @@ from typing import Any, Final
 from gateway.bootstrap import open_gateway
 from gateway.delivery.accepting.accept import Accepted
 from gateway.delivery.upkeep.credentials import FIRST_SERVICE
+from gateway.domain.ids import ConsentId, RecipientId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Outcome, SendRequest, SendResult
-from gateway.domain.recipients import Channel, PhoneNumber, Recipient
-from tests.factories import make_recipient
+from gateway.domain.receipts import Reaction, Receipt
+from gateway.domain.recipients import Channel, EmailAddress, PhoneNumber, Recipient
+from gateway.domain.values import replace
+from gateway.ports import MessageRecord
+from tests.factories import make_consent, make_recipient
 from tests.fakes import ScriptedProvider
 from tests.rigs import Rig, make_settings, open_rig, routes_to
 from tests.waiting import eventually
@@ -164,3 +168,54 @@ async def test_what_is_tried_out_takes_nothing_from_what_reaches_people(tmp_path
         live = await rig.settled(await rig.send(to=somebody(), channels=SMS), S.SENT, S.HELD)
 
         assert live.status is S.SENT
+
+
+async def test_complaints_stop_marketing_from_their_domain_and_nothing_else(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted")
+    complaints = {"stop_at": 0.5, "at_least": 2}
+    async with open_rig(
+        tmp_path, further=[provider], routes=routes_to("scripted"), spending={"complaints": complaints}
+    ) as rig:
+        people = [
+            make_recipient(id=RecipientId(f"user-{name}"), email=EmailAddress(f"{name}@example.org")) for name in "abc"
+        ]
+        grants = [
+            make_consent(id=ConsentId(f"cns_{one.id}"), service_id=rig.service_id, recipient_id=one.id)
+            for one in people
+        ]
+        await rig.gateway.consents.add_consents(grants)
+
+        async def mail(person: Recipient, template: str = "offer") -> MessageRecord:
+            accepted = await rig.send(template, to=person, channels=(Channel.EMAIL,))
+            return await rig.settled(accepted, S.SENT, S.SUPPRESSED)
+
+        first, second = await mail(people[0]), await mail(people[1])
+        spam = Receipt(
+            event_id="1",
+            delivery_id=first.deliveries[0].delivery.id,
+            attempt_id=first.deliveries[0].attempts[0].id,
+            status="spamreport",
+            reaction=Reaction.COMPLAINED,
+        )
+        await rig.gateway.tracker.take_in("scripted", [spam, replace(spam, event_id="2")])
+        third, note = await mail(people[2]), await mail(people[2], "note")
+
+        assert (first.status, second.status) == (S.SENT, S.SENT)
+        assert (third.status, third.deliveries[0].delivery.reason) == (S.SUPPRESSED, "complaint_rate")
+        assert note.status is S.SENT
+        (step,) = [step for step in await trace_of(rig, third) if step["rule"] == "complaint_rate"]
+        assert step["saw"] == {
+            "domain": "localhost.localdomain",
+            "sent": 2,
+            "complaints": 1,
+            "rate": 0.5,
+            "stop_at": 0.5,
+            "at_least": 2,
+            "per": "1w",
+        }
+
+
+async def trace_of(rig: Rig, record: MessageRecord) -> list[dict[str, Any]]:
+    """The trace of a message's last decision."""
+    page = await rig.gateway.log.events(record.message.id, None, 100, None)
+    return list(page.items[-1].data["trace"])  # type: ignore[arg-type]  # as decisions are kept

@@ -1,7 +1,6 @@
 """What the settings say of spending, applied to one delivery: which limits speak of it, and what a call will cost."""
 
 from collections.abc import Collection, Iterable, Mapping
-from email.utils import parseaddr
 from typing import Final
 
 from gateway.delivery.dispatching.routing import country_of_number
@@ -9,7 +8,7 @@ from gateway.domain.decisions import Facts
 from gateway.domain.messages import Content, SmsContent
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, Recipient
-from gateway.domain.spending import Budget, ComplaintLimit, CountedBy, SpendingFacts, SpendingLimit
+from gateway.domain.spending import Budget, ComplaintLimit, CountedBy, SpendingFacts, SpendingLimit, sending_domain
 from gateway.domain.values import Value, field, replace
 from gateway.policy.spending import COMPLAINTS_OF
 from gateway.ports import Claim, StoredFacts
@@ -119,11 +118,6 @@ NO_SPENDING: Final = SpendingTerms()
 def block_of(phone: str) -> str:
     """The block of ten thousand numbers that one lies in: pumping works through such blocks."""
     return phone[:-_SUBSCRIBERS]
-
-
-def sending_domain(sender: str) -> str:
-    """Whose name an e-mail goes out in, as mailbox providers count complaints."""
-    return parseaddr(sender)[1].rpartition("@")[2].lower() or "localhost.localdomain"
 
 
 def _whole(claim: Claim, recipient: Recipient | None) -> Recipient:

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.domain.ids import DeliveryId
 from gateway.domain.recipients import Recipient
-from gateway.domain.spending import NOTHING, Buckets, Charge, Spent
+from gateway.domain.spending import NOTHING, Buckets, Charge, ComplaintLimit, Spent
 from gateway.domain.values import replace
 from gateway.ports import Claim, Reservation, Step, StoredFacts
 from gateway.storage import tables
@@ -62,6 +62,10 @@ Call = tuple[DeliveryId, int]
 
 class Spenders(Protocol):
     """Which counters a decision looks at; none where no limit is set, and then nothing is read."""
+
+    @property
+    def complaints(self) -> ComplaintLimit | None:
+        """When complaints stop marketing e-mail; None where they are not counted."""
 
     def counters_for(self, claim: Claim, recipient: Recipient | None, service: str) -> Collection[str]:
         """Those of the limits that speak of a delivery to the person as kept."""

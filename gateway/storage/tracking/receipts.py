@@ -17,12 +17,14 @@ from gateway.domain.ids import (
     make_id,
 )
 from gateway.domain.lifecycle import DeliveryStatus
-from gateway.domain.preferences import Consent, ConsentState, Suppression, SuppressionReason, current_consent
+from gateway.domain.preferences import Category, Consent, ConsentState, Suppression, SuppressionReason, current_consent
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.receipts import Reaction, Receipt
-from gateway.domain.recipients import JsonValue
+from gateway.domain.recipients import Channel, JsonValue
+from gateway.domain.spending import ComplaintLimit, sending_domain
 from gateway.domain.tracking import attempt_of_receipt, due_after, is_anomaly, reason_of, settle
 from gateway.domain.values import Value, replace
+from gateway.policy.spending import complaint_of
 from gateway.ports import HandedOver, Hearing, Telling
 from gateway.storage import tables
 from gateway.storage.columns import micros_or_none
@@ -35,6 +37,7 @@ from gateway.storage.engines.statements import Insert, Row
 from gateway.storage.events import write_events
 from gateway.storage.people.ledger import append, history_of, lock_chain
 from gateway.storage.people.suppressions import address_lock_of, suppress
+from gateway.storage.queue.spending import count_on
 from gateway.storage.queue.standing import forget_secrets, refresh_status
 from gateway.storage.rows import event_row
 from gateway.storage.tables import to_micros
@@ -90,6 +93,8 @@ class _Effects:
     suppressions: list[Suppression] = field(default_factory=list)
     consents: list[Consent] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    """The sending domain of each marketing e-mail that was complained of for the first time."""
     heard: dict[str, Hearing] = field(default_factory=dict)
     """By the id of each receipt."""
 
@@ -97,10 +102,17 @@ class _Effects:
 class Receipts:
     """Implements ports.ReceiptStore."""
 
-    def __init__(self, database: Database, commit: GroupCommit, pseudonyms: Pseudonyms) -> None:
+    def __init__(
+        self,
+        database: Database,
+        commit: GroupCommit,
+        pseudonyms: Pseudonyms,
+        complaints: ComplaintLimit | None = None,
+    ) -> None:
         self._reader = database.reader
         self._commit = commit
         self._pseudonyms = pseudonyms
+        self._complaints = complaints
 
     async def handed_over(self, delivery_id: DeliveryId) -> HandedOver | None:
         """To whom a delivery was given; None for one that is not kept or was given to nobody."""
@@ -134,7 +146,7 @@ class Receipts:
             if key in ids
         ]
         now = max(telling.at for telling in tellings)
-        heard = await _let_act(driver, kept, now, self._pseudonyms)
+        heard = await self._let_act(driver, kept, now)
         return [
             _sum([heard.pop(ids.get((telling.provider, receipt.event_id), ""), _AGAIN) for receipt in telling.receipts])
             for telling in tellings
@@ -144,8 +156,43 @@ class Receipts:
         look = looks[0]
         rows = await driver.fetch(_PARKED, (to_micros(look.since), _PORTION))
         kept = [_Kept(id=row[0], provider=row[1], receipt=load_receipt(row[2])) for row in rows]
-        heard = await _let_act(driver, kept, look.now, self._pseudonyms)
+        heard = await self._let_act(driver, kept, look.now)
         return [_sum(list(heard.values())), *(Hearing() for _ in looks[1:])]
+
+    async def _let_act(self, driver: Driver, kept: Sequence[_Kept], now: datetime) -> dict[str, Hearing]:
+        """Find the calls that receipts speak of and do what follows; what each came to, by its id."""
+        if not kept:
+            return {}
+        tracked = await _track(driver, kept)
+        effects = _Effects(now=now)
+        assigned: list[Row] = []
+        before = {delivery_id: one.delivery.status for delivery_id, one in tracked.items()}
+        for one in kept:
+            found = _find(one, tracked)
+            if found is None:
+                effects.heard[one.id] = Hearing(new=1, parked=1)
+                continue
+            of, number = found
+            assigned.append((of.delivery.id, number, one.id))
+            _hear(one, of, number, effects)
+        moved = [one for key, one in tracked.items() if one.delivery.status is not before[key]]
+        # Locks in the order of every other write: deliveries (above), addresses, spending, messages, the ledger.
+        await driver.lock([address_lock_of(one) for one in effects.suppressions])
+        if self._complaints is not None:
+            await count_on(driver, [complaint_of(domain, self._complaints.per, now) for domain in effects.complaints])
+        await driver.execute_many(_ASSIGN, assigned)
+        for is_taken, move in ((True, _MOVE_TO_SENT), (False, _MOVE)):
+            rows = [_move_row(one, now) for one in moved if (one.delivery.status is DeliveryStatus.SENT) is is_taken]
+            await driver.execute_many(move, rows)
+        await driver.execute_many(_KNOWN_AS, [row for one in tracked.values() for row in _known_as(one)])
+        await write_events(driver, effects.events)
+        for suppression in effects.suppressions:
+            await suppress(driver, suppression, self._pseudonyms)
+        messages = [one.message.id for one in moved]
+        await refresh_status(driver, messages)
+        await forget_secrets(driver, messages)
+        await _withdraw(driver, effects.consents, self._pseudonyms)
+        return effects.heard
 
 
 _AGAIN: Final = Hearing(repeated=1)
@@ -173,40 +220,6 @@ def _row(telling: Telling, receipt: Receipt) -> Row:
         dump(receipt),
         to_micros(telling.at),
     )
-
-
-async def _let_act(driver: Driver, kept: Sequence[_Kept], now: datetime, pseudonyms: Pseudonyms) -> dict[str, Hearing]:
-    """Find the calls that receipts speak of and do what follows; what each came to, by its id."""
-    if not kept:
-        return {}
-    tracked = await _track(driver, kept)
-    effects = _Effects(now=now)
-    assigned: list[Row] = []
-    before = {delivery_id: one.delivery.status for delivery_id, one in tracked.items()}
-    for one in kept:
-        found = _find(one, tracked)
-        if found is None:
-            effects.heard[one.id] = Hearing(new=1, parked=1)
-            continue
-        of, number = found
-        assigned.append((of.delivery.id, number, one.id))
-        _hear(one, of, number, effects)
-    moved = [one for key, one in tracked.items() if one.delivery.status is not before[key]]
-    # Locks in the order of every other write: deliveries (above), addresses, messages, the ledger.
-    await driver.lock([address_lock_of(one) for one in effects.suppressions])
-    await driver.execute_many(_ASSIGN, assigned)
-    for is_taken, move in ((True, _MOVE_TO_SENT), (False, _MOVE)):
-        rows = [_move_row(one, now) for one in moved if (one.delivery.status is DeliveryStatus.SENT) is is_taken]
-        await driver.execute_many(move, rows)
-    await driver.execute_many(_KNOWN_AS, [row for one in tracked.values() for row in _known_as(one)])
-    await write_events(driver, effects.events)
-    for suppression in effects.suppressions:
-        await suppress(driver, suppression, pseudonyms)
-    messages = [one.message.id for one in moved]
-    await refresh_status(driver, messages)
-    await forget_secrets(driver, messages)
-    await _withdraw(driver, effects.consents, pseudonyms)
-    return effects.heard
 
 
 async def _track(driver: Driver, kept: Sequence[_Kept]) -> dict[str, Tracked]:
@@ -254,12 +267,22 @@ def _hear(one: _Kept, of: Tracked, number: int, effects: _Effects) -> None:
     effects.events += map(event_row, events_of(of, (one.provider, number, receipt), moves=moves, now=now))
     effects.suppressions += _condemned(one, of, now)
     effects.consents += _left(one, of, now)
+    if _is_first_complaint(receipt, of) and of.sender is not None:
+        effects.complaints.append(sending_domain(of.sender))
     effects.heard[one.id] = Hearing(
         new=1,
         moved=((of.delivery.channel, status),) if moves else (),
         anomalies=(of.delivery.id,) if anomaly else (),
         due=moves and due is not None,
     )
+
+
+def _is_first_complaint(receipt: Receipt, of: Tracked) -> bool:
+    """Whether it is the first that a reader of live marketing e-mail complains of this one."""
+    is_mailing = of.message.category is Category.MARKETING and of.delivery.channel is Channel.EMAIL
+    if receipt.reaction is not Reaction.COMPLAINED or not is_mailing or not of.message.live:
+        return False
+    return sum(other.reaction is Reaction.COMPLAINED for _, other in of.told) == 1
 
 
 def _condemned(one: _Kept, of: Tracked, now: datetime) -> list[Suppression]:

@@ -34,6 +34,7 @@ _OVERTAKEN: Final = (
 )
 _OWN_AGAIN: Final = "UPDATE deliveries SET own_status = NULL WHERE id = ?"
 _ADDRESS: Final = MESSAGE_WIDTH + tables.deliveries.columns.keys().index("address")
+_SENDER: Final = MESSAGE_WIDTH + tables.deliveries.columns.keys().index("sender")
 _OWN: Final = MESSAGE_WIDTH + tables.deliveries.columns.keys().index("own_status")
 
 
@@ -54,6 +55,7 @@ class Tracked:
     own: DeliveryStatus
     """Where our own steps led."""
     address: str | None
+    sender: str | None
     attempts: Sequence[Attempt]
     told: list[tuple[int, Receipt]]
 
@@ -80,6 +82,7 @@ async def load_tracked(driver: Driver, delivery_ids: Iterable[str]) -> dict[str,
             delivery=delivery,
             own=delivery.status if row[_OWN] is None else DeliveryStatus(row[_OWN]),
             address=row[_ADDRESS],
+            sender=row[_SENDER],
             attempts=attempts.get(delivery.id, []),
             told=told.get(delivery.id, []),
         )
@@ -152,7 +155,9 @@ def _settled(of: Tracked, item: Stamped, current: DeliveryStatus, rows: list[Row
         data={"channel": of.delivery.channel.value, "reason": reason} if reason else {"channel": of.delivery.channel},
     )
     events = () if status is current else (event,)
-    return replace(step, status=status, events=events, next_delivery=None, frees_slots=False, drop_secrets=True)
+    return replace(
+        step, status=status, events=events, next_delivery=None, frees_slots=False, refunds=False, drop_secrets=True
+    )
 
 
 async def without_repeated_fallbacks(driver: Driver, recorded: Recorded) -> Recorded:

@@ -161,6 +161,8 @@ async def test_what_lies_outside_the_time_counts_no_more(store: Store, bucket: t
 
 async def test_the_facts_tell_what_was_spent_and_the_name_of_the_service(place: Any, store: Store, clock: Any) -> None:
     class Spenders:
+        complaints = None
+
         def counters_for(self, *_: Any) -> Sequence[str]:
             return ["texts|svc", "never counted"]
 

@@ -44,6 +44,7 @@ class HttpAdapter:
 
     channel: ClassVar[Channel]
     receipts: ClassVar[bool] = False
+    counts_by_sender: bool = False
     table: ClassVar[OutcomeTable]
     """What the provider's own codes mean."""
 
@@ -53,7 +54,10 @@ class HttpAdapter:
         self._clock = clock
         self._codes = {**self.table, **settings.codes}
         self._capabilities = Capabilities(
-            channels=frozenset({self.channel}), receipts=self.receipts, concurrency=settings.http.connections
+            channels=frozenset({self.channel}),
+            receipts=self.receipts,
+            concurrency=settings.http.connections,
+            counts_by_sender=self.counts_by_sender,
         )
 
     @property

@@ -69,6 +69,8 @@ class TwilioProvider(HttpAdapter):
         self._http = HttpClient(name, settings.http)
         # Questions have connections of their own: each of the others is a place for a message.
         self._questions = HttpClient(name, replace(settings.http, connections=_QUESTIONS))
+        # Each number has its own queue there; a messaging service chooses among many.
+        self.counts_by_sender = settings.messaging_service_sid is None
         super().__init__(name, settings, self._http, clock)
         account = f"{settings.base_url.rstrip('/')}/2010-04-01/Accounts/{quote(settings.account_sid, safe='')}"
         self._account_url, self._messages_url = f"{account}.json", f"{account}/Messages.json"

@@ -11,6 +11,7 @@ from gateway.bootstrap.connections import make_routing, open_providers, require_
 from gateway.bootstrap.content import open_content
 from gateway.bootstrap.gateway import Gateway, draining
 from gateway.bootstrap.imprints import imprint_check, postal_addresses
+from gateway.bootstrap.limits import open_pacing
 from gateway.bootstrap.notifying import make_notice_loop, open_service_calls
 from gateway.bootstrap.rules import follow_rules, make_terms, record_overrides
 from gateway.bootstrap.stores import (
@@ -35,6 +36,7 @@ from gateway.delivery.dispatching.fallbacks import FallbackReport
 from gateway.delivery.dispatching.health import Health, watching
 from gateway.delivery.dispatching.judging import DispatchRules
 from gateway.delivery.dispatching.links import UnsubscribeLinks
+from gateway.delivery.dispatching.pacing import Pacing
 from gateway.delivery.dispatching.retry import RetryPolicy
 from gateway.delivery.dispatching.routing import RoutingTable
 from gateway.delivery.engagement.conversions import Converter
@@ -122,7 +124,8 @@ async def open_gateway(
         if work:
             await follow_rules(parts.terms, parts.store.database, parts.clock.now())
             await record_overrides(parts.terms.rules, parts.store.audit, parts.clock.now())
-            worker = await stack.enter_async_context(_make_worker(parts, _make_dispatcher(parts)))
+            pacing = await open_pacing(settings, parts.clock, random.random, stack)
+            worker = await stack.enter_async_context(_make_worker(parts, _make_dispatcher(parts, pacing)))
             gateway.readiness.watch(lambda: worker.is_working)
             await stack.enter_async_context(
                 make_notice_loop(parts.settings, parts.store, parts.service_calls, parts.clock, parts.metrics)
@@ -364,7 +367,7 @@ def _make_addressing(parts: _Parts) -> Addressing:
     return Addressing(parts.senders, of_providers, timeouts)
 
 
-def _make_dispatcher(parts: _Parts) -> Dispatcher:
+def _make_dispatcher(parts: _Parts, pacing: Pacing) -> Dispatcher:
     settings = parts.settings.delivery
     breaker = BreakerRules(slow_seconds=settings.slow_after.total_seconds())
     health, looks = Health(parts.clock, breaker, watching(parts.metrics)), _look_rules(parts)
@@ -375,6 +378,7 @@ def _make_dispatcher(parts: _Parts) -> Dispatcher:
         terms=parts.terms,
         providers=parts.providers,
         health=health,
+        pacing=pacing,
         addressing=_make_addressing(parts),
         rules=DispatchRules(
             retry=RetryPolicy(attempts=settings.attempts, first=settings.retry_first, longest=settings.retry_max),

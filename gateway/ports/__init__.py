@@ -29,6 +29,7 @@ from gateway.ports.inbound import (
     WebhookRequest,
 )
 from gateway.ports.kinds import ENTRY_POINTS, HttpProviderSection, Opening, ProviderKind, ProviderSection
+from gateway.ports.limits import Limit, Limits
 from gateway.ports.mailbox import MailboxItem, MailboxStore
 from gateway.ports.notifying import CallAnswer, Called, EndpointCaller, EndpointStore, Fate, NoticeStore, Told
 from gateway.ports.people import (
@@ -107,6 +108,8 @@ __all__ = [
     "LastCall",
     "LeaseStore",
     "LedgerStore",
+    "Limit",
+    "Limits",
     "LogStore",
     "LostCall",
     "MailboxItem",

@@ -154,6 +154,9 @@ class LeaseStore(Protocol):
     async def leave(self, worker: WorkerId) -> None:
         """Give back every claim that is not `sending` and strike it off."""
 
+    async def count(self) -> int:
+        """How many workers are in the book."""
+
     async def release_dead(self, worker: WorkerId, now: datetime) -> int:
         """Strike off workers that died, as `worker` sees them; how many claims were released.
 

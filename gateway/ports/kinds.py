@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gateway.domain.durations import parse_duration
 from gateway.domain.messages import Outcome
+from gateway.domain.rates import parse_rate_over
 from gateway.ports.providers import Capabilities, Provider
 from gateway.ports.time import Clock
 
@@ -19,6 +20,11 @@ ENTRY_POINTS: Final = "heliograph.providers"
 
 def _to_duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
+
+
+def _a_rate(text: str) -> str:
+    parse_rate_over(text)
+    return text
 
 
 def _never_taken(codes: Mapping[str, Outcome]) -> Mapping[str, Outcome]:
@@ -33,7 +39,20 @@ Codes = Annotated[Mapping[str, Outcome], AfterValidator(_never_taken)]
 """What an operator says that a provider's own codes mean."""
 
 
-class ProviderSection(BaseModel):
+Pace = Annotated[str, AfterValidator(_a_rate)]
+"""So many in so long, as `10/s`, `600/m`, `1000/h` or `50000/d`."""
+
+
+class LimitedSection(BaseModel):
+    """What all accounts may be held to, over all processes."""
+
+    rate: Pace | None = None
+    """How many calls may begin in so long; of text messages, how many segments."""
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    """How many calls may be under way at once."""
+
+
+class ProviderSection(LimitedSection):
     """What the settings say of one account; a kind's own model adds its keys, and secrets as `SecretStr`.
 
     It never changes after the start, and a key that it does not name is refused.

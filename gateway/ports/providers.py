@@ -24,6 +24,8 @@ class Capabilities(Value, frozen=True, kw_only=True):
     """Whether it later tells what became of a message; without, `sent` is the honest end."""
     concurrency: int = 16
     """How many calls may be under way at once."""
+    counts_by_sender: bool = False
+    """How much may be sent in so long it counts for each sender, not for the account."""
     takes_mime: bool = False
     """It wants the whole e-mail as bytes."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import AfterValidator, BaseModel, Field, PlainValidator, SecretStr, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.ports.kinds import Codes, ProviderSection
+from gateway.ports.kinds import Codes, LimitedSection, ProviderSection
 from gateway.settings.values import Domain, Duration, Listened, Port, Section, long_enough
 
 
@@ -33,7 +33,7 @@ class DkimKeySettings(Section):
     """RSA or Ed25519, as PEM."""
 
 
-class SmtpProviderSettings(Section):
+class SmtpProviderSettings(LimitedSection, Section):
     """An SMTP relay."""
 
     kind: Literal["smtp"]
@@ -63,7 +63,7 @@ class SmtpProviderSettings(Section):
         return self
 
 
-class HttpProviderSettings(Section):
+class HttpProviderSettings(LimitedSection, Section):
     """What all providers have in common that are called by HTTP."""
 
     timeout: Duration = timedelta(seconds=30)

@@ -118,6 +118,7 @@ class Worker:
     async def __aenter__(self) -> Self:
         await self._join()
         await self.sweep()
+        self._dispatcher.share_limits(await self._leases.count())
         self._claiming = asyncio.create_task(self._keep_running("claims", self._claim, lambda: not self._stopping))
         # These two go on while calls finish: a worker that drains is alive.
         rounds = (("heartbeat", self._beat), ("sweep", self._sweep))
@@ -218,6 +219,7 @@ class Worker:
             # Others held us for dead: our claims are theirs now, and the fence keeps our writes out.
             _log.warning("worker.struck_off", worker=self._id)
             await self._join()
+        self._dispatcher.share_limits(await self._leases.count())
 
     async def _sweep(self) -> None:
         await asyncio.sleep(_SWEEP_SECONDS)

@@ -14,6 +14,8 @@ from gateway.delivery.dispatching.envelopes import Addressing
 from gateway.delivery.dispatching.facts import Terms
 from gateway.delivery.dispatching.health import Health
 from gateway.delivery.dispatching.judging import DispatchRules
+from gateway.delivery.dispatching.limits import OwnLimits
+from gateway.delivery.dispatching.pacing import Pacing
 from gateway.delivery.dispatching.retry import RetryPolicy
 from gateway.delivery.dispatching.routing import Route, RoutingTable
 from gateway.delivery.tracking.looks import LookRules
@@ -111,6 +113,7 @@ def _dispatcher(rig: Rig, store: DispatchStore, provider: ScriptedProvider, cloc
         terms=Terms(),
         providers=providers,
         health=health,
+        pacing=Pacing(OwnLimits(gateway.clock), {}, gateway.clock, lambda: 0.5),
         addressing=Addressing(Senders(gateway.services, gateway.clock), {}, {}),
         rules=DispatchRules(
             retry=RetryPolicy(

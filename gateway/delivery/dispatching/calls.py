@@ -6,6 +6,7 @@ from typing import Final
 
 from gateway.delivery.dispatching.guard import Guard
 from gateway.delivery.dispatching.health import Health
+from gateway.delivery.dispatching.pacing import Pacing
 from gateway.delivery.dispatching.places import Places
 from gateway.delivery.dispatching.routing import Providers, choose
 from gateway.delivery.dispatching.tally import Tally
@@ -27,22 +28,39 @@ _AWAY: Final = (Unavailable, Overloaded)
 
 
 class Busy(Value, frozen=True, kw_only=True):
-    """No place at a provider came free in time."""
+    """A provider cannot take a delivery now."""
 
     rest: timedelta
     """For how long the delivery makes way."""
-    is_stuck: bool
-    """Nobody has come through for a while: another provider may take it."""
+    reason: str = "provider_busy"
+    passes_on: bool
+    """Another provider may take it: nobody has come through here for a while, or this one's rate is used up."""
+
+
+class Place(Value, frozen=True, kw_only=True):
+    """One of the calls that a provider may get at once; to be given back."""
+
+    provider: str
+    taken: str
+    """What all workers know it by; empty where they do not count together."""
 
 
 class Calls:
     """The providers as one worker calls them."""
 
     def __init__(
-        self, *, providers: Providers, health: Health, clock: Clock, chance: Callable[[], float], tally: Tally
+        self,
+        *,
+        providers: Providers,
+        health: Health,
+        pacing: Pacing,
+        clock: Clock,
+        chance: Callable[[], float],
+        tally: Tally,
     ) -> None:
         self._providers = providers
         self._health = health
+        self._pacing = pacing
         self._clock = clock
         self._chance = chance
         self._tally = tally
@@ -60,25 +78,44 @@ class Calls:
         """For how long a delivery waits whose providers are all left alone."""
         return timedelta(seconds=self._health.rest_seconds(route) * (1 + self._chance()))
 
-    async def take_place(self, provider: Provider, lane: Lane) -> Busy | None:
+    async def take_place(self, provider: Provider, lane: Lane) -> Place | Busy:
         """Take a place at a provider, to be given back; what to do instead where none came free in time."""
-        places, name = self._places[provider.name], provider.name
+        began, name = self._clock.monotonic(), provider.name
+        places = self._places[name]
         queues, was_well = places.is_full, self._health.is_well(name)
-        stuck = places.stuck_seconds(self._clock.monotonic())
+        stuck = places.stuck_seconds(began)
         # Who would wait in vain makes way at once and for longer, so that a provider that hangs holds no other up.
         in_vain = stuck > _PATIENCE_SECONDS and lane > Lane.HIGH
-        if not in_vain and await places.take(lane, _PATIENCE_SECONDS):
-            if not (queues and was_well) or self._health.is_well(name):
-                return None
+        if in_vain or not await places.take(lane, _PATIENCE_SECONDS):
+            rest = _AFTER_BUSY + timedelta(seconds=min(stuck, _LONGEST_REST_SECONDS)) if in_vain else _AFTER_BUSY
+            return Busy(rest=rest * self._chance(), passes_on=stuck > _PATIENCE_SECONDS)
+        if queues and was_well and not self._health.is_well(name):
             # It was left alone while this one stood in its queue.
             places.give_back()
-            return Busy(rest=self.rest([name]), is_stuck=True)
-        rest = _AFTER_BUSY + timedelta(seconds=min(stuck, _LONGEST_REST_SECONDS)) if in_vain else _AFTER_BUSY
-        return Busy(rest=rest * self._chance(), is_stuck=stuck > _PATIENCE_SECONDS)
+            return Busy(rest=self.rest([name]), passes_on=True)
+        return await self._enter(name, _PATIENCE_SECONDS - (self._clock.monotonic() - began))
 
-    def give_place_back(self, provider: Provider) -> None:
+    async def _enter(self, name: str, patience_seconds: float) -> Place | Busy:
+        """Count as a call among those of all workers; who may not has given its own place back."""
+        taken = None
+        try:
+            taken = await self._pacing.enter(name, patience_seconds)
+        finally:
+            if taken is None:
+                self._places[name].give_back()
+        if taken is None:
+            return Busy(rest=_AFTER_BUSY * self._chance(), passes_on=False)
+        return Place(provider=name, taken=taken)
+
+    async def give_back(self, place: Place) -> None:
         """Let the next one come."""
-        self._places[provider.name].give_back()
+        self._places[place.provider].give_back()
+        await self._pacing.leave(place.provider, place.taken)
+
+    async def wait_turn(self, provider: Provider, envelope: Envelope, lane: Lane) -> Busy | None:
+        """Wait until the provider's rate allows this call; what to do instead where that is too far off."""
+        seconds = await self._pacing.wait_turn(provider, envelope, lane)
+        return None if seconds is None else Busy(rest=timedelta(seconds=seconds), reason="rate_limited", passes_on=True)
 
     async def send(self, provider: Provider, envelope: Envelope) -> SendResult:
         """Make one call and learn from its answer; one that never comes is `unknown`."""

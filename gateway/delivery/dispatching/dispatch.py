@@ -19,6 +19,7 @@ from gateway.delivery.dispatching.handovers import Handing
 from gateway.delivery.dispatching.health import Health
 from gateway.delivery.dispatching.jobs import Job, decide_for, is_same_minute
 from gateway.delivery.dispatching.judging import DispatchRules, Judge
+from gateway.delivery.dispatching.pacing import Pacing
 from gateway.delivery.dispatching.quarantine import Quarantine, is_poison
 from gateway.delivery.dispatching.release import opens_for_many, release_at
 from gateway.delivery.dispatching.routing import Providers, RoutingTable
@@ -61,6 +62,7 @@ class Dispatcher:
         terms: Terms,
         providers: Providers,
         health: Health,
+        pacing: Pacing,
         addressing: Addressing,
         rules: DispatchRules,
         settler: Settler,
@@ -79,12 +81,19 @@ class Dispatcher:
         self._chance = chance
         self._judge = Judge(rules=rules, health=health, chance=chance)
         self._wake = wake
+        self._pacing = pacing
         self._tally = Tally(metrics)
-        self._calls = Calls(providers=providers, health=health, clock=clock, chance=chance, tally=self._tally)
+        self._calls = Calls(
+            providers=providers, health=health, pacing=pacing, clock=clock, chance=chance, tally=self._tally
+        )
         self._handing = Handing(
             composer=composer, addressing=addressing, routing=routing, calls=self._calls, clock=clock
         )
         self._quarantine = Quarantine(store)
+
+    def share_limits(self, workers: int) -> None:
+        """So many workers call the same providers, this one among them."""
+        self._pacing.share(workers)
 
     async def dispatch(self, claim: Claim, stored: StoredFacts | None) -> None:
         """Work a claim until it is recorded or lost; never raises but for cancellation.
@@ -154,18 +163,20 @@ class Dispatcher:
             if not isinstance(came, Busy):
                 return came
             passed[provider.name] = came
-            if not came.is_stuck:
+            if not came.passes_on:
                 break
         now = self._clock.now()
         if not passed:
             return steps.wait(job.claim, "provider_resting", now + self._calls.rest(decision.route), now)
-        return steps.wait(job.claim, "provider_busy", now + min(busy.rest for busy in passed.values()), now)
+        soonest = min(passed.values(), key=lambda busy: busy.rest)
+        return steps.wait(job.claim, soonest.reason, now + soonest.rest, now)
 
     async def _try_provider(self, job: Job, facts: Facts, decision: Send, provider: Provider) -> Step | Busy | None:
         """Wait for a place, render, reserve and call; None when policy has to look again first."""
         began = self._clock.monotonic()
-        if (busy := await self._calls.take_place(provider, job.claim.message.lane)) is not None:
-            return busy
+        place = await self._calls.take_place(provider, job.claim.message.lane)
+        if isinstance(place, Busy):
+            return place
         try:
             if self._clock.monotonic() - began > _STALE_SECONDS:
                 # Asked again without leaving the place: who went to the end of the queue might wait for ever.
@@ -177,9 +188,9 @@ class Dispatcher:
                 decision = again
             return await self._hand_over(job, facts, decision, provider)
         finally:
-            self._calls.give_place_back(provider)
+            await self._calls.give_back(place)
 
-    async def _hand_over(self, job: Job, facts: Facts, decision: Send, provider: Provider) -> Step | None:
+    async def _hand_over(self, job: Job, facts: Facts, decision: Send, provider: Provider) -> Step | Busy | None:
         claim, now, began = job.claim, self._clock.now(), self._clock.monotonic()
         beside = self._handing.beside(claim, facts, decision, provider, now)
         try:
@@ -187,6 +198,9 @@ class Dispatcher:
         except (ContentError, NotFound) as error:
             _log.error("delivery.not_rendered", delivery=claim.delivery.id, template=claim.message.template)
             return steps.finish(claim, DeliveryStatus.FAILED, error.code, now, {})
+        first = prepared.handovers[0]
+        if (busy := await self._calls.wait_turn(first.provider, first.envelope, claim.message.lane)) is not None:
+            return busy
         attempt, *further = [one.attempt for one in prepared.handovers]
         if facts.spending is not None:
             # What it costs, and in whose name it goes, is known only now.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from gateway.delivery.dispatching.calls import Calls
+from gateway.delivery.dispatching.calls import Busy, Calls
 from gateway.delivery.dispatching.composition import Composed, Composer
 from gateway.delivery.dispatching.envelopes import Addressing, addresses_of, open_devices
 from gateway.delivery.dispatching.jobs import new_attempt
@@ -22,6 +22,9 @@ from gateway.ports import Claim, Clock, Provider
 
 NOBODY: Final = "no_provider"
 """Why a device is left out: no provider of the route reaches it, or the ones that do are left alone."""
+
+
+_BUSY: Final = SendResult(outcome=Outcome.THROTTLED, code="provider_busy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +127,15 @@ class Handing:
         return [one.ended(result, now) for one, result in zip(prepared.handovers, results, strict=True)]
 
     async def _send_when_there_is_room(self, one: Handover, lane: Lane) -> SendResult:
-        if await self._calls.take_place(one.provider, lane) is not None:
-            return SendResult(outcome=Outcome.THROTTLED, code="provider_busy")
+        place = await self._calls.take_place(one.provider, lane)
+        if isinstance(place, Busy):
+            return _BUSY
         try:
+            if await self._calls.wait_turn(one.provider, one.envelope, lane) is not None:
+                return _BUSY
             return await self._calls.send(one.provider, one.envelope)
         finally:
-            self._calls.give_place_back(one.provider)
+            await self._calls.give_back(place)
 
 
 def _naming(result: SendResult, left_out: Sequence[PushDevice]) -> SendResult:

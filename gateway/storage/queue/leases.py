@@ -92,6 +92,10 @@ class Leases:
         await self._writer.run(lambda driver: _leave(driver, worker))
         await self._signs.hide(worker)
 
+    async def count(self) -> int:
+        """How many workers are in the book."""
+        return len(await self._reader.run(lambda driver: driver.fetch("SELECT id FROM workers")))
+
     async def release_dead(self, worker: WorkerId, now: datetime) -> int:
         """Strike off workers that died, as `worker` sees them; how many claims were released."""
         book = await self._reader.run(lambda driver: driver.fetch("SELECT id, beat FROM workers"))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gzip
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -59,15 +60,22 @@ class Reply:
     body: bytes = b""
 
 
-Manner = Reply | Mishap | Callable[[Request], Reply]
+Manner = Reply | Mishap | Callable[[Request], Reply | Mishap]
+"""The same for every request, or what each one calls for once it was read whole."""
 
 
 class FaultServer:
     """One server; `manner` may be changed at any time."""
 
-    def __init__(self, manner: Manner, aside: Callable[[Request], Reply | None] = lambda announced: None) -> None:
+    def __init__(
+        self,
+        manner: Manner,
+        aside: Callable[[Request], Reply | None] = lambda announced: None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """What `aside` answers, from the head of the request, is neither counted nor subject to the manner."""
         self.manner = manner
+        self._tls = tls
         self._aside = aside
         self.requests: list[Request] = []
         """Every request that was read whole, in order."""
@@ -77,11 +85,11 @@ class FaultServer:
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
 
     async def start(self, port: int = 0) -> None:
         """Listen on loopback; 0 takes a free port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -119,10 +127,11 @@ class FaultServer:
         request = replace(announced, body=body)
         if reply is None:
             self.requests.append(request)
-            if isinstance(manner, Mishap):
-                await _misbehave(manner, writer)
+            met = manner(request) if callable(manner) else manner
+            if isinstance(met, Mishap):
+                await _misbehave(met, writer)
                 return False
-            reply = manner if isinstance(manner, Reply) else manner(request)
+            reply = met
         writer.write(_head(reply.status, {**reply.headers, "Content-Length": str(len(reply.body))}) + reply.body)
         await writer.drain()
         return True

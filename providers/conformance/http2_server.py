@@ -7,7 +7,7 @@ from h2.connection import H2Connection
 from h2.events import DataReceived, RequestReceived, StreamEnded
 from h2.exceptions import ProtocolError
 
-from providers.conformance.fault_server import FaultServer, Mishap, Reply, Request
+from providers.conformance.fault_server import FaultServer, Mishap, Request
 
 
 class Http2FaultServer(FaultServer):
@@ -53,12 +53,13 @@ class Http2FaultServer(FaultServer):
         if self.leaving:
             self.leaving = False
             stream.connection.close_connection()
-        elif isinstance(self.manner, Mishap):
-            await stream.misbehave(self.manner)
+            return
+        met = self.manner(request) if callable(self.manner) else self.manner
+        if isinstance(met, Mishap):
+            await stream.misbehave(met)
         else:
-            reply = self.manner if isinstance(self.manner, Reply) else self.manner(request)
-            stream.head(reply.status, dict(reply.headers))
-            stream.connection.send_data(stream.id, reply.body, end_stream=True)
+            stream.head(met.status, dict(met.headers))
+            stream.connection.send_data(stream.id, met.body, end_stream=True)
 
 
 class _Stream:

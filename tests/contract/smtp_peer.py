@@ -23,6 +23,8 @@ class Peer:
     port: int = 0
     answers: dict[str, str] = field(default_factory=dict)
     """MAIL, RCPT, DATA (after the final dot) or AUTH → the answer, `cut` or `hang`; else it takes everything."""
+    taken: Callable[[Envelope], str | None] = lambda mail: None
+    """After the final dot: what stands in the place of DATA's answer for one e-mail; None for nothing."""
     mails: list[Envelope] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     open: set[asyncio.Transport] = field(default_factory=set)
@@ -62,10 +64,11 @@ class _Handler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self._peer.mails.append(envelope)
-        return await self._answer("DATA", server, "250 2.0.0 Ok: queued as 4XyZ12")
+        usual = "250 2.0.0 Ok: queued as 4XyZ12"
+        return await self._answer("DATA", server, usual, instead=self._peer.taken(envelope))
 
-    async def _answer(self, command: str, server: SMTP, usual: str) -> str:
-        answer = self._peer.answers.get(command, usual)
+    async def _answer(self, command: str, server: SMTP, usual: str, instead: str | None = None) -> str:
+        answer = instead or self._peer.answers.get(command, usual)
         if answer == HANG:
             await asyncio.Event().wait()
         if answer == CUT:

@@ -1,26 +1,19 @@
 """What SMTP alone has: kept connections, TLS, extensions, and the instant of the final dot."""
 
 import asyncio
-import ipaddress
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from gateway.domain.messages import Outcome
 from gateway.errors import ConfigurationError
 from providers.conformance.suite import make_envelope, make_mime
 from providers.smtp import SmtpProvider, SmtpSettings
 from providers.smtp_transaction import Letter, commands
+from tests.certificates import Certificate, make_certificate
 from tests.contract.smtp_peer import CUT, HANG, bare_peer, read_commands, smtp_peer
 from tests.waiting import eventually
 
@@ -41,38 +34,9 @@ async def relay(port: int, **settings: Any) -> AsyncIterator[SmtpProvider]:
         await provider.aclose()
 
 
-@dataclass(frozen=True)
-class Certificate:
-    file: Path
-    context: ssl.SSLContext
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A self-signed certificate for 127.0.0.1, and a server context that shows it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "peer.test")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "peer.pem"
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + secret)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return Certificate(file=file, context=context)
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 async def test_messages_share_a_kept_connection() -> None:

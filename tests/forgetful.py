@@ -19,7 +19,7 @@ from providers.apns import apns_id_of
 from providers.conformance.fault_server import FaultServer, Mishap, Reply, Request, open_fault_server
 from providers.conformance.http2_server import Http2FaultServer
 from tests.certificates import Certificate
-from tests.contract import test_apns, test_fcm, test_kannel, test_sendgrid, test_twilio, test_webpush
+from tests.contract import test_apns, test_fcm, test_kannel, test_sendgrid, test_ses, test_twilio, test_webpush
 from tests.contract.smtp_peer import CUT, smtp_peer
 from tests.factories import make_recipient
 
@@ -82,6 +82,7 @@ async def forgetful_kinds(
             await _served(stack, accounts, _twilio),
             await _served(stack, accounts, _kannel),
             await _served(stack, accounts, _sendgrid),
+            await _served(stack, accounts, _ses),
             await _served(stack, accounts, _fcm),
             await _served(stack, accounts, _apns),
             await _served(stack, accounts, lambda far_side: _webpush(far_side, certificate)),
@@ -202,6 +203,26 @@ def _sendgrid(far_side: FarSide) -> Parts:
     )
     server = FaultServer(_meeting(far_side, key_in, test_sendgrid.TestSendGrid.taken))
     return server, lambda url: {"kind": "sendgrid", "base_url": url, **account}, kind
+
+
+def _ses(far_side: FarSide) -> Parts:
+    key_in = test_ses.TestSes().delivery_id_in
+    account = {
+        "region": "eu-west-1",
+        "access_key_id": test_ses.KEY_ID,
+        "secret_access_key": test_ses.SECRET,
+        "from": "shop@example.com",
+    }
+    kind = Kind(
+        name="ses",
+        channel=Channel.EMAIL,
+        country="ES",
+        accounts={},
+        far_side=far_side,
+        make_to=_mailed("ES"),
+    )
+    server = FaultServer(_meeting(far_side, key_in, test_ses.TAKEN))
+    return server, lambda url: {"kind": "ses", "base_url": url, **account}, kind
 
 
 def _fcm(far_side: FarSide) -> Parts:

@@ -14,6 +14,8 @@ SAME_EVERYWHERE: Final = frozenset(
         "heliograph_oldest_due_seconds",
         "heliograph_deliveries_held",
         "heliograph_deliveries_unknown",
+        "heliograph_spending_used",
+        "heliograph_complaint_rate",
         "heliograph_webhook_endpoints",
         "heliograph_webhook_notices",
     }
@@ -113,6 +115,15 @@ class Metrics:
             "heliograph_claims_lost", "Steps that were not written since the claim had become another worker's."
         )
         self.oldest_due_seconds, self.held, self.unknown = _of_what_waits(self.registry)
+        self.spending_used = gauge(
+            "heliograph_spending_used",
+            "How full the fullest counter of a limit on spending is, from 0 to 1.",
+            ["limit"],
+        )
+        self.complaint_rate = gauge(
+            "heliograph_complaint_rate",
+            "Complaints for each marketing e-mail, of the sending domain with most; of those that sent enough.",
+        )
 
     def share(self, whole: Callable[[], Awaitable[bytes]]) -> None:
         """This process is one of several: `whole` tells what all of them measure."""

@@ -19,6 +19,7 @@ from gateway.delivery.people.inbound import InboundDesk
 from gateway.delivery.people.unsubscribe import Unsubscriber
 from gateway.delivery.tracking.receipts import Tracker
 from gateway.delivery.upkeep.readiness import ReadinessCheck
+from gateway.delivery.upkeep.spending import SpendingReport
 from gateway.delivery.upkeep.steering import Steering
 from gateway.delivery.what_if.explain import Explainer
 from gateway.delivery.what_if.preview import Previewer
@@ -81,6 +82,7 @@ class Gateway:
     tracker: Tracker
     endpoint_desk: EndpointDesk
     readiness: ReadinessCheck
+    spending: SpendingReport
     worker: Worker | None
     """None where nothing is claimed."""
     first_key: str | None = field(repr=False)

@@ -56,6 +56,7 @@ from gateway.delivery.tracking.settling import Settler
 from gateway.delivery.upkeep.readiness import ReadinessCheck
 from gateway.delivery.upkeep.recovery import Sweeper
 from gateway.delivery.upkeep.retention import Forgetter
+from gateway.delivery.upkeep.spending import SpendingReport
 from gateway.delivery.upkeep.steering import Steering
 from gateway.delivery.what_if.explain import Explainer
 from gateway.delivery.what_if.preview import Previewer
@@ -120,7 +121,14 @@ async def open_gateway(
             desk = make_bounce_desk(settings, parts.store.receipts, gateway.tracker)
             addresses = await open_bounce_listeners(settings, desk, stack, together=together)
             gateway = replace(gateway, bounce_addresses=addresses)
-        await stack.enter_async_context(Gauges(store=parts.store.watching, clock=parts.clock, metrics=parts.metrics))
+        await stack.enter_async_context(
+            Gauges(
+                store=parts.store.watching,
+                clock=parts.clock,
+                metrics=parts.metrics,
+                spending=gateway.spending if parts.terms.spending else None,
+            )
+        )
         if work:
             await follow_rules(parts.terms, parts.store.database, parts.clock.now())
             await record_overrides(parts.terms.rules, parts.store.audit, parts.clock.now())
@@ -339,6 +347,7 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
         endpoint_desk=EndpointDesk(
             store=store.endpoints, caller=parts.service_calls, source=settings.public_url, clock=clock
         ),
+        spending=SpendingReport(store=store.spending, services=store.services, terms=parts.terms, clock=clock),
         readiness=ReadinessCheck(
             store=store.condition,
             templates=parts.templates,

@@ -38,6 +38,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "catalogs": Entry("catalogs", "app", "Keep the translations: extract, update, check, stats."),
     "services": Entry("services", "app", "Keep the services that may call, and their sender identities."),
     "keys": Entry("keys", "app", "Make, list, rotate and revoke API keys."),
+    "spending": Entry("spending", "spending", "Show how much of the limits on spending is used."),
     "db": Entry("db", "app", "Look at the store's tables, bring them up to date, copy them; read the audit trail."),
     "policy": Entry("policy", "app", "Try rules on the traffic that there was."),
     "config": Entry("config", "app", "Look at the settings and the country packs."),

@@ -68,6 +68,7 @@ from gateway.ports.replaying import TrafficStore
 from gateway.ports.retention import Retention, RetentionStore
 from gateway.ports.services import ApiKey, SenderIdentity, Service, ServiceStore
 from gateway.ports.settling import LastCall, SettlingStore
+from gateway.ports.spending import SpendingStore
 from gateway.ports.time import Clock, Wake
 from gateway.ports.watching import Waiting, WatchStore
 
@@ -141,6 +142,7 @@ __all__ = [
     "Service",
     "ServiceStore",
     "SettlingStore",
+    "SpendingStore",
     "StatusSource",
     "SteeringStore",
     "Step",

@@ -28,6 +28,7 @@ from gateway.storage.queue.spending import Spenders
 from gateway.storage.queue.steering import Steering
 from gateway.storage.reading.log import MessageLog
 from gateway.storage.reading.mailbox import Mailbox
+from gateway.storage.reading.spending import SpendingCounters
 from gateway.storage.reading.traffic import Traffic
 from gateway.storage.reading.watching import Watching
 from gateway.storage.tracking.calls import Calls
@@ -73,6 +74,7 @@ class Store:
     belongings: Belongings
     watching: Watching
     traffic: Traffic
+    spending: SpendingCounters
     endpoints: Endpoints
     notices: Notices
 
@@ -137,6 +139,7 @@ async def open_store(
                 belongings=Belongings(database, pseudonyms),
                 watching=Watching(database),
                 traffic=Traffic(database),
+                spending=SpendingCounters(database),
                 endpoints=Endpoints(database),
                 notices=Notices(database, commit),
             )

@@ -19,6 +19,7 @@ from gateway.web.api import (
     messages,
     metrics,
     recipients,
+    spending,
     steering,
     suppressions,
     templates,
@@ -50,6 +51,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *conversions.ENDPOINTS,
     *inbound.ENDPOINTS,
     *webhooks.ENDPOINTS,
+    *spending.ENDPOINTS,
     *health.ENDPOINTS,
     *metrics.ENDPOINTS,
 )

@@ -12,6 +12,7 @@ from gateway.delivery.people.export import Exporter
 from gateway.delivery.people.inbound import InboundDesk
 from gateway.delivery.tracking.receipts import Tracker
 from gateway.delivery.upkeep.readiness import ReadinessCheck
+from gateway.delivery.upkeep.spending import SpendingReport
 from gateway.delivery.upkeep.steering import Steering
 from gateway.delivery.what_if.explain import Explainer
 from gateway.delivery.what_if.preview import Previewer
@@ -110,6 +111,10 @@ class Gateway(Protocol):
     @property
     def eraser(self) -> Eraser:
         """Erases people."""
+
+    @property
+    def spending(self) -> SpendingReport:
+        """How much of the limits is used."""
 
     @property
     def steering(self) -> Steering:

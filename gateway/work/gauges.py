@@ -8,6 +8,7 @@ from typing import Final, Self
 
 import structlog
 
+from gateway.delivery.upkeep.spending import SpendingReport, Standing
 from gateway.errors import Unavailable
 from gateway.metrics import Metrics
 from gateway.ports import Clock, Waiting, WatchStore
@@ -28,10 +29,13 @@ AGES: Final = {
 class Gauges:
     """Reads what waits while its block is open, every ten seconds, and shows it to Prometheus."""
 
-    def __init__(self, *, store: WatchStore, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, *, store: WatchStore, clock: Clock, metrics: Metrics, spending: SpendingReport | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
         self._metrics = metrics
+        self._spending = spending
         self._reading: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
@@ -57,6 +61,8 @@ class Gauges:
         """Read and show once. Raises Unavailable."""
         now = self._clock.now()
         self._show(await self._store.waiting(now), now)
+        if self._spending is not None:
+            self._show_spending(await self._spending.standing())
 
     def _show(self, waiting: Waiting, now: datetime) -> None:
         metrics = self._metrics
@@ -74,6 +80,14 @@ class Gauges:
         metrics.webhook_notices.set(waiting.notices)
         for age in AGES:
             metrics.unknown.labels(age).set(counts[age])
+
+    def _show_spending(self, standing: Standing) -> None:
+        metrics = self._metrics
+        metrics.spending_used.clear()
+        # Of each limit the fullest comes first.
+        for one in reversed(standing.used):
+            metrics.spending_used.labels(one.limit.name).set(one.share)
+        metrics.complaint_rate.set(max([one.rate for one in standing.complained if one.is_telling], default=0.0))
 
 
 def age_of(passed: timedelta) -> str:

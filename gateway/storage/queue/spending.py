@@ -25,7 +25,10 @@ from gateway.storage.tables import to_micros
 _FIND: Final = (
     "WITH k AS ({keys}) SELECT t.counter, t.buckets FROM k CROSS JOIN spending_counters t WHERE t.counter = k.column1"
 )
-_FIND_RANGE: Final = "SELECT counter, buckets FROM spending_counters WHERE counter >= ? AND counter < ?"
+_FIND_BETWEEN: Final = (
+    "SELECT counter, buckets FROM spending_counters WHERE counter >= ? AND counter < ? ORDER BY counter LIMIT ?"
+)
+_MOST: Final = 10_000
 _keep: Final = Insert(
     tables.spending_counters,
     suffix=" ON CONFLICT (counter) DO UPDATE SET buckets = excluded.buckets, expires_at = excluded.expires_at",
@@ -161,11 +164,10 @@ async def read_spent(
         claim.delivery.id: spenders.counters_for(claim, found[claim.delivery.id].recipient, _name(claim, names))
         for claim in claims
     }
-    rows = list(await driver.select_in(_FIND, each_key(name for counters in wanted.values() for name in counters)))
+    rows = await driver.select_in(_FIND, each_key(name for counters in wanted.values() for name in counters))
+    counters = {name: _load_buckets(buckets) for name, buckets in rows}
     bounds = spenders.counters_within(claims)
-    further = [] if bounds is None else await driver.fetch(_FIND_RANGE, bounds)
-    counters = {name: _load_buckets(buckets) for name, buckets in (*rows, *further)}
-    common = {name: counters[name] for name, _ in further}
+    common = {} if bounds is None else await find_between(driver, *bounds, _MOST)
     return {
         claim.delivery.id: replace(
             found[claim.delivery.id],
@@ -177,6 +179,12 @@ async def read_spent(
         )
         for claim in claims
     }
+
+
+async def find_between(driver: Driver, first: str, end: str, most: int) -> Mapping[str, Buckets]:
+    """The counters from one name until just before another."""
+    rows = await driver.fetch(_FIND_BETWEEN, (first, end, most))
+    return {name: _load_buckets(buckets) for name, buckets in rows}
 
 
 async def _learn_names(driver: Driver, claims: Sequence[Claim], names: dict[str, str]) -> None:

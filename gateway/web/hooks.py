@@ -37,7 +37,7 @@ class Hooks:
     public_url: str
 
     async def take(self, request: web.Request) -> web.StreamResponse:
-        """204, or 200 to a GET, once all that the call tells is on disk; 401 without a trace for one that is not the provider's.
+        """204, or 200 to a GET, once all that the call tells is on disk; 401 without a trace for a stranger's.
 
         Raises InvalidRequest where a genuine call holds nothing to keep, NotFound where no such provider calls us.
         Raises Unavailable where the provider shall call again.

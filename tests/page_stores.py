@@ -9,6 +9,7 @@ from gateway.domain.engagement import Conversion, Engagement, EngagementKind, Lo
 from gateway.domain.ids import DeliveryId, MessageId, ServiceId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Event
+from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.errors import InvalidRequest, NotFound
 from gateway.ports import AuditQuery, MailboxItem, MessageQuery, MessageRecord, Page
@@ -72,6 +73,9 @@ class MemoryEngagements:
 
     async def of_message(self, message_id: MessageId) -> Sequence[Engagement]:
         return [one for one in self.kept if one.message_id == message_id]
+
+    async def categories(self, delivery_ids: Sequence[DeliveryId]) -> Mapping[DeliveryId, Category]:
+        return {}
 
     async def counts(self, since: datetime) -> Mapping[tuple[EngagementKind, Maker], int]:
         return Counter((one.kind, one.made_by) for one in self.kept if one.at >= since)

@@ -7,6 +7,7 @@ import structlog
 
 from gateway.bootstrap.bells import open_bells
 from gateway.bootstrap.stores import SystemClock, configured_store
+from gateway.delivery.engagement.told import ToldByProviders
 from gateway.delivery.tracking.bounces import BounceDesk
 from gateway.delivery.tracking.receipts import Tracker
 from gateway.errors import ConfigurationError
@@ -67,7 +68,8 @@ async def open_bounces(settings: Settings) -> AsyncIterator[BounceDesk]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(configured_store(settings, clock, (), patient=False))
         bells = await open_bells(settings, stack, work=False)
-        tracker = Tracker(store=store.receipts, wake=bells.accepted, clock=clock, metrics=Metrics())
+        readers = ToldByProviders(store.engagements)
+        tracker = Tracker(store=store.receipts, readers=readers, wake=bells.accepted, clock=clock, metrics=Metrics())
         yield make_bounce_desk(settings, store.receipts, tracker)
 
 

@@ -42,6 +42,7 @@ from gateway.delivery.dispatching.routing import RoutingTable
 from gateway.delivery.engagement.conversions import Converter
 from gateway.delivery.engagement.desk import EngagementDesk
 from gateway.delivery.engagement.links import EngagementLinks
+from gateway.delivery.engagement.told import ToldByProviders
 from gateway.delivery.engagement.wrapping import Wrapper
 from gateway.delivery.notifying.desk import EndpointDesk
 from gateway.delivery.people.confirmation import Confirmation, ConfirmationLinks
@@ -70,6 +71,7 @@ from gateway.ports import (
     Retention,
     Searchable,
     StatusSource,
+    Wake,
 )
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
@@ -332,7 +334,7 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
         converter=Converter(
             store=store.engagements, within=settings.engagement.converted_within, clock=clock, metrics=parts.metrics
         ),
-        tracker=Tracker(store=store.receipts, wake=wake, clock=clock, metrics=parts.metrics),
+        tracker=_make_tracker(parts, wake),
         inbound=InboundDesk(
             store=store.inbound,
             services=store.services,
@@ -358,6 +360,12 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
         worker=None,
         first_key=first_key,
     )
+
+
+def _make_tracker(parts: _Parts, wake: Wake) -> Tracker:
+    asked = parts.settings.engagement
+    readers = ToldByProviders(parts.store.engagements, opens=asked.opens, clicks=asked.clicks)
+    return Tracker(store=parts.store.receipts, readers=readers, wake=wake, clock=parts.clock, metrics=parts.metrics)
 
 
 def _make_wrapper(settings: Settings, links: EngagementLinks) -> Wrapper | None:
@@ -396,9 +404,7 @@ def _make_dispatcher(parts: _Parts, pacing: Pacing) -> Dispatcher:
         ),
         settler=Settler(
             store=parts.store.calls,
-            tracker=Tracker(
-                store=parts.store.receipts, wake=parts.bells.worker, clock=parts.clock, metrics=parts.metrics
-            ),
+            tracker=_make_tracker(parts, parts.bells.worker),
             providers=parts.providers,
             rules=looks,
             clock=parts.clock,
@@ -435,7 +441,7 @@ def _make_worker(parts: _Parts, dispatcher: Dispatcher) -> Worker:
         leases=parts.store.leases,
         forgetter=_make_forgetter(parts),
         eraser=parts.eraser,
-        tracker=Tracker(store=parts.store.receipts, wake=wake, clock=parts.clock, metrics=parts.metrics),
+        tracker=_make_tracker(parts, wake),
         wake=wake,
         clock=parts.clock,
         metrics=parts.metrics,

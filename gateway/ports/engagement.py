@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from gateway.domain.engagement import Conversion, Engagement, EngagementKind, Look, Maker
-from gateway.domain.ids import MessageId
+from gateway.domain.ids import DeliveryId, MessageId
+from gateway.domain.preferences import Category
 
 
 class EngagementStore(Protocol):
@@ -27,6 +28,9 @@ class EngagementStore(Protocol):
 
     async def of_message(self, message_id: MessageId) -> Sequence[Engagement]:
         """All that was done with a message, oldest first."""
+
+    async def categories(self, delivery_ids: Sequence[DeliveryId]) -> Mapping[DeliveryId, Category]:
+        """Of which category the message of each delivery is; those that are not kept are left out."""
 
     async def counts(self, since: datetime) -> Mapping[tuple[EngagementKind, Maker], int]:
         """How many there were of each kind since then."""

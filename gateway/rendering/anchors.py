@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-_ATTRIBUTE: Final = r"""\s*+[^\s=>"'/]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>]++))?+|[\s/]++|["'=]"""
 _TOKEN: Final = re.compile(
     r"<!--.*?(?:-->|\Z)|<(?P<raw>style|title|textarea)(?=[\s/>]).*?(?:</(?P=raw)\s*>|\Z)"
-    rf"|<(?P<tag>[a-z][^\s/>]*+)(?P<inside>(?:{_ATTRIBUTE})*+)>",
+    # A quote begins a value only after an equals sign.
+    r"""|<(?P<tag>[a-z][^\s/>]*+)(?P<inside>[^=>]*+(?:=\s*+(?:"[^"]*+"|'[^']*+')?+[^=>]*+)*+)>""",
     re.IGNORECASE | re.DOTALL,
 )
 """Comments and elements of mere text, in which no links are, and every other tag with all that stands in it."""

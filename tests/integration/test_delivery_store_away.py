@@ -18,6 +18,7 @@ from gateway.delivery.dispatching.limits import OwnLimits
 from gateway.delivery.dispatching.pacing import Pacing
 from gateway.delivery.dispatching.retry import RetryPolicy
 from gateway.delivery.dispatching.routing import Route, RoutingTable
+from gateway.delivery.engagement.told import ToldByProviders
 from gateway.delivery.tracking.looks import LookRules
 from gateway.delivery.tracking.receipts import Tracker
 from gateway.delivery.tracking.settling import Settler
@@ -151,7 +152,13 @@ def _worker(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> Worke
             leases=leases,
             forgetter=forgetter,
             eraser=gateway.eraser,
-            tracker=Tracker(store=gateway.store.receipts, wake=wake, clock=gateway.clock, metrics=metrics),
+            tracker=Tracker(
+                store=gateway.store.receipts,
+                readers=ToldByProviders(gateway.store.engagements),
+                wake=wake,
+                clock=gateway.clock,
+                metrics=metrics,
+            ),
             wake=wake,
             clock=gateway.clock,
             metrics=metrics,

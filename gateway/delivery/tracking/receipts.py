@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from gateway.delivery.engagement.told import ToldByProviders
 from gateway.domain.encoding import encode
 from gateway.domain.receipts import Receipt
 from gateway.metrics import Metrics
@@ -31,8 +32,12 @@ def _can_be_kept(receipt: Receipt) -> bool:
 class Tracker:
     """Takes receipts in, whichever provider brought them."""
 
-    def __init__(self, *, store: ReceiptStore, wake: Wake, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, *, store: ReceiptStore, readers: ToldByProviders, wake: Wake, clock: Clock, metrics: Metrics
+    ) -> None:
         self._store = store
+        self._readers = readers
+        """Says what may be kept of what readers did."""
         self._wake = wake
         self._clock = clock
         self._count_status = cache(lambda channel, status: metrics.statuses.labels(channel, status).inc)
@@ -47,7 +52,10 @@ class Tracker:
         if len(kept) < len(receipts):
             # One that no store can hold must not take the others of its call along.
             _log.error("receipts.unreadable", provider=provider, count=len(receipts) - len(kept))
-        telling = Telling(provider=provider, receipts=kept, at=self._clock.now())
+        told = await self._readers.kept_of(kept)
+        if not told:
+            return Hearing()
+        telling = Telling(provider=provider, receipts=tuple(told), at=self._clock.now())
         heard = await self._store.take_in(telling)
         self._count["new"].inc(heard.new)
         self._count["repeated"].inc(heard.repeated)

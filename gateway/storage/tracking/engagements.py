@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.domain.engagement import Conversion, Engagement, EngagementKind, Look, Maker, followed_together, judge
 from gateway.domain.ids import ENGAGEMENT, DeliveryId, EngagementId, MessageId, make_id
+from gateway.domain.preferences import Category
 from gateway.domain.values import replace
 from gateway.errors import Conflict, NotFound
 from gateway.storage import tables
@@ -47,6 +48,9 @@ _LAST_CLICK: Final = (
     "SELECT e.message_id FROM engagements e JOIN messages m ON m.id = e.message_id"
     " WHERE m.service_id = ? AND m.recipient_id = ? AND e.kind = 'clicked' AND e.made_by = 'person'"
     " AND e.at >= ? AND e.at <= ? ORDER BY e.at DESC, e.id DESC LIMIT 1"
+)
+_CATEGORIES: Final = (
+    "SELECT d.id, m.category FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE d.id IN ({keys})"
 )
 _COUNTS: Final = "SELECT kind, made_by, count(*) FROM engagements WHERE at >= ? GROUP BY kind, made_by"
 
@@ -95,6 +99,11 @@ class Engagements:
         """All that was done with a message, oldest first."""
         rows = await self._reader.run(lambda driver: driver.fetch(_OF_MESSAGE, (message_id,)))
         return [_engagement_of(row) for row in rows]
+
+    async def categories(self, delivery_ids: Sequence[DeliveryId]) -> Mapping[DeliveryId, Category]:
+        """Of which category the message of each delivery is; those that are not kept are left out."""
+        rows = await self._reader.run(lambda driver: driver.select_in(_CATEGORIES, each_key(delivery_ids)))
+        return {DeliveryId(delivery_id): Category(category) for delivery_id, category in rows}
 
     async def counts(self, since: datetime) -> Mapping[tuple[EngagementKind, Maker], int]:
         """How many there were of each kind since then."""

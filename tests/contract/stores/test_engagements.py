@@ -226,3 +226,13 @@ async def test_what_was_done_goes_with_the_timeline_and_never_outlives_the_messa
     assert gone["engagements"] == 1
     assert [one.at for one in left] == [late]
     assert await store.engagements.counts(NOW) == {}
+
+
+async def test_of_which_category_a_message_is_is_known_by_its_delivery(store: Store) -> None:
+    await send(store)
+    await store.accepting.accept(new_message(2, category=Category.MARKETING))
+    second, unknown = DeliveryId("dlv_000002"), DeliveryId("dlv_unknown")
+
+    found = await store.engagements.categories([DELIVERY, second, unknown])
+
+    assert found == {DELIVERY: Category.TRANSACTIONAL, second: Category.MARKETING}

@@ -12,7 +12,17 @@ from typing import Final, Literal
 
 from gateway.domain.return_paths import return_path
 from gateway.errors import ConfigurationError
-from providers.base import Capabilities, Channel, Envelope, Outcome, SendResult, redacted, wrong_channel
+from providers.base import (
+    Capabilities,
+    Channel,
+    Envelope,
+    Fitness,
+    Outcome,
+    ProbeResult,
+    SendResult,
+    redacted,
+    wrong_channel,
+)
 from providers.dkim import DkimKey, DkimSigner
 from providers.smtp_answers import Answer, Stage, classify
 from providers.smtp_conversation import Conversation
@@ -104,6 +114,18 @@ class SmtpProvider:
             answer = error.answer
         return _result(answer, envelope)
 
+    async def health(self) -> ProbeResult:
+        """Connect, secure the line, sign in and take leave; nothing of a message is said."""
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                conversation = await self._connect()
+        except TimeoutError:
+            return ProbeResult(fitness=Fitness.DOWN, detail="No answer in time.")
+        except NotConnected as error:
+            return _unfit(error)
+        conversation.close()
+        return ProbeResult(fitness=Fitness.OK)
+
     async def aclose(self) -> None:
         """Take leave on all kept connections."""
         await self._pool.aclose()
@@ -184,6 +206,15 @@ def _result(answer: Answer, envelope: Envelope) -> SendResult:
         code=reply.label,
         detail=redacted(reply.text, envelope.to, envelope.sender),
     )
+
+
+def _unfit(error: NotConnected) -> ProbeResult:
+    """What a connection that could not be opened says of the relay."""
+    if error.misconfigured is not None:
+        return ProbeResult(fitness=Fitness.MISCONFIGURED, detail=error.misconfigured)
+    reply, refused = error.answer.reply, classify(error.answer) is Outcome.MISCONFIGURED
+    told = _silence(error.answer) if reply is None else f"{reply.label} {redacted(reply.text)}"
+    return ProbeResult(fitness=Fitness.MISCONFIGURED if refused else Fitness.DOWN, detail=told)
 
 
 def _silence(answer: Answer) -> str:

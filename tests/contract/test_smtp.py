@@ -10,6 +10,7 @@ import pytest
 
 from gateway.domain.messages import Outcome
 from gateway.errors import ConfigurationError
+from providers.base import Fitness
 from providers.conformance.suite import make_envelope, make_mime
 from providers.smtp import SmtpProvider, SmtpSettings
 from providers.smtp_transaction import Letter, commands
@@ -419,3 +420,36 @@ async def test_without_a_domain_for_bounces_nothing_is_promised_or_asked_for() -
 
         assert peer.mails[0].mail_from == "shop@example.com"
         assert not provider.capabilities.receipts
+
+
+@pytest.mark.parametrize(
+    ("password", "answers", "fitness"),
+    [
+        ("right", {}, Fitness.OK),
+        ("wrong", {}, Fitness.MISCONFIGURED),
+        ("right", _answering("AUTH", "454 4.7.0 Temporary authentication failure"), Fitness.DOWN),
+    ],
+    ids=["fit", "refused", "busy"],
+)
+async def test_a_probe_signs_in_and_sends_nothing(password: str, answers: dict[str, Any], fitness: Fitness) -> None:
+    async with (
+        smtp_peer(password=b"right", **answers) as peer,
+        relay(peer.port, username="shop", password=password) as provider,
+    ):
+        probed = await provider.health()
+
+        assert (probed.fitness, peer.mails) == (fitness, [])
+        assert "shop" not in (probed.detail or "")
+
+
+async def test_a_probe_says_what_is_wrong_with_a_port_where_nobody_or_something_else_listens() -> None:
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+    async with bare_peer(talk) as port, relay(port) as provider:
+        other = await provider.health()
+    async with relay(port) as provider:
+        nobody = await provider.health()
+
+    assert (other.fitness, nobody.fitness) == (Fitness.MISCONFIGURED, Fitness.DOWN)
+    assert nobody.detail == "No connection."

@@ -19,7 +19,10 @@ from providers.conformance.suite import make_envelope
 from providers.fcm import FcmProvider
 from providers.kannel_webhook import receipt_url
 from providers.webpush import WebPushProvider
+from tests.contract.smtp_peer import smtp_peer
 from tests.contract.test_providers import MemoryMailbox, WallClock
+from tests.dkim_oracle import verified
+from tests.unit.providers.test_dkim import KEYS, published
 
 
 async def send_by(settings_text: str, folder: Path, channel: Channel) -> Outcome:
@@ -142,3 +145,26 @@ def test_a_code_cannot_be_made_to_mean_that_a_message_was_sent(tmp_path: Path) -
 
     with pytest.raises(ConfigurationError, match=r"providers\.main\.codes: .* cannot mean that it was sent"):
         load_settings({}, tmp_path)
+
+
+async def test_smtp_is_opened_with_its_domain_for_bounces_and_its_keys_by_any_name(tmp_path: Path) -> None:
+    keys = {key.selector: key for key in KEYS}
+    (tmp_path / "rsa.pem").write_text(keys["rsa"].pem, encoding="utf-8")
+    (tmp_path / "ed.pem").write_text(keys["ed"].pem, encoding="utf-8")
+    async with smtp_peer() as peer:
+        text = (
+            f'[providers.main]\nkind = "smtp"\nhost = "127.0.0.1"\nport = {peer.port}\n'
+            'from = "shop@example.com"\nbounce_domain = "Bounces.example.com"\n'
+            + "".join(
+                f'[providers.main.dkim.{name}-2026]\ndomain = "example.com"\nselector = "{name}"\n'
+                f'key = {{file = "{tmp_path}/{name}.pem"}}\n'
+                for name in ("rsa", "ed")
+            )
+        )
+
+        outcome = await send_by(text, tmp_path, Channel.EMAIL)
+
+        assert outcome is Outcome.SENT
+        assert str(peer.mails[0].mail_from).endswith("@bounces.example.com")
+        assert isinstance(peer.mails[0].content, bytes)
+        assert verified(peer.mails[0].content, published) == [True, True]

@@ -13,6 +13,7 @@ from tests.faults.rows import (
     caps,
     clocks,
     consents,
+    consequences,
     disk,
     frozen,
     hours,
@@ -25,6 +26,7 @@ from tests.faults.rows import (
     restore,
     stops,
     store,
+    webhooks,
 )
 
 ROWS: Final[Sequence[Row]] = (
@@ -43,5 +45,7 @@ ROWS: Final[Sequence[Row]] = (
     *poison.ROWS,
     *restore.ROWS,
     *consents.ROWS,
+    *webhooks.ROWS,
+    *consequences.ROWS,
     *load.ROWS,
 )

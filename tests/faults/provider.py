@@ -54,7 +54,9 @@ class Stub:
 
     async def behave(self, manner: Manner = Manner.ACCEPT, **changes: object) -> None:
         """Meet messages in this manner from now on, and hold none."""
-        await self.tell(**{"share": 1.0, "hold": None, **changes, "manner": manner.value, "release": True})
+        await self.tell(
+            **{"share": 1.0, "pause": 0.0, "hold": None, **changes, "manner": manner.value, "release": True}
+        )
 
     async def hold(self, point: Point) -> None:
         """Let each conversation stand still at a point from now on."""

@@ -111,6 +111,7 @@ class Stage:
         workers: int | None = None,
         relays: int = 1,
         connections: int = CONNECTIONS,
+        timeout_seconds: float = 10.0,
         delivery: Mapping[str, Any] | None = None,
         store_folder: Path | None = None,
         started: bool = True,
@@ -127,7 +128,7 @@ class Stage:
         folder.mkdir(parents=True)
         async with AsyncExitStack() as stack:
             stubs = [await stack.enter_async_context(open_stub(folder, f"relay-{n + 1}")) for n in range(relays)]
-            given = {**make_sections(stubs, connections, delivery or {}, mailbox), **sections}
+            given = {**make_sections(stubs, connections, timeout_seconds, delivery or {}, mailbox), **sections}
             view: StoreView
             match self.mode:
                 case Mode.EMBEDDED:
@@ -156,14 +157,18 @@ class Stage:
 
 
 def make_sections(
-    stubs: list[Stub], connections: int, delivery: Mapping[str, Any], mailbox: Mapping[str, Any]
+    stubs: list[Stub],
+    connections: int,
+    timeout_seconds: float,
+    delivery: Mapping[str, Any],
+    mailbox: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Settings: e-mail to the stubs in their order, the rest to the mailbox; retries and lost answers take seconds."""
     relay = {
         "kind": "smtp",
         "host": "127.0.0.1",
         "from": "Rig <rig@example.org>",
-        "timeout": "10s",
+        "timeout": f"{int(timeout_seconds)}s",
         "connections": connections,
     }
     return {

@@ -75,6 +75,8 @@ class Manners:
     share: float = 1.0
     code: int = 451
     seconds: float = 0.0
+    pause: float = 0.0
+    """How long every answer takes, whatever it is."""
     hold: Point | None = None
     """Where each conversation stands still until it is released."""
 
@@ -172,6 +174,7 @@ class Provider:
         return await self._answer(manner, manners, writer)
 
     async def _answer(self, manner: Manner, manners: Manners, writer: asyncio.StreamWriter) -> bool:
+        await asyncio.sleep(manners.pause)
         reply = b"250 2.0.0 Ok: queued as STUB1234\r\n"
         if manner in (Manner.REFUSE, Manner.LIE):
             reply = b"%d %d.0.0 not now\r\n" % (manners.code, manners.code // 100)

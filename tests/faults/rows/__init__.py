@@ -10,6 +10,7 @@ from typing import Final
 from tests.faults.rig import Row
 from tests.faults.rows import (
     answers,
+    brown_out,
     caps,
     clocks,
     consents,
@@ -39,6 +40,7 @@ ROWS: Final[Sequence[Row]] = (
     *races.ROWS,
     *caps.ROWS,
     *answers.ROWS,
+    *brown_out.ROWS,
     *clocks.ROWS,
     *hours.ROWS,
     *stops.ROWS,

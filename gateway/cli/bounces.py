@@ -1,7 +1,6 @@
 """`heliograph messages bounce`: a mail that came back, from a mail server that pipes it in."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Iterator
 from email.parser import BytesHeaderParser
@@ -13,8 +12,11 @@ import typer
 from gateway.bootstrap import open_bounces
 from gateway.cli.output import command, fail, notes
 from gateway.configuration import load_settings
-from gateway.errors import Overloaded, Unavailable
+from gateway.errors import GatewayError
 
+_NO_USER: Final = 67
+_BRING_AGAIN: Final = 75
+"""What mail servers understand (sysexits.h); of any other failure they tell whoever sent the mail."""
 _MOST_BYTES: Final = 10 * 1024 * 1024
 _NAMING: Final = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
 """Where mail servers write whom a mail came for, and last what its sender wrote."""
@@ -33,20 +35,20 @@ async def take_bounce(
     """Take in a mail that came back, from standard input, for a mail server that pipes it in.
 
     Works on the store, with or without a running gateway. The exit status is what mail servers understand: 0 when it
-    is kept or tells nothing, 67 when no mail is expected at that address, 75 when it should be brought again.
+    is kept or tells nothing, 67 when no mail is expected at that address, 75 when it should be brought again, since the
+    store is away or the settings are wrong.
     """
-    settings = load_settings().settings
     mail = (await asyncio.to_thread(sys.stdin.buffer.read, _MOST_BYTES + 1))[:_MOST_BYTES]
     try:
-        async with open_bounces(settings) as desk:
+        async with open_bounces(load_settings().settings) as desk:
             for address in [to] if to is not None else _named(mail):
                 if await desk.expects(address):
                     await desk.take_in(address, mail)
                     notes.print("taken")
                     return
-    except (Unavailable, Overloaded) as error:
-        raise fail(error.message, os.EX_TEMPFAIL) from error
-    raise fail("No mail is expected at that address.", os.EX_NOUSER)
+    except GatewayError as error:
+        raise fail(error.message, _BRING_AGAIN) from error
+    raise fail("No mail is expected at that address.", _NO_USER)
 
 
 def _named(mail: bytes) -> Iterator[str]:

@@ -155,14 +155,19 @@ async def test_a_mail_server_may_pipe_it_into_a_command(house: House, tmp_path: 
     file.write_text(f'[providers.relay]\nkind = "smtp"\nhost = "127.0.0.1"\nbounce_domain = "{DOMAIN}"\n')
     environment = {"HELIOGRAPH_CONFIG": str(file), "HELIOGRAPH_STORE_URL": rig.gateway.settings.store.url}
 
-    async def pipe(*words: str) -> int:
+    async def pipe(*words: str, **changes: str) -> int:
         mail = f"X-Original-To: {path}\r\n".encode() + report(whom, "5.1.1")
         command = ["messages", "bounce", *words]
-        return (await asyncio.to_thread(CliRunner().invoke, app, command, env=environment, input=mail)).exit_code
+        env = environment | changes
+        return (await asyncio.to_thread(CliRunner().invoke, app, command, env=env, input=mail)).exit_code
 
-    statuses = [await pipe(), await pipe("--to", f"bounce@{DOMAIN}")]
+    statuses = [
+        await pipe(),
+        await pipe("--to", f"bounce@{DOMAIN}"),
+        await pipe(HELIOGRAPH_STORE_URL=f"sqlite:///{file}/none.db"),
+    ]
 
-    assert statuses == [0, os.EX_NOUSER]
+    assert statuses == [0, os.EX_NOUSER, os.EX_TEMPFAIL]
     assert (await rig.settled(accepted, S.UNDELIVERED)).deliveries[0].delivery.reason == "bounced"
 
 

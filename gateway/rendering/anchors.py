@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 _TOKEN: Final = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(?P<raw>style|title|textarea)(?=[\s/>]).*?(?:</(?P=raw)\s*>|\Z)"
+    r"<!--(?:[^-]++|-(?!->))*+(?:-->)?+|<(?P<raw>style|title|textarea)(?=[\s/>])(?:[^<]++|<(?!/(?P=raw)[\s/>]))*+"
     # A quote begins a value only after an equals sign.
     r"""|<(?P<tag>[a-z][^\s/>]*+)(?P<inside>[^=>]*+(?:=\s*+(?:"[^"]*+"|'[^']*+')?+[^=>]*+)*+)>""",
-    re.IGNORECASE | re.DOTALL,
+    re.IGNORECASE,
 )
 """Comments and elements of mere text, in which no links are, and every other tag with all that stands in it."""
 _LINKS: Final = frozenset({"a", "area"})

@@ -8,9 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.domain.encoding import encode
+from gateway.domain.engagement import EngagementKind, Look
 from gateway.domain.ids import DELIVERY, MESSAGE, DeliveryId, MessageId, SuppressionId, make_id
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attachment
+from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.errors import NotFound
 from gateway.ports import Idempotency, MailboxItem, NewMessage, Replayed, Retention, Stored
@@ -57,6 +59,15 @@ async def deliver(store: Store, new: NewMessage, status: DeliveryStatus = S.DELI
     (claim,) = await store.dispatch.claim(WORKER, 1, at)
     assert await store.dispatch.reserve(reservation_for(claim))
     await store.dispatch.record(sent_step(claim))
+    opened = Look(
+        kind=EngagementKind.OPENED,
+        delivery_id=claim.delivery.id,
+        method="GET",
+        user_agent="Mozilla/5.0",
+        at=at,
+        among=frozenset(Category),
+    )
+    assert await store.engagements.look(opened)
     await set_row(store, new, status=status.value, updated_at=at, due_at=None)
     await store.mailbox.keep(
         MailboxItem(
@@ -92,7 +103,17 @@ async def forget_all(store: Store, retention: Retention, now: datetime) -> set[s
 
 async def count_rows(store: Store) -> dict[str, int]:
     """How many rows each table has that grows with messages."""
-    grown = ("messages", "message_tags", "attachments", "deliveries", "events", "contents", "attempts", "mailbox")
+    grown = (
+        "messages",
+        "message_tags",
+        "attachments",
+        "deliveries",
+        "events",
+        "contents",
+        "attempts",
+        "mailbox",
+        "engagements",
+    )
     async with store.database.reader.connect() as connection:
         return {
             name: (await connection.scalar(sa.select(sa.func.count()).select_from(tables.metadata.tables[name]))) or 0
@@ -112,7 +133,7 @@ async def test_a_message_that_is_done_goes_after_its_time_with_all_that_belongs_
     await forget_all(store, retention, now)
 
     left = await count_rows(store)
-    assert left.pop("events") == 3
+    assert left.pop("events") == 4
     assert set(left.values()) == {1}
     assert (await store.log.read(new.message.id, None)).message.id == new.message.id
     assert await forget_all(store, retention, now) == set()
@@ -198,7 +219,7 @@ async def test_content_and_events_may_go_before_their_message(store: Store) -> N
     assert record.deliveries[0].content is None
     assert len(record.deliveries[0].attempts) == 1
 
-    assert await forget_all(store, retention, NOW + timedelta(days=25)) <= {"events", "months"}
+    assert await forget_all(store, retention, NOW + timedelta(days=25)) <= {"engagements", "events", "months"}
     assert (await store.log.events(new.message.id, None, 10, None)).items == ()
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.messages import MASK
 from gateway.rendering.manifest import read_manifest
-from gateway.rendering.variables import MASK, check_data, is_web_url, split_secrets
+from gateway.rendering.variables import check_data, is_web_url, split_secrets
 from tests.unit.rendering.workbench import Workbench, manifest
 
 ALL = """

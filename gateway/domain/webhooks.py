@@ -5,7 +5,6 @@ HMAC-SHA256 over id, timestamp and body, joined by full stops, once for each sec
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -180,7 +179,7 @@ def _key(text: str) -> bytes:
     encoded = text.removeprefix(_PREFIX).rstrip("=")
     try:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ValueError("a secret is whsec_ and base64") from error
     if not key:
         raise ValueError("a secret must not be empty")

@@ -25,7 +25,7 @@ _CLEAR_SECONDS: Final = 10.0
 _RESTART_SECONDS: Final = 1.0
 _LAST_CALLS_SECONDS: Final = 1.0
 """So long calls under way may take once the process is told to stop; who is cut hears of the event again."""
-_GRACE: Final = timedelta(seconds=30)
+_GRACE: Final = timedelta(seconds=5)
 """What a notice is ours for beyond the time of its call, so that its answer is written by then."""
 
 

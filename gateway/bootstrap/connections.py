@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from gateway.bootstrap.accounts import callback_url, make_account
+from gateway.bootstrap.accounts import Account, callback_url, make_account
 from gateway.delivery.dispatching.routing import Route, RoutingTable
 from gateway.domain.recipients import Channel
 from gateway.errors import ConfigurationError
@@ -24,6 +24,8 @@ from providers.smtp import SmtpProvider, SmtpSettings
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _MAILBOX: Final = "mailbox"
+Outside = Account | SmtpProviderSettings | ProviderSection
+"""Settings of what is not ours: everything but a mailbox."""
 
 
 def mailbox_name(settings: Settings) -> str:
@@ -61,15 +63,25 @@ async def open_providers(
             case MailboxProviderSettings():
                 shared = together and one.port != 0
                 opened: Provider = await _open_mailbox(name, one, mailbox, clock, webhook_secret, shared=shared)
-            case SmtpProviderSettings():
-                opened = SmtpProvider(name, _smtp_settings(one))
-            case ProviderSection():
-                opened = _open_foreign(name, one, settings, clock)
             case _:
-                opened = make_account(name, one, settings, clock, receipt_key=webhook_secret)
+                opened = open_outside(name, one, settings, clock, receipt_key=webhook_secret)
         stack.push_async_callback(opened.aclose)
         providers[name] = opened
     return providers
+
+
+def open_outside(name: str, one: Outside, settings: Settings, clock: Clock, *, receipt_key: str) -> Provider:
+    """A provider that is not ours: a relay, an account, or a kind that another distribution brought.
+
+    Raises ConfigurationError for keys and files that cannot be read.
+    """
+    match one:
+        case SmtpProviderSettings():
+            return SmtpProvider(name, _smtp_settings(one))
+        case ProviderSection():
+            return _open_foreign(name, one, settings, clock)
+        case _:
+            return make_account(name, one, settings, clock, receipt_key=receipt_key)
 
 
 async def _open_mailbox(

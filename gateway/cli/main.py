@@ -41,6 +41,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "spending": Entry("spending", "spending", "Show how much of the limits on spending is used."),
     "db": Entry("db", "app", "Look at the store's tables, bring them up to date, copy them; read the audit trail."),
     "policy": Entry("policy", "app", "Try rules on the traffic that there was."),
+    "doctor": Entry("doctor", "doctor", "Ask each provider whether it would take messages."),
     "config": Entry("config", "app", "Look at the settings and the country packs."),
 }
 

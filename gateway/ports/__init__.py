@@ -31,6 +31,7 @@ from gateway.ports.inbound import (
 from gateway.ports.kinds import ENTRY_POINTS, HttpProviderSection, Opening, ProviderKind, ProviderSection
 from gateway.ports.limits import Limit, Limits
 from gateway.ports.mailbox import MailboxItem, MailboxStore
+from gateway.ports.naming import Names
 from gateway.ports.notifying import CallAnswer, Called, EndpointCaller, EndpointStore, Fate, NoticeStore, Told
 from gateway.ports.people import (
     ConsentStore,
@@ -118,6 +119,7 @@ __all__ = [
     "MessageQuery",
     "MessageRecord",
     "Mismatched",
+    "Names",
     "NewDelivery",
     "NewMessage",
     "NoticeStore",

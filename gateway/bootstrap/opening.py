@@ -439,6 +439,7 @@ def _make_worker(parts: _Parts, dispatcher: Dispatcher) -> Worker:
     wake = parts.bells.worker
     sweeper = Sweeper(
         leases=parts.store.leases,
+        refunds=parts.store.dispatch,
         forgetter=_make_forgetter(parts),
         eraser=parts.eraser,
         tracker=_make_tracker(parts, wake),

@@ -69,7 +69,7 @@ from gateway.ports.replaying import TrafficStore
 from gateway.ports.retention import Retention, RetentionStore
 from gateway.ports.services import ApiKey, SenderIdentity, Service, ServiceStore
 from gateway.ports.settling import LastCall, SettlingStore
-from gateway.ports.spending import SpendingStore
+from gateway.ports.spending import RefundStore, SpendingStore
 from gateway.ports.time import Clock, Wake
 from gateway.ports.watching import Waiting, WatchStore
 
@@ -135,6 +135,7 @@ __all__ = [
     "Recallable",
     "ReceiptStore",
     "RecipientStore",
+    "RefundStore",
     "Replayed",
     "Reservation",
     "Retention",

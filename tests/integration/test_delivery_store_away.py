@@ -150,6 +150,7 @@ def _worker(rig: Rig, store: DispatchStore, provider: ScriptedProvider) -> Worke
         dispatcher=_dispatcher(rig, store, provider),
         sweeper=Sweeper(
             leases=leases,
+            refunds=gateway.store.dispatch,
             forgetter=forgetter,
             eraser=gateway.eraser,
             tracker=Tracker(

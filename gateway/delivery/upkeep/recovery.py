@@ -9,7 +9,7 @@ from gateway.delivery.tracking.receipts import Tracker
 from gateway.delivery.upkeep.retention import Forgetter
 from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.metrics import Metrics
-from gateway.ports import Clock, LeaseStore, Wake
+from gateway.ports import Clock, LeaseStore, RefundStore, Wake
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -21,6 +21,7 @@ class Sweeper:
         self,
         *,
         leases: LeaseStore,
+        refunds: RefundStore,
         forgetter: Forgetter,
         eraser: Eraser,
         tracker: Tracker,
@@ -29,6 +30,7 @@ class Sweeper:
         metrics: Metrics,
     ) -> None:
         self._leases = leases
+        self._refunds = refunds
         self._forgetter = forgetter
         self._eraser = eraser
         self._tracker = tracker
@@ -52,6 +54,7 @@ class Sweeper:
         if released:
             self._metrics.claims_released.inc(released)
             _log.warning("claims.released", count=released)
+        await self._refunds.look_again_at_held(now)
         self._wake.ring()
         await self._tracker.sweep()
         await self._eraser.sweep()

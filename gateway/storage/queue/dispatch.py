@@ -19,7 +19,7 @@ from gateway.storage.queue.claims import Demand, take
 from gateway.storage.queue.facts import Capped, read_facts
 from gateway.storage.queue.reservations import reserve_all
 from gateway.storage.queue.results import record_all
-from gateway.storage.queue.spending import Spenders, read_spent
+from gateway.storage.queue.spending import Refunds, Spenders, look_again_at_held, read_spent
 from gateway.storage.tables import to_micros
 from gateway.storage.tracking.tracking import Stamped
 
@@ -36,6 +36,7 @@ class Dispatch:
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._places = 0
+        self._refunds = Refunds()
 
     async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
         """Take up to `limit` due deliveries; none while the worker is not in the book of workers."""
@@ -73,10 +74,18 @@ class Dispatch:
         """After the wall clock was set back: what waits for nothing is due now, no retry later than `latest`."""
         return await self._database.writer.run(lambda driver: _catch_up(driver, to_micros(now), to_micros(latest)))
 
+    async def look_again_at_held(self, now: datetime) -> int:
+        """`gateway.ports.RefundStore`: those that are held for want of room under a limit, as far as there is some."""
+        count = self._refunds.take()
+        if not count:
+            return 0
+        return await self._database.writer.run(lambda driver: look_again_at_held(driver, count, to_micros(now)))
+
     async def _reserve_all(self, driver: Driver, reservations: Sequence[Reservation]) -> Sequence[bool]:
         return await reserve_all(driver, reservations, self._pseudonyms)
 
     async def _record_all(self, driver: Driver, stamped: Sequence[Stamped]) -> Sequence[bool]:
+        self._refunds.note(item.step for item in stamped)
         return await record_all(driver, stamped, self._pseudonyms)
 
     async def _claim_all(self, driver: Driver, demands: Sequence[Demand]) -> Sequence[Sequence[Claim]]:

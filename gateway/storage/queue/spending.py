@@ -14,10 +14,11 @@ from gateway.domain.ids import DeliveryId
 from gateway.domain.recipients import Recipient
 from gateway.domain.spending import NOTHING, Buckets, Charge, ComplaintLimit, Spent
 from gateway.domain.values import replace
+from gateway.policy.spending import Spending
 from gateway.ports import Claim, Reservation, Step, StoredFacts
 from gateway.storage import tables
 from gateway.storage.documents import dump
-from gateway.storage.engines.driver import Driver, each_key
+from gateway.storage.engines.driver import Driver, Engine, each_key
 from gateway.storage.engines.statements import Insert, Row
 from gateway.storage.queue.caps import take_slots
 from gateway.storage.tables import to_micros
@@ -44,6 +45,17 @@ _CHARGES: Final = (
 )
 _DROP: Final = "DELETE FROM charges WHERE delivery_id = ? AND attempt = ?"
 _CHANGE: Final = "UPDATE spending_counters SET buckets = ? WHERE counter = ?"
+_WAITING: Final = (
+    "SELECT d.id FROM messages JOIN deliveries d ON d.message_id = messages.id"  # noqa: S608 - our own words
+    f" WHERE messages.status = 'held' AND {tables.RARE_STATUS} AND d.status = 'held' AND d.reason = '{Spending.reason}'"
+    " AND d.due_at > ? AND d.lease_owner IS NULL ORDER BY messages.created_at, messages.id LIMIT ?"
+)
+_LOOK_AGAIN: Final = {
+    Engine.SQLITE: f"UPDATE deliveries SET due_at = ? WHERE id IN ({_WAITING})",  # noqa: S608 - our own words
+    # What somebody has in hand is decided anew, or gone: it is not waited for.
+    Engine.POSTGRESQL: "UPDATE deliveries SET due_at = ? WHERE id = ANY"  # noqa: S608 - our own words
+    f" (ARRAY({_WAITING} FOR NO KEY UPDATE OF d SKIP LOCKED))",
+}
 _NAMES: Final = "SELECT id, name FROM services WHERE id IN ({keys})"
 _CLOCKS_DIFFER: Final = 3_600_000_000
 """By how many microseconds machines may disagree: what counts for nothing any more is kept for as long."""
@@ -146,6 +158,31 @@ async def give_back_charges(driver: Driver, calls: Sequence[Call]) -> None:
     changed = sorted({note.counter for note in noted})
     await driver.execute_many(_CHANGE, [(dump(counters[name]), name) for name in changed])
     await driver.execute_many(_DROP, [call for call, _ in found])
+
+
+async def look_again_at_held(driver: Driver, count: int, now: int) -> int:
+    """Have so many of those decided again at once that are held for want of room; how many there were."""
+    return await driver.execute(_LOOK_AGAIN[driver.engine], (now, now, count))
+
+
+class Refunds:
+    """How many calls were given back of late by this process.
+
+    A hold may be written just after the look for it: what was given back before the last look counts once more.
+    """
+
+    def __init__(self) -> None:
+        self._new = 0
+        self._looked_for = 0
+
+    def note(self, steps: Iterable[Step]) -> None:
+        """These were recorded."""
+        self._new += sum(step.refunds for step in steps)
+
+    def take(self) -> int:
+        """How many to look for."""
+        count, self._looked_for, self._new = self._new + self._looked_for, self._new, 0
+        return count
 
 
 async def read_spent(

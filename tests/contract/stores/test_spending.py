@@ -151,6 +151,33 @@ async def test_a_call_that_was_not_made_gives_back_and_one_that_was_does_not(sto
     assert await counted(store) == Spent(messages=1, cost=7)
 
 
+async def test_as_many_that_wait_for_room_are_looked_at_again_as_were_given_back(store: Store) -> None:
+    spent, *waiting, quiet = await claims_of(store, 4)
+    await reserve(store, spent)
+    for claim in (*waiting, quiet):
+        reason = "quiet_hours" if claim is quiet else "spending_limit"
+        await store.dispatch.record(step_for(claim, S.HELD, due_at=NOW + DAY, reason=reason, events=()))
+    later = NOW + timedelta(hours=1)
+
+    nothing_yet = await store.dispatch.look_again_at_held(later)
+    await store.dispatch.record(step_for(spent, S.QUEUED, due_at=NOW + DAY, refunds=True, events=()))
+    rounds = [await store.dispatch.look_again_at_held(later) for _ in range(3)]
+
+    assert (nothing_yet, rounds) == (0, [1, 1, 0])
+    due = await store.dispatch.claim(WORKER, 10, later)
+    assert [claim.delivery.id for claim in due] == [claim.delivery.id for claim in waiting]
+
+
+async def test_a_call_whose_worker_died_keeps_what_it_counted(store: Store) -> None:
+    (claim,) = await claims_of(store, 1)
+    await reserve(store, claim)
+
+    await store.leases.release_forgotten(WORKER, [], NOW)
+
+    assert await status_of(store, claim.message.id) is S.UNKNOWN
+    assert await counted(store) == Spent(messages=1, cost=7)
+
+
 @pytest.mark.parametrize("bucket", [-2 * DAY, timedelta(0)], ids=["long ago", "now"])
 async def test_what_lies_outside_the_time_counts_no_more(store: Store, bucket: timedelta) -> None:
     first, second = await claims_of(store, 2)

@@ -5,13 +5,14 @@ sender is still there.
 """
 
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import structlog
 from aiosmtpd.smtp import SMTP, Session
 from aiosmtpd.smtp import Envelope as ReceivedEnvelope
 
 from gateway.errors import Overloaded, Unavailable
-from gateway.ports import BounceIntake
+from gateway.ports import BounceIntake, ExpectedBounce
 from providers.smtp_listener import Manners, Offering, SmtpListener
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -32,6 +33,8 @@ class _Handler(Offering):
 
     def __init__(self, intake: BounceIntake) -> None:
         self._intake = intake
+        self._expected: WeakKeyDictionary[ReceivedEnvelope, ExpectedBounce] = WeakKeyDictionary()
+        """For each mail that is being handed in, whose it is."""
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: ReceivedEnvelope, address: str, _options: list[str]
@@ -40,15 +43,17 @@ class _Handler(Offering):
         if envelope.rcpt_tos:
             # Each has its own: whoever has several of them for us brings them one after the other.
             return "452 4.5.3 One recipient at a time"
-        if not await self._intake.expects(address):
+        expected = await self._intake.expect(address)
+        if expected is None:
             return "550 5.1.1 No mail is expected there"
+        self._expected[envelope] = expected
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: ReceivedEnvelope) -> str:  # noqa: N802
         """Let it act, and say so only when that is on disk."""
         mail = envelope.content if isinstance(envelope.content, bytes) else b""
-        await self._intake.take_in(envelope.rcpt_tos[0], mail)
+        await self._intake.take_in(self._expected[envelope], mail)
         return "250 2.0.0 Ok"
 
     async def handle_exception(self, error: Exception) -> str:

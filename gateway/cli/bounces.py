@@ -42,8 +42,8 @@ async def take_bounce(
     try:
         async with open_bounces(load_settings().settings) as desk:
             for address in [to] if to is not None else _named(mail):
-                if await desk.expects(address):
-                    await desk.take_in(address, mail)
+                if (expected := await desk.expect(address)) is not None:
+                    await desk.take_in(expected, mail)
                     notes.print("taken")
                     return
     except GatewayError as error:

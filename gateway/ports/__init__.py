@@ -64,7 +64,7 @@ from gateway.ports.reading import (
     SteeringStore,
     StoreCondition,
 )
-from gateway.ports.receipts import BounceIntake, HandedOver, Hearing, ReceiptStore, Telling
+from gateway.ports.receipts import BounceIntake, ExpectedBounce, HandedOver, Hearing, ReceiptStore, Telling
 from gateway.ports.replaying import TrafficStore
 from gateway.ports.retention import Retention, RetentionStore
 from gateway.ports.services import ApiKey, SenderIdentity, Service, ServiceStore
@@ -98,6 +98,7 @@ __all__ = [
     "EndpointCaller",
     "EndpointStore",
     "EngagementStore",
+    "ExpectedBounce",
     "Fate",
     "Fitness",
     "HandedOver",

@@ -44,15 +44,25 @@ class HandedOver(Value, frozen=True, kw_only=True):
     """Each call with the provider's name, in order."""
 
 
+class ExpectedBounce(Value, frozen=True, kw_only=True):
+    """An e-mail that went out with a return path of ours."""
+
+    delivery_id: DeliveryId
+    address: str | None
+    """Where it went; None once it is forgotten."""
+    calls: tuple[tuple[AttemptId, str], ...]
+    """Those calls, with the relays' names, that had this path; one at least."""
+
+
 class BounceIntake(Protocol):
     """Takes mail that comes back."""
 
-    async def expects(self, address: str) -> bool:
-        """Whether it is the return path of an e-mail that was handed over. Raises Unavailable."""
+    async def expect(self, address: str) -> ExpectedBounce | None:
+        """The e-mail whose return path this is; None where nothing is to come. Raises Unavailable."""
 
-    async def take_in(self, address: str, mail: bytes) -> None:
-        """Let the mail act on the delivery that its return path names; durable on return. Raises Unavailable, and
-        Overloaded when too much waits to be stored."""
+    async def take_in(self, expected: ExpectedBounce, mail: bytes) -> None:
+        """Let the mail act on that delivery; durable on return. Raises Unavailable, and Overloaded when too much
+        waits to be stored."""
 
 
 class ReceiptStore(Protocol):

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 import aiosmtplib
 import pytest
 
+from gateway.domain.ids import AttemptId, DeliveryId
 from gateway.errors import Unavailable
+from gateway.ports import ExpectedBounce
 from providers.bounce_listener import bounce_listener
 
 EXPECTED = "bounce+dlv_1@bounces.test"
+OURS = ExpectedBounce(delivery_id=DeliveryId("dlv_1"), address=None, calls=((AttemptId("att_1"), "relay"),))
 MAIL = b"Subject: failure\r\n\r\nIt did not arrive.\r\n"
 
 
@@ -20,15 +23,15 @@ class Intake:
     """Expects one address, as long as nothing is wrong."""
 
     wrong: Exception | None = None
-    taken: list[tuple[str, bytes]] = field(default_factory=list)
+    taken: list[tuple[ExpectedBounce, bytes]] = field(default_factory=list)
 
-    async def expects(self, address: str) -> bool:
-        return address == EXPECTED
+    async def expect(self, address: str) -> ExpectedBounce | None:
+        return OURS if address == EXPECTED else None
 
-    async def take_in(self, address: str, mail: bytes) -> None:
+    async def take_in(self, expected: ExpectedBounce, mail: bytes) -> None:
         if self.wrong is not None:
             raise self.wrong
-        self.taken.append((address, mail))
+        self.taken.append((expected, mail))
 
 
 @asynccontextmanager
@@ -60,7 +63,7 @@ async def test_what_is_expected_is_taken_and_what_is_not_is_refused_before_its_t
         codes = [await hand_in(port), await hand_in(port, MAIL, "stranger@bounces.test")]
 
     assert codes == [250, 550]
-    assert [address for address, _ in intake.taken] == [EXPECTED]
+    assert [expected for expected, _ in intake.taken] == [OURS]
 
 
 @pytest.mark.parametrize("wrong", [Unavailable("the disk is full"), RuntimeError("a defect with a secret")])

@@ -13,6 +13,7 @@ from providers.conformance.features import table
 from providers.mailbox import MailboxProvider
 from providers.smtp import SmtpProvider, SmtpSettings
 from tests.contract.test_apns import make_apns
+from tests.contract.test_apprise import make_apprise
 from tests.contract.test_fcm import make_fcm
 from tests.contract.test_kannel import make_kannel
 from tests.contract.test_providers import MemoryMailbox, WallClock
@@ -36,6 +37,7 @@ async def make_table() -> str:
         "sendgrid": make_sendgrid(),
         "ses": make_ses(),
         "kannel": make_kannel(),
+        "apprise": make_apprise(),
         "webpush": make_webpush(),
         "apns": make_apns(),
         "fcm": make_fcm("http://127.0.0.1:1"),

@@ -6,6 +6,7 @@ from gateway.ports import Clock, Provider
 from gateway.settings import Settings
 from gateway.settings.providers import (
     ApnsProviderSettings,
+    AppriseProviderSettings,
     FcmProviderSettings,
     HttpProviderSettings,
     KannelProviderSettings,
@@ -15,6 +16,7 @@ from gateway.settings.providers import (
     WebPushProviderSettings,
 )
 from providers.apns import ApnsProvider, ApnsSettings
+from providers.apprise import AppriseProvider, AppriseSettings
 from providers.fcm import FcmProvider, FcmSettings
 from providers.http import HttpSettings
 from providers.kannel import KannelProvider, KannelSettings
@@ -25,6 +27,7 @@ from providers.webpush import WebPushProvider, WebPushSettings
 
 Account = (
     ApnsProviderSettings
+    | AppriseProviderSettings
     | FcmProviderSettings
     | KannelProviderSettings
     | SendGridProviderSettings
@@ -49,6 +52,8 @@ def make_account(name: str, one: Account, settings: Settings, clock: Clock, *, r
             opened = SesProvider(name, _ses_settings(one), clock)
         case KannelProviderSettings():
             opened = KannelProvider(name, _kannel_settings(one, callback_url(settings, name), receipt_key), clock)
+        case AppriseProviderSettings():
+            opened = AppriseProvider(name, _apprise_settings(one))
         case ApnsProviderSettings():
             opened = ApnsProvider(name, _apns_settings(one), clock)
         case FcmProviderSettings():
@@ -118,6 +123,16 @@ def _kannel_settings(one: KannelProviderSettings, url: str, receipt_key: str) ->
         base_url=one.base_url,
         codes=one.codes,
         http=_http_settings(one),
+    )
+
+
+def _apprise_settings(one: AppriseProviderSettings) -> AppriseSettings:
+    return AppriseSettings(
+        url=one.url.get_secret_value(),
+        channel=one.channel,
+        codes=one.codes,
+        timeout_seconds=one.timeout.total_seconds(),
+        concurrency=one.connections,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import AfterValidator, BaseModel, Field, PlainValidator, SecretStr, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from gateway.domain.recipients import Channel
 from gateway.ports.kinds import Codes, LimitedSection, ProviderSection
 from gateway.settings.values import Domain, Duration, Listened, Port, Section, long_enough
 
@@ -133,6 +134,21 @@ class KannelProviderSettings(HttpProviderSettings):
     base_url: str = "http://127.0.0.1:13013"
 
 
+class AppriseProviderSettings(LimitedSection, Section):
+    """A service that Apprise knows."""
+
+    kind: Literal["apprise"]
+    url: Annotated[SecretStr, Field(min_length=1)]
+    """In Apprise's notation; `{to}`, `{sender}` and `{delivery_id}` are filled in."""
+    channel: Literal[Channel.EMAIL, Channel.SMS]
+    sender: str | None = Field(default=None, alias="from")
+    """Used when neither message nor service names a sender."""
+    timeout: Duration = timedelta(seconds=30)
+    connections: Annotated[int, Field(ge=1, le=200)] = 16
+    codes: Codes = Field(default_factory=dict)
+    """What an HTTP status means, where ours is not to be followed."""
+
+
 class WebPushProviderSettings(HttpProviderSettings):
     """Notifications to browsers."""
 
@@ -171,6 +187,7 @@ ProviderSettings = (
     | SendGridProviderSettings
     | SesProviderSettings
     | KannelProviderSettings
+    | AppriseProviderSettings
     | WebPushProviderSettings
     | FcmProviderSettings
     | ApnsProviderSettings

@@ -77,6 +77,20 @@ async def test_ses_is_opened_with_its_region_its_key_and_its_configuration_set(t
         assert json.loads(request.body)["ConfigurationSetName"] == "events"
 
 
+async def test_apprise_is_opened_with_the_service_and_the_channel_that_it_is_for(tmp_path: Path) -> None:
+    async with open_fault_server(Reply(status=409)) as server:
+        host = server.url.removeprefix("http://")
+        text = (
+            f'[providers.main]\nkind = "apprise"\nchannel = "email"\nurl = "json://{host}/{{to}}"\n'
+            'codes = {"409" = "throttled"}\nfrom = "shop@example.com"\n'
+        )
+
+        outcome = await send_by(text, tmp_path, Channel.EMAIL)
+
+        assert outcome is Outcome.THROTTLED
+        assert server.requests[0].path == "/amina.benali@example.org"
+
+
 async def test_kannel_is_opened_with_its_carrier_and_signs_the_address_for_receipts(tmp_path: Path) -> None:
     async with open_fault_server(Reply(status=202, body=b"0: Accepted for delivery")) as server:
         text = (

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import smtplib
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -99,9 +100,17 @@ def running_postfix(port: int, *, transports: Mapping[str, str], aliases: Mappin
         main = _MAIN.format(base=base, transports=_inline(transports), aliases=_inline(aliases))
         (base / "etc" / "main.cf").write_text(main)
         (base / "etc" / "master.cf").write_text(_MASTER.format(port=port))
-        command = [program, "-c", str(base / "etc"), "start-fg"]
+        # `postfix start` leaves its master behind when it is ended itself: it only makes the directories here.
+        etc = ["-c", str(base / "etc")]
+        subprocess.run([program, *etc, "check"], check=True, capture_output=True)
+        asked = [find_program("postconf", package="postfix"), *etc, "-h", "daemon_directory"]
+        daemons = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
         server = ServerProcess(
-            command, log=base / "start.log", answers=lambda: _answers(port), end=signal.SIGTERM, cwd=base
+            [f"{daemons}/master", *etc, "-s"],
+            log=base / "start.log",
+            answers=lambda: _answers(port),
+            end=signal.SIGTERM,
+            cwd=base,
         )
         server.start()
         try:

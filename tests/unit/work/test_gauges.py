@@ -49,6 +49,17 @@ def gauges(store: Told, metrics: Metrics) -> Gauges:
     return Gauges(store=store, clock=SetClock(), metrics=metrics)
 
 
+async def test_endpoints_are_shown_in_every_state_and_what_waits_for_them() -> None:
+    metrics = Metrics()
+    waiting = Waiting(oldest_due={}, held={}, unknown_since=(), endpoints={"working": 2, "disabled": 1}, notices=7)
+
+    await gauges(Told(waiting), metrics).read()
+
+    states = {("working",): 2.0, ("failing",): 0.0, ("disabled",): 1.0, ("off",): 0.0}
+    assert shown(metrics.registry, "heliograph_webhook_endpoints") == states
+    assert shown(metrics.registry, "heliograph_webhook_notices") == {(): 7.0}
+
+
 async def test_the_longest_wait_is_shown_for_each_channel_and_priority() -> None:
     metrics = Metrics()
     oldest = {(Channel.SMS, Lane.CRITICAL): NOW - timedelta(seconds=3), (Channel.EMAIL, Lane.LOW): NOW}

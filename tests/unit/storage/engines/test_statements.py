@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.storage import tables
 from gateway.storage.engines.driver import Driver, Engine, SqliteDriver, finish
 from gateway.storage.engines.statements import Insert, chunks, keys_of_arrays, keys_of_values, numbered
+from gateway.storage.notifying import notices, outbox, replays
 from gateway.storage.queue import accept, claims, facts, idempotency, leases, standing
 from gateway.storage.reading import records
 from gateway.storage.store import open_store
@@ -55,6 +56,11 @@ HOT: Mapping[str, tuple[str | Mapping[Engine, str], int]] = {
     "attempts": (records._ATTEMPTS, 1),
     "contents": (records._CONTENTS, 1),
     "lost claims": (leases._LOST_CLAIMS, 0),
+    "listeners": (outbox._LISTENERS, 1),
+    "due notices": (notices._DUE, 0),
+    "events of notices": (notices._EVENTS, 2),
+    "replayed messages": (replays._NEXT, 0),
+    "replayed events": (replays._EVENTS, 1),
 }
 SERVER: Mapping[str, tuple[str | Mapping[Engine, str], int]] = {
     **{name: hot for name, hot in HOT.items() if name != "lost claims"},

@@ -10,7 +10,7 @@ The house, from the ground up; a floor imports only from the floors below it (im
     localization         locales, gettext catalogs, formats, the translators' checks
     rendering            templates to e-mail, SMS and push
     storage              SQLite or PostgreSQL behind the store ports: engines, queue, people, tracking, reading, upkeep
-    delivery             the use cases: accepting, dispatching, people, tracking, what_if, upkeep
+    delivery             the use cases: accepting, dispatching, people, engagement, tracking, what_if, upkeep
     work                 how work is woken and kept alive
     web                  the HTTP API and the pages
     bootstrap            the one place that names concrete stores, wakers and providers

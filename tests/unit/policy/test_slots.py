@@ -1,11 +1,15 @@
 """Which slots a delivery needs: what the store counts by agrees with the decision, however many take slots at once."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+import pytz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.domain.preferences import Category
+from gateway.domain.recipients import Channel
 from gateway.domain.rules import Calendar, FrequencyCap, RuleSet
 from gateway.domain.slots import SlotNeed
 from gateway.domain.values import replace
@@ -40,6 +44,34 @@ def need(
 def test_no_cap_needs_no_slot() -> None:
     assert needed_slots(make_facts(), NOW) == ()
     assert needed_slots(make_facts(rules=RuleSet(frequency_caps=(replace(cap(), topics=("other",)),))), NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("about", "speaks"),
+    [
+        ({"channels": (Channel.EMAIL,)}, True),
+        ({"channels": (Channel.SMS,)}, False),
+        ({"categories": (Category.TRANSACTIONAL,)}, True),
+        ({"categories": (Category.MARKETING,)}, False),
+        ({"topics": ("orders",)}, True),
+        ({"topics": ("offers",)}, False),
+    ],
+)
+def test_a_cap_asks_for_a_slot_where_it_speaks_of_the_delivery(about: dict[str, Any], speaks: bool) -> None:
+    rules = RuleSet(frequency_caps=(replace(cap(), **about),))
+
+    assert [one.counter for one in needed_slots(make_facts(rules=rules), NOW)] == (["offers"] if speaks else [])
+
+
+def test_of_whom_no_zone_is_known_the_days_are_those_of_the_default() -> None:
+    nobody = make_recipient(timezone=None, country=None, region=None, phone=None)
+    facts = make_facts(
+        recipient=nobody, rules=RuleSet(frequency_caps=(cap(Calendar.DAY),)), default_timezone="Asia/Tokyo"
+    )
+
+    (found,) = needed_slots(facts, NOW)
+
+    assert found.counted_from.astimezone(pytz.timezone("Asia/Tokyo")).hour == 0
 
 
 def test_a_window_counts_from_just_after_its_length_ago() -> None:

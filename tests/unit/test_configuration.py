@@ -7,6 +7,7 @@ import pytest
 
 from gateway.bootstrap import SystemClock, copy_store
 from gateway.configuration import load_settings
+from gateway.domain.preferences import Category
 from gateway.errors import ConfigurationError
 from gateway.settings.providers import SmtpProviderSettings
 
@@ -123,6 +124,15 @@ def test_a_provider_setting_can_be_a_variable(tmp_path: Path) -> None:
         pytest.param(
             "[policy]\nrelease_over = '2h'\n", {}, ["policy.release_over", "seconds=3600"], id="a slow release"
         ),
+        pytest.param(
+            "[engagement]\nopens = ['marketing', 'critical']\n",
+            {},
+            ["heliograph.toml:2", "engagement.opens", "nothing is told of critical messages"],
+            id="opens of critical messages",
+        ),
+        pytest.param(
+            "", {"HELIOGRAPH_ENGAGEMENT_HOSTS": "https://shop.example"}, ["engagement.hosts"], id="a host that is none"
+        ),
         pytest.param("[security]\nsecret = {env = 'GONE'}\n", {}, ["heliograph.toml:2", "'GONE'"], id="missing secret"),
         pytest.param(
             "", {"HELIOGRAPH_SERVER_PROT": "1"}, ["HELIOGRAPH_SERVER_PROT", "HELIOGRAPH_SERVER_PORT"], id="variable"
@@ -139,6 +149,15 @@ def test_a_wrong_setting_stops_the_start_with_key_place_and_fix(
 
     for part in expected:
         assert part in raised.value.message
+
+
+def test_nothing_is_told_of_readers_unless_categories_are_named(tmp_path: Path) -> None:
+    named = {"HELIOGRAPH_ENGAGEMENT_OPENS": "marketing", "HELIOGRAPH_ENGAGEMENT_CLICKS": "marketing, transactional"}
+
+    off, on = load_settings({}, tmp_path).settings.engagement, load_settings(named, tmp_path).settings.engagement
+
+    assert (off.opens, off.clicks) == ((), ())
+    assert (on.opens, on.clicks) == ((Category.MARKETING,), (Category.MARKETING, Category.TRANSACTIONAL))
 
 
 @pytest.mark.parametrize(

@@ -395,7 +395,7 @@ def certificate(until: datetime) -> bytes:
     key = rsa_key("sns")
     made = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
-        .not_valid_before(AT - timedelta(days=400)).not_valid_after(until).sign(key, SHA256())
+        .not_valid_before(until - timedelta(days=400)).not_valid_after(until).sign(key, SHA256())
     )  # fmt: skip
     return made.public_bytes(Encoding.PEM)
 
@@ -439,11 +439,12 @@ async def test_without_its_certificate_a_call_is_put_off_or_refused(manner: Any,
         assert await asked(server, told("{}")) == [found]
 
 
-def subscription(token: str = "token-1") -> WebhookRequest:
+def subscription(at: datetime = AT) -> WebhookRequest:
     return told(
         "You have chosen to subscribe to the topic.",
+        at=at,
         Type="SubscriptionConfirmation",
-        Token=token,
+        Token="token-1",
         SubscribeURL="https://evil.example/",
     )
 

@@ -5,20 +5,25 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from gateway.bootstrap import SystemClock
 from gateway.domain.ids import DeliveryId
 from gateway.domain.lifecycle import Evidence
 from gateway.domain.messages import Outcome, SendResult
 from gateway.domain.preferences import SuppressionReason
 from gateway.domain.receipts import Reaction, Receipt
 from gateway.domain.recipients import Channel
-from gateway.ports import WebhookRequest
+from gateway.ports import Provider, WebhookRequest
+from providers.conformance.fault_server import FaultServer, Reply, open_fault_server
 from providers.mailbox_webhook import is_signed, sign
+from providers.ses import SesProvider
 from tests.contract.test_kannel import ADDRESS, make_kannel
+from tests.contract.test_ses import certificate, ses_settings, subscription
 from tests.fakes import ScriptedProvider
 from tests.http import ALL_SCOPES, Caller, Site, open_site, settled
 from tests.modes import Mode
@@ -83,7 +88,16 @@ def carrier() -> Carrier:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def working(mode: Mode, carrier: Carrier, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+async def sns() -> AsyncIterator[FaultServer]:
+    """Where the certificates and subscriptions of a topic are."""
+    async with open_fault_server(Reply()) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def working(
+    mode: Mode, carrier: Carrier, sns: FaultServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Site]:
     """A gateway whose texts and notifications go to the carrier."""
     with mode.furnished(tmp_path_factory.mktemp("receipts")) as folder:
         content = _write_templates(folder / "templates")
@@ -93,7 +107,8 @@ async def working(mode: Mode, carrier: Carrier, tmp_path_factory: pytest.TempPat
             "delivery": {"on_unknown": {"critical": "resend"}},
             "policy": {"packs": False},
         }
-        async with open_site(folder, work=True, further=[carrier, make_kannel()], **sections) as opened:
+        further: list[Provider] = [carrier, make_kannel(), SesProvider("ses", ses_settings(sns.url), SystemClock())]
+        async with open_site(folder, work=True, further=further, **sections) as opened:
             yield opened
 
 
@@ -353,3 +368,21 @@ async def test_a_carrier_that_can_only_get_is_believed_by_the_address_that_it_wa
             statuses.append(response.status)
 
     assert statuses == [200, 401, 401, 405]
+
+
+async def test_a_subscription_is_put_off_until_it_can_be_verified_and_then_confirmed(
+    working: Site, sns: FaultServer
+) -> None:
+    now = datetime.now(UTC)
+    call = subscription(at=now)
+    served = Reply(body=certificate(now + timedelta(days=1)))
+
+    sns.manner = Reply(status=503)
+    async with working.client.post("/webhooks/ses", data=call.body) as response:
+        first = response.status, "Retry-After" in response.headers
+    sns.manner = served
+    async with working.client.post("/webhooks/ses", data=call.body) as response:
+        second = response.status
+
+    assert (first, second) == ((503, True), 204)
+    assert "Action=ConfirmSubscription" in sns.requests[-1].target

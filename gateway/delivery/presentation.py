@@ -11,7 +11,7 @@ from typing import assert_never
 from gateway.domain.decisions import TraceStep
 from gateway.domain.encoding import encode
 from gateway.domain.instants import rfc3339, rfc3339_or_none
-from gateway.domain.lifecycle import message_status
+from gateway.domain.lifecycle import DeliveryStatus, message_status
 from gateway.domain.messages import (
     Attachment,
     Attempt,
@@ -108,6 +108,7 @@ def accepted_json(message: Message, deliveries: Sequence[Delivery]) -> bytes:
                 "status": delivery.status,
                 "reason": None,
                 "not_before": delivery.not_before,
+                "unknown_since": None,
                 "provider": None,
                 "provider_message_id": None,
                 "address": to.address(delivery.channel),
@@ -133,6 +134,7 @@ def delivery_json(record: DeliveryRecord, decision: JsonObject | None = None) ->
         "status": delivery.status.value,
         "reason": delivery.reason,
         "not_before": rfc3339_or_none(delivery.not_before),
+        "unknown_since": rfc3339(delivery.updated_at) if delivery.status is DeliveryStatus.UNKNOWN else None,
         "provider": delivery.provider,
         "provider_message_id": delivery.provider_message_id,
         "address": record.address,

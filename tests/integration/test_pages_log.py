@@ -45,6 +45,18 @@ async def read(client: TestClient[Any, Any], path: str, status: int = 200) -> Ht
         return Html(await response.text())
 
 
+async def test_a_lost_answer_is_shown_with_its_age(aiohttp_client: Client) -> None:
+    sent = make_record()
+    lost = replace(sent.deliveries[0].delivery, status=DeliveryStatus.UNKNOWN, updated_at=NOW - timedelta(minutes=90))
+    unknown = replace(sent, status=lost.status, deliveries=(replace(sent.deliveries[0], delivery=lost),))
+    client = await aiohttp_client(await make_console(MemoryLog([unknown])))
+    other = await aiohttp_client(await make_console(MemoryLog([sent])))
+
+    pages = [await read(one, path) for one in (client, other) for path in ("/log", "/log/msg_1")]
+
+    assert ["1 hour ago" in page.source for page in pages] == [True, True, False, False]
+
+
 async def test_every_filter_of_the_url_reaches_the_store(aiohttp_client: Client) -> None:
     log = MemoryLog()
     client = await aiohttp_client(await make_console(log))

@@ -112,6 +112,9 @@ class DeliveryAnswer(BaseModel):
     status: DeliveryStatus
     reason: str | None
     not_before: AnsweredInstant | None
+    unknown_since: AnsweredInstant | None = Field(
+        description="Since when it is `unknown`: the provider's answer was lost, and nothing has settled it."
+    )
     provider: str | None
     provider_message_id: str | None
     address: str | None

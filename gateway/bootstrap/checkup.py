@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from gateway.bootstrap.connections import Outside, open_outside
+from gateway.bootstrap.imprints import check_imprints
 from gateway.bootstrap.naming import DnsNames
 from gateway.bootstrap.stores import SystemClock, open_services
 from gateway.delivery.upkeep.sending_domains import SendingDomain, SigningKey, check_domain, public_half
@@ -34,7 +35,8 @@ async def check_up(settings: Settings, dns_server: str | None = None) -> Sequenc
     outside = {name: one for name, one in settings.providers.items() if not isinstance(one, MailboxProviderSettings)}
     probed = asyncio.gather(*(_probe(name, one, settings) for name, one in outside.items()))
     checked = asyncio.gather(*(check_domain(domain, names) for domain in domains))
-    return [*await probed, *(finding for of_domain in await checked for finding in of_domain)]
+    of_domains = [finding for of_domain in await checked for finding in of_domain]
+    return [*await probed, *of_domains, *await check_imprints(settings)]
 
 
 async def _probe(name: str, one: Outside, settings: Settings) -> Finding:

@@ -355,7 +355,7 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             templates=parts.templates,
             catalogs=parts.catalogs,
             clock=clock,
-            warn=imprint_check(settings, parts.templates, parts.routing).warnings,
+            warn=imprint_check(settings, parts.templates).warnings,
         ),
         worker=None,
         first_key=first_key,

@@ -18,7 +18,7 @@ def make_spending(settings: Settings) -> SpendingTerms:
     known = {
         mailbox_name(settings),
         *settings.providers,
-        *(name for route in settings.routes for name in route.providers),
+        *(name for route in settings.routes for name in route.names),
     }
     if unknown := sorted(set(spending.prices) - known):
         raise ConfigurationError(f"spending.prices.{unknown[0]}: there is no provider {unknown[0]!r}")

@@ -19,9 +19,9 @@ class Finding(Value, frozen=True, kw_only=True):
     """One thing that was looked at."""
 
     subject: str
-    """A provider's configured name, or a domain."""
+    """A provider's configured name, a domain, or a setting."""
     check: str
-    """`provider`, `spf`, `dkim`, `dmarc` or `bounces`."""
+    """`provider`, `spf`, `dkim`, `dmarc`, `bounces` or `imprint`."""
     verdict: Verdict
     detail: str = ""
     """A sentence for people; no secret is in it."""

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from gateway.bootstrap.checkup import check_up
+from gateway.domain.checkup import Verdict
+from gateway.settings import Settings
 from gateway.work.gauges import Gauges
 from tests.fakes import ScriptedProvider
 from tests.http import ALL_SCOPES, open_site, send_body, settled
@@ -51,27 +54,27 @@ async def test_ops_see_how_much_of_each_limit_is_used(tmp_path: Path) -> None:
         assert 'heliograph_spending_used{limit="mails"} 0.25' in metrics
 
 
-async def test_readiness_warns_of_marketing_without_a_postal_address(tmp_path: Path) -> None:
+async def test_who_has_an_address_for_some_readers_is_warned_for_the_others(tmp_path: Path) -> None:
     provider = ScriptedProvider("scripted")
-    async with open_site(tmp_path, further=[provider], routes=routes_to("scripted")) as site:
-        (warning,) = [one for one in await _warnings(site) if "postal" in one]
-
-        assert "sender.postal_address" in warning
-        assert "win-back-offer" in warning
-
-
-async def test_readiness_is_content_where_every_layout_shows_the_address(tmp_path: Path) -> None:
-    provider = ScriptedProvider("scripted")
-    sender = {"postal_address": "Example SAS\n1 rue de la Paix, Paris"}
+    sender = {"postal_addresses": [{"address": "Example SAS\n1 rue de la Paix, Paris", "locales": ["ar"]}]}
     async with open_site(tmp_path, further=[provider], routes=routes_to("scripted"), sender=sender) as site:
         ops = await site.caller("shop", ALL_SCOPES)
         body = {"channel": "email", "locale": "ar"}
         preview = await ops.post("/v1/templates/win-back-offer/preview", body)
+        warnings = (await ops.get("/readyz")).body["warnings"]
 
-        assert not [one for one in await _warnings(site) if "postal" in one]
         assert "<br><bdi>1 rue de la Paix, Paris</bdi>" in preview.body["content"]["html"]
+        (warning,) = [one for one in warnings if "postal" in one]
+        assert "sender.postal_address" in warning
+        assert "win-back-offer" in warning
 
 
-async def _warnings(site: Any) -> list[str]:
-    ops = await site.caller("shop", ALL_SCOPES)
-    return list((await ops.get("/readyz")).body["warnings"])
+async def test_the_check_up_finds_the_same(tmp_path: Path) -> None:
+    sections: dict[str, Any] = {"store": {"url": f"sqlite:///{tmp_path}/none.db"}, "routes": routes_to("scripted")}
+
+    (found,) = await check_up(Settings.model_validate(sections))
+    addressed = await check_up(Settings.model_validate(sections | {"sender": {"postal_address": "1 rue de la Paix"}}))
+
+    assert (found.check, found.verdict) == ("imprint", Verdict.WARNING)
+    assert "sender.postal_address" in found.detail
+    assert addressed == []

@@ -19,6 +19,8 @@ _FIRST: Final = (
     Outcome.OPTED_OUT,
     Outcome.INVALID_RECIPIENT,
 )
+SKIPPED: Final = "skipped"
+"""What a device is listed as that was no part of the call."""
 _CONDEMNED: Final[Mapping[str, SuppressionReason]] = MappingProxyType(
     {
         Outcome.INVALID_RECIPIENT.value: SuppressionReason.BOUNCE,
@@ -49,7 +51,9 @@ def together(results: Sequence[SendResult], devices: tuple[DeviceResult, ...] = 
 def condemned(envelope: Envelope, result: SendResult) -> Iterator[tuple[str, SuppressionReason]]:
     """The addresses that are not to be written to again; of several devices those of which the answer tells it."""
     addresses = [device.address for device in envelope.devices] or [envelope.to]
-    fates = [result.outcome.value] if len(addresses) == 1 else [device.status for device in result.devices]
+    # Those that were left out of the call are listed after its own.
+    called = [device.status for device in result.devices if device.status != SKIPPED]
+    fates = [result.outcome.value] if len(addresses) == 1 else called
     if len(fates) == len(addresses):
         for address, fate in zip(addresses, fates, strict=True):
             if fate in _CONDEMNED:

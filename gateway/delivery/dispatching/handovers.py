@@ -14,7 +14,7 @@ from gateway.delivery.dispatching.jobs import new_attempt
 from gateway.delivery.dispatching.routing import RoutingTable
 from gateway.delivery.dispatching.steps import Condemned
 from gateway.domain.decisions import Facts, Send
-from gateway.domain.devices import condemned
+from gateway.domain.devices import SKIPPED, condemned
 from gateway.domain.messages import Attempt, DeviceResult, Envelope, Lane, Outcome, SendResult
 from gateway.domain.recipients import PushDevice
 from gateway.domain.values import replace
@@ -142,5 +142,5 @@ def _naming(result: SendResult, left_out: Sequence[PushDevice]) -> SendResult:
     """The answer, which also lists devices for which there was no provider."""
     if not left_out:
         return result
-    skipped = [DeviceResult(platform=one.platform.value, status="skipped", reason=NOBODY) for one in left_out]
+    skipped = [DeviceResult(platform=one.platform.value, status=SKIPPED, reason=NOBODY) for one in left_out]
     return replace(result, devices=(*result.devices, *skipped))

@@ -134,6 +134,6 @@ async def _judge_consequences(house: House, people: Mapping[str, str], verdict: 
 
 
 ROWS: Final = (
-    Row(name="F32 restart before fallback", play=restart_before_the_fallback, short=4, long=60),
+    Row(name="F32 restart before fallback", play=restart_before_the_fallback, short=0, long=60),
     Row(name="F33 bounces and leaves act once", play=act_once, short=0, long=40),
 )

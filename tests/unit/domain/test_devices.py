@@ -38,7 +38,7 @@ def test_the_longest_wait_counts() -> None:
 
 def test_of_several_devices_those_are_condemned_of_which_it_is_told() -> None:
     envelope = make_envelope(Channel.PUSH, devices=DEVICES)
-    result = SendResult(outcome=Outcome.SENT, devices=told("invalid_recipient", "sent", "opted_out"))
+    result = SendResult(outcome=Outcome.SENT, devices=told("invalid_recipient", "sent", "opted_out", "skipped"))
 
     assert list(condemned(envelope, result)) == [
         ("token-0", SuppressionReason.BOUNCE),

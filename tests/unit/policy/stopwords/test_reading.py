@@ -1,5 +1,6 @@
 """What a text means: the word alone acts, whatever only might mean it goes to a person, and nothing lifts by chance."""
 
+import itertools
 import string
 import unicodedata
 from typing import Literal
@@ -29,7 +30,7 @@ def test_at_least_twenty_languages_can_leave() -> None:
     assert len(languages) >= 20
 
 
-@pytest.mark.parametrize("word", ACTING, ids=lambda word: f"{word.meaning}-{word.text}")
+@pytest.mark.parametrize("word", ACTING, ids=lambda word: f"{word.meaning}-{word.text}".encode("punycode").decode())
 def test_each_word_alone_means_what_the_list_says(word: Word) -> None:
     reading = read_text(word.text, LEXICON, home_of(word))
 
@@ -119,6 +120,7 @@ def test_folding_twice_changes_nothing_more(text: str) -> None:
         ("", "US", Meaning.OTHER),
         ("STOP" + " " * 5_000, "US", Meaning.UNCLEAR),
     ],
+    ids=map(str, itertools.count(1)),
 )
 def test_readings(text: str, country: str, meaning: Meaning) -> None:
     assert read_text(text, LEXICON, country).meaning is meaning

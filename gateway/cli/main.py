@@ -38,7 +38,9 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "catalogs": Entry("catalogs", "app", "Keep the translations: extract, update, check, stats."),
     "services": Entry("services", "app", "Keep the services that may call, and their sender identities."),
     "keys": Entry("keys", "app", "Make, list, rotate and revoke API keys."),
-    "spending": Entry("spending", "spending", "Show how much of the limits on spending is used."),
+    "spending": Entry(
+        "spending", "spending", "Show how much of each limit on spending is used, and how many readers complain."
+    ),
     "db": Entry("db", "app", "Look at the store's tables, bring them up to date, copy them; read the audit trail."),
     "policy": Entry("policy", "app", "Try rules on the traffic that there was."),
     "doctor": Entry("doctor", "doctor", "Ask each provider whether it would take messages."),

@@ -8,7 +8,10 @@ from gateway.cli.output import Json, command, notes, print_json, print_table
 
 @command
 async def spending(*, url: Url = DEFAULT_URL, key: Key = "", as_json: Json = False) -> None:
-    """Show how much of each limit on spending is used, and how many readers complain; the key needs the scope ops."""
+    """Show how much of each limit on spending is used, and how many readers complain.
+
+    The key needs the scope ops.
+    """
     async with connect(url, key) as client:
         standing = (await client.call("GET", "/v1/spending")).body
     if as_json:

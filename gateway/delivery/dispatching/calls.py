@@ -82,14 +82,14 @@ class Calls:
         """Take a place at a provider, to be given back; what to do instead where none came free in time."""
         began, name = self._clock.monotonic(), provider.name
         places = self._places[name]
-        queues, was_well = places.is_full, self._health.is_well(name)
+        queues_at_one_that_is_well = places.is_full and self._health.is_well(name)
         stuck = places.stuck_seconds(began)
         # Who would wait in vain makes way at once and for longer, so that a provider that hangs holds no other up.
         in_vain = stuck > _PATIENCE_SECONDS and lane > Lane.HIGH
         if in_vain or not await places.take(lane, _PATIENCE_SECONDS):
             rest = _AFTER_BUSY + timedelta(seconds=min(stuck, _LONGEST_REST_SECONDS)) if in_vain else _AFTER_BUSY
             return Busy(rest=rest * self._chance(), passes_on=stuck > _PATIENCE_SECONDS)
-        if queues and was_well and not self._health.is_well(name):
+        if queues_at_one_that_is_well and not self._health.is_well(name):
             # It was left alone while this one stood in its queue.
             places.give_back()
             return Busy(rest=self.rest([name]), passes_on=True)

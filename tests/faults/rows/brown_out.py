@@ -18,7 +18,7 @@ _MOST_CALLS: Final = 1.2
 _TIMES: Final = 3.0
 """What others, and the accept path, may take beside what they took before; less than this is noise:"""
 _OTHERS_SECONDS: Final = 2.0
-_ACCEPT_SECONDS: Final = 0.25
+_ACCEPT_SECONDS: Final = 1.0
 _PROBE_SECONDS: Final = 10.0
 _PASSES: Final = 1.5
 """Over so many answers of the slow provider the messages are spread."""

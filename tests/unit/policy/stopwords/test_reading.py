@@ -134,3 +134,7 @@ def test_a_word_of_one_language_tells_that_language() -> None:
 def test_no_spelling_has_two_meanings_and_each_line_has_its_source() -> None:
     assert all(word.source and word.confidence for word in LEXICON.words)
     assert not {word.folded.replace(" ", "") for word in LEXICON.words if word.meaning is Meaning.STOP} & STARTS
+
+
+def test_the_list_reads_the_same_whenever_it_is_read() -> None:
+    assert load_lexicon() == LEXICON

@@ -51,6 +51,7 @@ _TOKEN_LASTS: Final = timedelta(hours=12)
 """RFC 8292 section 2 allows a day."""
 _TOKEN_RENEWED: Final = timedelta(hours=1)
 _MOST_ORIGINS: Final = 256
+_LONGEST_PLACE: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +97,19 @@ class WebPushProvider(PushAdapter):
         if isinstance(answer, NoAnswer):
             return answer.as_result()
         if answer.status in (201, 202):
-            place = answer.headers.get("location", "")
-            return SendResult(
-                outcome=Outcome.SENT,
-                provider_message_id=plain_text(place) if len(place) <= 200 else None,
-                code=str(answer.status),
-            )
+            place = _place(device.address, answer.headers.get("location", ""))
+            return SendResult(outcome=Outcome.SENT, provider_message_id=place, code=str(answer.status))
         code, words = self._error(answer)
         return refusal(answer, code, words, self._codes, device.address, now=self._clock.now())
+
+    async def cancel(self, provider_message_id: str) -> bool:
+        """Delete a message that the browser has not fetched yet (RFC 8030 section 5: it is a resource of its own)."""
+        try:
+            headers = {"Authorization": self._tokens.authorization(str(URL(provider_message_id).origin()))}
+        except ValueError:
+            return False
+        answer = await self._http.call("DELETE", provider_message_id, headers=headers)
+        return not isinstance(answer, NoAnswer) and 200 <= answer.status < 300
 
     def _headers(self, envelope: Envelope, content: PushContent, origin: str) -> dict[str, str]:
         left = min(envelope.expires_at - self._clock.now(), _LONGEST)
@@ -122,6 +128,17 @@ class WebPushProvider(PushAdapter):
         own = next((str(told[name]) for name in ("errno", "reason", "error", "code") if told.get(name)), None)
         words = plain_text(told.get("message")) or plain_text(told.get("reason")) or ""
         return (str(answer.status) if str(answer.status) in self._codes else own), words
+
+
+def _place(endpoint: str, told: str) -> str | None:
+    """The address of a message that was taken, by which it can be taken back; None for none at the same service."""
+    try:
+        place = URL(endpoint).join(URL(told)) if told else None
+        if place is None or place.origin() != URL(endpoint).origin():
+            return None
+    except ValueError:
+        return None
+    return plain_text(str(place)) if len(str(place)) <= _LONGEST_PLACE else None
 
 
 class _Tokens:

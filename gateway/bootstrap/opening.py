@@ -52,6 +52,7 @@ from gateway.delivery.people.export import Exporter
 from gateway.delivery.people.inbound import InboundDesk
 from gateway.delivery.people.unsubscribe import Unsubscriber
 from gateway.delivery.tracking.looks import LookRules
+from gateway.delivery.tracking.recalling import Recaller
 from gateway.delivery.tracking.receipts import Tracker
 from gateway.delivery.tracking.settling import Settler
 from gateway.delivery.upkeep.readiness import ReadinessCheck
@@ -289,7 +290,14 @@ def _assemble(parts: _Parts, first_key: str | None) -> Gateway:
             addresses=postal_addresses(settings),
             wrapper=parts.wrapper,
         ),
-        steering=Steering(store=store.steering, log=store.log, wake=wake, clock=clock),
+        steering=Steering(
+            store=store.steering,
+            log=store.log,
+            audit=store.audit,
+            recaller=Recaller(providers=parts.providers, tracker=_make_tracker(parts, wake)),
+            wake=wake,
+            clock=clock,
+        ),
         eraser=parts.eraser,
         exporter=Exporter(
             belongings=store.belongings,

@@ -201,6 +201,8 @@ class Evidence(StrEnum):
     """Taken, then a permanent negative: hard bounce, carrier refusal."""
     UNDELIVERED = "undelivered"
     """Taken, then a negative that is not permanent: retries at the provider spent, expiry there."""
+    RECALLED = "recalled"
+    """Taken, and taken back from the provider before it was passed on."""
 
 
 class Fact(Value, frozen=True, kw_only=True):
@@ -220,6 +222,7 @@ _PROGRESS: Final = (
     (Evidence.NOT_TAKEN, DeliveryStatus.QUEUED),
     (Evidence.REFUSED, DeliveryStatus.FAILED),
     (Evidence.TAKEN, DeliveryStatus.SENT),
+    (Evidence.RECALLED, DeliveryStatus.UNDELIVERED),
     (Evidence.UNDELIVERED, DeliveryStatus.UNDELIVERED),
     (Evidence.BOUNCED, DeliveryStatus.UNDELIVERED),
 )

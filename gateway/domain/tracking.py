@@ -14,6 +14,9 @@ from gateway.domain.messages import Attempt, Message, Outcome
 from gateway.domain.receipts import Receipt
 from gateway.domain.recipients import Channel
 
+RECALLED: Final = "recalled"
+"""The reason on a delivery that somebody had taken back from its provider: no other channel takes its place."""
+
 _S = DeliveryStatus
 _ANSWERED: Final[Mapping[Outcome, Evidence]] = MappingProxyType(
     {
@@ -37,6 +40,7 @@ _LATER_WORDS: Final[Mapping[Evidence, Evidence]] = MappingProxyType(
         Evidence.DELIVERED: Evidence.DELIVERED,
         Evidence.UNDELIVERED: Evidence.UNDELIVERED,
         Evidence.BOUNCED: Evidence.BOUNCED,
+        Evidence.RECALLED: Evidence.RECALLED,
         # Who speaks later of a message had it: it was taken, whatever became of it then.
         Evidence.REFUSED: Evidence.BOUNCED,
     }
@@ -112,7 +116,10 @@ def reason_of(status: DeliveryStatus, facts: Iterable[Fact]) -> str | None:
     """Why a delivery did not arrive, from all that was told; None for the other statuses."""
     if status is not _S.UNDELIVERED:
         return None
-    return "bounced" if any(fact.evidence is Evidence.BOUNCED for fact in facts) else "not_delivered"
+    told = {fact.evidence for fact in facts}
+    if Evidence.BOUNCED in told:
+        return "bounced"
+    return RECALLED if Evidence.RECALLED in told else "not_delivered"
 
 
 def attempt_of_receipt(attempts: Sequence[Attempt], provider: str, receipt: Receipt) -> Attempt | None:

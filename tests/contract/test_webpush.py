@@ -146,7 +146,7 @@ async def test_the_browser_gets_what_was_measured_signed_for_its_own_push_servic
         assert from_base64url(key.removeprefix("k=")) == public_bytes(VAPID)
         assert (request.headers["ttl"], request.headers["content-encoding"]) == ("60", "aes128gcm")
         assert len(request.headers["topic"]) == 32
-        assert (result.outcome, result.provider_message_id) == (Outcome.SENT, "/m/1")
+        assert (result.outcome, result.provider_message_id) == (Outcome.SENT, f"{server.url}/m/1")
 
 
 async def test_one_token_serves_a_push_service_for_hours_and_never_another() -> None:
@@ -202,7 +202,7 @@ async def test_each_device_has_its_own_outcome_and_one_reached_is_enough() -> No
         assert result.outcome is Outcome.SENT
         assert result.devices == (
             DeviceResult(platform="webpush", status="invalid_recipient", reason="404"),
-            DeviceResult(platform="webpush", status="sent", provider_message_id="/m/1"),
+            DeviceResult(platform="webpush", status="sent", provider_message_id=f"{server.url}/m/1"),
             DeviceResult(platform="webpush", status="invalid_recipient", reason="bad_subscription"),
             DeviceResult(platform="apns", status="skipped", reason="wrong_platform"),
         )
@@ -247,3 +247,35 @@ def test_the_key_may_be_pem_and_what_is_none_stops_the_start() -> None:
         ) as no:
             make_webpush(vapid_private_key=text)
         assert no.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("place", "known"),
+    [("/m/1", True), ("m/1", True), ("", False), ("https://elsewhere.example/m/1", False), ("http://[", False)],
+    ids=["path", "beside", "none", "another service", "no address"],
+)
+async def test_a_message_is_known_by_its_own_address_at_its_own_service(place: str, known: bool) -> None:
+    async with open_fault_server(Reply(status=201, headers={"Location": place} if place else {})) as server:
+        provider = make_webpush()
+        result = await provider.send(pushed(server))
+        await provider.aclose()
+
+    assert result.outcome is Outcome.SENT
+    assert (result.provider_message_id is not None) is known
+
+
+@pytest.mark.parametrize(("status", "taken_back"), [(204, True), (404, False), (503, False)])
+async def test_a_message_is_taken_back_until_the_browser_has_it(status: int, taken_back: bool) -> None:
+    async with open_fault_server(TAKEN) as server:
+        provider = make_webpush()
+        sent = await provider.send(pushed(server))
+        server.manner = Reply(status=status)
+
+        told = await provider.cancel(sent.provider_message_id or "")
+        inside = await provider.cancel("http://10.0.0.1/m/1")
+        await provider.aclose()
+
+        assert (told, inside) == (taken_back, False)
+        assert (server.requests[1].method, server.requests[1].path) == ("DELETE", "/m/1")
+        assert server.requests[1].headers["authorization"].startswith("vapid t=")
+        assert len(server.requests) == 2

@@ -8,10 +8,12 @@ import pytest
 import pytest_asyncio
 
 from gateway.delivery.accepting.accept import Accepted
+from gateway.domain.audit import CONSOLE, By
 from gateway.domain.lifecycle import DeliveryStatus, Evidence
 from gateway.domain.messages import Envelope, Outcome, SendResult, SmsContent
 from gateway.domain.receipts import Receipt
 from gateway.domain.recipients import Channel, PhoneNumber
+from gateway.errors import Conflict
 from gateway.ports import Candidate, LostCall, MessageRecord
 from tests.factories import make_recipient
 from tests.fakes import ScriptedProvider
@@ -67,6 +69,10 @@ class Carrier(ScriptedProvider):
             for known_as, (number, text) in self.taken.items()
             if number == call.to
         ]
+
+    async def cancel(self, provider_message_id: str) -> bool:
+        """Takes back what is not delivered."""
+        return self.taken[provider_message_id][0] not in self.delivered
 
     async def fetch_status(self, provider_message_id: str) -> Receipt | None:
         """What became of it."""
@@ -195,3 +201,25 @@ async def test_a_receipt_that_does_not_come_is_asked_for(rig: Rig, carrier: Carr
     assert only(record)[0] is S.DELIVERED
     assert still.deliveries[0].delivery.updated_at == sent.deliveries[0].delivery.updated_at
     assert (await rig.events(accepted)).count("delivery.receipt") == 1
+
+
+@pytest.mark.parametrize("arrived", [False, True], ids=["in time", "too late"])
+async def test_what_is_cancelled_too_late_is_taken_back_from_its_provider(
+    rig: Rig, carrier: Carrier, number: str, arrived: bool
+) -> None:
+    to = make_recipient(id=None, phone=PhoneNumber(number))
+    accepted = await rig.send("note", to=to, channels=(Channel.SMS, Channel.EMAIL))
+    await rig.settled(accepted, S.SENT)
+    if arrived:
+        carrier.delivered.add(number)
+
+    with pytest.raises(Conflict) as refused:
+        await rig.gateway.steering.cancel(accepted.message_id, rig.service_id, By(actor=CONSOLE, reason="a mistake"))
+
+    record = await rig.settled(accepted, S.DELIVERED if arrived else S.UNDELIVERED)
+    await eventually(rig.gateway.store.dispatch.next_due, lambda due: due is None or due > rig.gateway.clock.now())
+    kinds = await rig.events(accepted)
+    assert refused.value.conflict_code == "too_late"
+    assert [one.delivery.reason for one in (await rig.read(accepted)).deliveries] == [None if arrived else "recalled"]
+    assert ("message.recalled" in kinds) is not arrived
+    assert len(record.deliveries) == 1

@@ -13,7 +13,7 @@ from gateway.delivery.tracking.looks import LookRules
 from gateway.delivery.tracking.receipts import Tracker
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.receipts import Receipt
-from gateway.domain.tracking import confirmation_due
+from gateway.domain.tracking import RECALLED, confirmation_due
 from gateway.domain.values import replace
 from gateway.metrics import Metrics
 from gateway.ports import (
@@ -94,6 +94,8 @@ class Settler:
                 is_late = confirmed is not None and confirmed <= now
                 return self._rules.looked_at(steps.fall_back(claim, now) if is_late else steps.stay(claim), now)
             case _:
+                if claim.delivery.reason == RECALLED:
+                    return steps.stay(claim)
                 return steps.fall_back(claim, self._clock.now())
 
     def _is_to_be_asked(self, claim: Claim) -> bool:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from gateway.delivery import events
 from gateway.delivery.accepting.drafting import new_delivery
+from gateway.delivery.tracking.recalling import Recaller
 from gateway.domain import ids
 from gateway.domain.audit import AuditAction, By, make_entry
 from gateway.domain.ids import EventId, MessageId, ServiceId
@@ -11,7 +12,7 @@ from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Event
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.errors import Conflict
-from gateway.ports import Clock, DeliveryRecord, LogStore, MessageRecord, SteeringStore, Wake
+from gateway.ports import AuditStore, Clock, DeliveryRecord, LogStore, MessageRecord, SteeringStore, Wake
 
 _RETRIED = frozenset({DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED})
 
@@ -22,23 +23,41 @@ class Steering:
     A `service_id` of None is ops, who may steer all.
     """
 
-    def __init__(self, *, store: SteeringStore, log: LogStore, wake: Wake, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: SteeringStore,
+        log: LogStore,
+        audit: AuditStore,
+        recaller: Recaller,
+        wake: Wake,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._log = log
+        self._audit = audit
+        self._recaller = recaller
         self._wake = wake
         self._clock = clock
 
     async def cancel(self, message_id: MessageId, service_id: ServiceId | None, by: By) -> MessageRecord:
         """Take a message back: when it returns, no provider was or will be called.
 
-        Raises NotFound, and Conflict `too_late` when a provider was or may be called.
+        Raises NotFound, and Conflict `too_late` when a provider was or may be called; where that provider can take it
+        back from its own queue, it was asked to.
         """
         now = self._clock.now()
         told: dict[str, JsonValue] = {"by": by.actor, "reason": by.reason}
         event = _event(message_id, "message.cancelled", now, told)
-        return await self._store.cancel(
-            message_id, service_id, event, make_entry(AuditAction.CANCEL, message_id, by, now)
-        )
+        entry = make_entry(AuditAction.CANCEL, message_id, by, now)
+        try:
+            return await self._store.cancel(message_id, service_id, event, entry)
+        except Conflict as error:
+            if not await self._recaller.recall(await self._log.read(message_id, service_id)):
+                raise
+            await self._audit.add_audit(entry, _event(message_id, "message.recalled", now, told))
+            why = "It cannot be cancelled: a provider was called already. What it had not passed on yet it took back."
+            raise Conflict(why, error.conflict_code) from error
 
     async def retry(
         self,

@@ -52,6 +52,20 @@ async def test_while_all_providers_fail_messages_wait_spend_no_tries_and_only_ti
         assert code.status is S.EXPIRED
         assert code.deliveries[0].attempts == ()
         assert len(provider.envelopes) == 8
+        shown = await rig.working.metrics.exposition()
+        assert b'heliograph_providers_resting{provider="scripted"} 1.0' in shown
+
+
+async def test_a_call_may_last_no_longer_than_what_it_carries_is_worth_sending(tmp_path: Path) -> None:
+    provider = ScriptedProvider("scripted")
+    async with open_rig(tmp_path, further=[provider], routes=routes_to("scripted")) as rig:
+        soon = rig.gateway.clock.now() + timedelta(seconds=20)
+        await rig.settled(await rig.send("code", expires_at=soon), S.SENT)
+        await rig.settled(await rig.send(channels=(Channel.SMS,)), S.SENT)
+
+        code, note = provider.envelopes
+        assert 0 < code.deadline_seconds <= 20
+        assert note.deadline_seconds == 30
 
 
 async def test_what_is_over_a_providers_rate_goes_to_the_next_one(tmp_path: Path) -> None:

@@ -99,6 +99,25 @@ def test_a_provider_setting_can_be_a_variable(tmp_path: Path) -> None:
         pytest.param("[providers.a]\nkind = 'smtp'\n", {}, ["providers.a.host", "required"], id="missing key"),
         pytest.param("[[routes]]\nchannel = 'sms'\nproviders = ['x']\n", {}, ["routes[0]", "'x'"], id="dangling route"),
         pytest.param(
+            "[[routes]]\nchannel = 'sms'\nproviders = ['x']\nweights = {x = 1}\n",
+            {},
+            ["heliograph.toml:1", "routes", "one of them, and not both"],
+            id="in order and by weight",
+        ),
+        pytest.param("[[routes]]\nchannel = 'sms'\n", {}, ["routes", "one of them, and not both"], id="empty route"),
+        pytest.param(
+            "[[routes]]\nchannel = 'sms'\nweights = {x = 0}\n", {}, ["routes", "more than 0"], id="no weight at all"
+        ),
+        pytest.param(
+            "[[routes]]\nchannel = 'sms'\nweights = {x = 1}\n", {}, ["routes[0].weights", "'x'"], id="dangling weight"
+        ),
+        pytest.param(
+            "[providers.a]\nkind = 'smtp'\nhost = 'relay'\nrate = '10 a second'\n",
+            {},
+            ["heliograph.toml:4", "providers.a.rate", "10/s, 600/m"],
+            id="no rate",
+        ),
+        pytest.param(
             "[[quiet_hours]]\nname = 'a'\nforbid = [{from = '22:00', to = '8:00'}]\n"
             "[[quiet_hours]]\nname = 'b'\ncountries = ['UK']\nallow = [\n  {from = '09:00', to = '09:00'},\n]\n",
             {},

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -50,7 +49,7 @@ class NoticeLoop:
         self._patience = timeout + _GRACE
         self._longest = longest
         self._latest: datetime | None = None
-        self._jobs: dict[asyncio.Task[None], Notice] = {}
+        self._jobs: dict[asyncio.Task[None], tuple[Endpoint, Notice]] = {}
         self._free = Doorbell()
         """Rung whenever a call has ended."""
         self._loops: list[asyncio.Task[None]] = []
@@ -73,15 +72,15 @@ class NoticeLoop:
             job.cancel()
         await asyncio.gather(*cut, return_exceptions=True)
         with contextlib.suppress(Unavailable):
-            await self._store.give_back(list(cut.values()))
+            await self._store.give_back([notice for _, notice in cut.values()])
 
     async def _look(self) -> None:
         """One look at what is due, and a nap until a place is free or a second has passed."""
         now = await self._now()
         free = self._places - len(self._jobs)
         listeners = await self._store.listeners(now) if free > 0 else ()
-        busy = Counter(notice.endpoint_id for notice in self._jobs.values())
-        if places := share(listeners, busy, free):
+        under_way = [endpoint for endpoint, _ in self._jobs.values()]
+        if places := share(listeners, under_way, free):
             await self._start({one.id: one for one in listeners}, places, now)
         await self._free.wait(_LOOK_SECONDS)
 
@@ -89,8 +88,9 @@ class NoticeLoop:
         notices = await self._store.take(places, now, self._patience)
         told = await self._store.read(notices)
         for notice in notices:
-            job = asyncio.create_task(self._call(listeners[notice.endpoint_id], notice, told.get(notice)))
-            self._jobs[job] = notice
+            endpoint = listeners[notice.endpoint_id]
+            job = asyncio.create_task(self._call(endpoint, notice, told.get(notice)))
+            self._jobs[job] = (endpoint, notice)
             job.add_done_callback(self._finish)
 
     async def _call(self, endpoint: Endpoint, notice: Notice, told: Told | None) -> None:

@@ -4,7 +4,8 @@ A notice that was not taken is due again after a while, longer each time, for da
 left alone as a whole, and then tried with one notice: however much waits for it, it costs one call each time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -99,24 +100,25 @@ def enabled(endpoint: Endpoint) -> Endpoint:
     )
 
 
-def share(listeners: Sequence[Endpoint], busy: Mapping[EndpointId, int], places: int) -> dict[EndpointId, int]:
-    """How many calls to begin to each endpoint, of `places` in all; `busy` are the calls under way.
+def share(listeners: Sequence[Endpoint], under_way: Iterable[Endpoint], places: int) -> dict[EndpointId, int]:
+    """How many calls to begin to each endpoint, of `places` in all, beside those under way.
 
     Each gets one before any gets two. One that failed lately gets one in all.
     """
-    of_service: dict[ServiceId, int] = {}
-    for endpoint in listeners:
-        of_service[endpoint.service_id] = of_service.get(endpoint.service_id, 0) + busy.get(endpoint.id, 0)
-    given: dict[EndpointId, int] = {}
+    busy, of_service = Counter[EndpointId](), Counter[ServiceId]()
+    for endpoint in under_way:
+        busy[endpoint.id] += 1
+        of_service[endpoint.service_id] += 1
+    given = Counter[EndpointId]()
     wanting = list(listeners)
     while wanting and places > 0:
         for endpoint in tuple(wanting):
             most = 1 if endpoint.failures >= _PAUSED_AFTER else _OF_ENDPOINT
-            at_work = busy.get(endpoint.id, 0) + given.get(endpoint.id, 0)
-            if at_work >= most or of_service[endpoint.service_id] >= _OF_SERVICE or places == 0:
+            full = busy[endpoint.id] + given[endpoint.id] >= most or of_service[endpoint.service_id] >= _OF_SERVICE
+            if full or places == 0:
                 wanting.remove(endpoint)
                 continue
-            given[endpoint.id] = given.get(endpoint.id, 0) + 1
+            given[endpoint.id] += 1
             of_service[endpoint.service_id] += 1
             places -= 1
-    return given
+    return {endpoint_id: count for endpoint_id, count in given.items() if count}

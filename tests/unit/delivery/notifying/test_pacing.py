@@ -136,14 +136,14 @@ def test_a_late_failure_leaves_one_that_was_turned_off_as_it_is() -> None:
 def test_places_go_round_before_anybody_gets_two() -> None:
     one, two, three = (make_endpoint(f"whe_{name}", f"svc_{name}") for name in "abc")
 
-    assert share([one, two, three], {}, 4) == {"whe_a": 2, "whe_b": 1, "whe_c": 1}
+    assert share([one, two, three], [], 4) == {"whe_a": 2, "whe_b": 1, "whe_c": 1}
 
 
 def test_an_endpoint_that_fails_gets_one_call_in_all() -> None:
     failing = make_endpoint(failures=3)
 
-    assert share([failing], {}, 64) == {"whe_1": 1}
-    assert share([failing], {failing.id: 1}, 64) == {}
+    assert share([failing], [], 64) == {"whe_1": 1}
+    assert share([failing], [failing], 64) == {}
 
 
 @given(
@@ -155,8 +155,9 @@ def test_an_endpoint_that_fails_gets_one_call_in_all() -> None:
 def test_no_service_takes_the_places_of_others(services: list[int], busy: list[int], places: int) -> None:
     endpoints = [make_endpoint(f"whe_{number}", f"svc_{service}") for number, service in enumerate(services)]
     at_work = {one.id: busy[number] for number, one in enumerate(endpoints)}
+    listeners = endpoints[::2]
 
-    given_ = share(endpoints, at_work, places)
+    given_ = share(listeners, [one for one in endpoints for _ in range(at_work[one.id])], places)
 
     assert sum(given_.values()) <= places
     assert all(given_[one] + at_work[one] <= 8 for one in given_)

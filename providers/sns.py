@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 
 from gateway.errors import InvalidRequest, Unavailable
 from providers.base import WebhookRequest
-from providers.http import HttpClient, NoAnswer
+from providers.http import Answer, HttpClient, NoAnswer
 
 _NOTIFICATION: Final = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION: Final = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
@@ -67,6 +67,8 @@ class Certificates:
         self._base_url = base_url
         self._kept: OrderedDict[str, x509.Certificate] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
+        self._silent_until = 0.0
+        """On the loop's clock: while SNS does not answer, calls are put off at once and do not queue up here."""
 
     async def key(self, origin: str, path: str, at: datetime) -> RSAPublicKey | None:
         """See `Keys`."""
@@ -85,15 +87,22 @@ class Certificates:
         return key if isinstance(key, RSAPublicKey) else None
 
     async def _fetch(self, url: str) -> x509.Certificate | None:
-        answer = await self._http.call("GET", url, headers={}, deadline_seconds=_FETCH_SECONDS)
-        if isinstance(answer, NoAnswer) or answer.status >= 500 or answer.status == 429:
-            raise Unavailable("The certificate of SNS is not to be had now.")
-        if answer.status != 200 or answer.body is None:
-            return None
-        try:
-            return x509.load_pem_x509_certificate(answer.body)
-        except (ValueError, UnsupportedAlgorithm):
-            return None
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._silent_until:
+            answer = await self._http.call("GET", url, headers={}, deadline_seconds=_FETCH_SECONDS)
+            if not isinstance(answer, NoAnswer) and answer.status < 500 and answer.status != 429:
+                return _read_certificate(answer)
+            self._silent_until = clock() + _FETCH_SECONDS
+        raise Unavailable("The certificate of SNS is not to be had now.")
+
+
+def _read_certificate(answer: Answer) -> x509.Certificate | None:
+    if answer.status != 200 or answer.body is None:
+        return None
+    try:
+        return x509.load_pem_x509_certificate(answer.body)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
 
 
 def read_envelope(body: bytes) -> Envelope | None:

@@ -439,6 +439,14 @@ async def test_without_its_certificate_a_call_is_put_off_or_refused(manner: Any,
         assert await asked(server, told("{}")) == [found]
 
 
+async def test_while_sns_is_silent_calls_are_put_off_without_asking_it_for_each() -> None:
+    async with open_fault_server(Reply(status=503)) as server:
+        found = await asked(server, *[told("{}")] * 5)
+
+        assert found == ["unavailable"] * 5
+        assert len(server.requests) == 1
+
+
 def subscription(at: datetime = AT) -> WebhookRequest:
     return told(
         "You have chosen to subscribe to the topic.",

@@ -13,7 +13,7 @@ from gateway.domain.audit import AuditAction
 from gateway.domain.engagement import Engagement, EngagementKind, Maker
 from gateway.domain.ids import DeliveryId, EngagementId, MessageId
 from gateway.domain.lifecycle import DeliveryStatus
-from gateway.domain.messages import EmailContent, Outcome, SendResult, SmsContent, Versions
+from gateway.domain.messages import DeviceResult, EmailContent, Outcome, SendResult, SmsContent, Versions
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.domain.values import replace
 from gateway.ports import DeliveryRecord, MailboxItem, MessageRecord
@@ -165,6 +165,22 @@ async def test_a_message_shows_its_timeline_its_decisions_and_its_attempts(aioht
     assert "consent" in timeline
     assert "no_receipts" in timeline
     assert "250 2.0.0" in page.source
+
+
+async def test_each_device_of_a_push_delivery_is_shown_with_what_became_of_it(aiohttp_client: Client) -> None:
+    sent = make_record()
+    devices = (
+        DeviceResult(platform="fcm", status="sent"),
+        DeviceResult(platform="apns", status="skipped", reason="no_provider"),
+    )
+    attempt = make_attempt(finished_at=NOW, result=SendResult(outcome=Outcome.SENT, devices=devices))
+    record = replace(sent, deliveries=(replace(sent.deliveries[0], attempts=(attempt,)),))
+    client = await aiohttp_client(await make_console(MemoryLog([record])))
+
+    page = await read(client, "/log/msg_1")
+
+    (shown,) = [element.text for element in page.all("p") if "devices" in (element.attributes.get("class") or "")]
+    assert shown.split() == ["fcm", "sent", "apns", "skipped", "no_provider"]
 
 
 def make_engagement(number: int, **changes: Any) -> Engagement:

@@ -9,8 +9,9 @@ The house, from the ground up; a floor imports only from the floors below it (im
     policy               may this go, and when? one pure function
     localization         locales, gettext catalogs, formats, the translators' checks
     rendering            templates to e-mail, SMS and push
-    storage              SQLite or PostgreSQL behind the store ports: engines, queue, people, tracking, reading, upkeep
-    delivery             the use cases: accepting, dispatching, people, engagement, tracking, what_if, upkeep
+    storage              SQLite or PostgreSQL: engines, queue, people, tracking, notifying, reading, upkeep
+    delivery             the use cases: accepting, dispatching, people, engagement, tracking, notifying, what_if,
+                         upkeep
     work                 how work is woken and kept alive
     web                  the HTTP API and the pages
     bootstrap            the one place that names concrete stores, wakers and providers
@@ -27,4 +28,5 @@ The way of one message:
     render, route       one language for the whole message, versions pinned; the first fitting provider
     reserve             marks the delivery `sending`: a crash before it is safe, after it the answer is `unknown`
     send, record        one classified answer; attempts, statuses and events in one group-committed write
+    call out            each event to the endpoints of its service that want it, put out in the write that told it
 """

@@ -56,7 +56,7 @@ class Notifier:
         def then(one: Endpoint) -> Endpoint:
             return failed(one, answer, self._pacing, now, chance)
 
-        await self._settle(Called(notice=notice, fate=fate, at=now, due_at=due_at, then=then), was_enabled=True)
+        await self._settle(Called(notice=notice, fate=fate, at=now, due_at=due_at, then=then))
         _log.info(
             "notice.not_taken",
             endpoint=endpoint.id,
@@ -66,11 +66,11 @@ class Notifier:
             fate=fate.value,
         )
 
-    async def _settle(self, called: Called, *, was_enabled: bool = False) -> None:
+    async def _settle(self, called: Called) -> None:
         endpoint = await self._store.settle(called)
         outcome = "failed" if called.fate is Fate.AGAIN else called.fate.value
         self._metrics.webhook_calls.labels(outcome).inc()
-        if was_enabled and endpoint is not None and not endpoint.enabled and endpoint.changed_at == called.at:
+        if endpoint is not None and not endpoint.enabled and endpoint.changed_at == called.at:
             _log.error("endpoint.disabled", endpoint=endpoint.id, reason=endpoint.disabled_reason)
 
 

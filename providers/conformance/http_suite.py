@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import ClassVar, Final
 
-from gateway.domain.messages import Outcome
-from gateway.ports import Provider
+from gateway.domain.messages import Envelope, Outcome
+from gateway.ports import LostCall, Probed, ProbeResult, Provider, Recallable, Searchable, StatusSource
 from providers.conformance.fault_server import (
     FaultServer,
     Manner,
@@ -32,6 +32,26 @@ NOT_THE_PROVIDER: Final[Mapping[Fault, Reply]] = {
 }
 """What something says that stands between us and the provider."""
 HTTP_FAULTS: Final = frozenset(Fault) - {Fault.CUT_BEFORE, Fault.CUT_AFTER}
+
+
+_SILENCES: Final = frozenset(
+    {Fault.REFUSED_CONNECTION, Fault.RESET_AFTER_BODY, Fault.GARBAGE, Fault.BARE_ERROR, Fault.NO_HTTP}
+)
+"""Faults after which nothing is known of what was asked."""
+
+
+def _lost(envelope: Envelope) -> LostCall:
+    """The call for it, as if its answer had been lost."""
+    now = datetime.now(UTC)
+    return LostCall(
+        delivery_id=envelope.delivery_id,
+        attempt_id=envelope.attempt_id,
+        to=envelope.to,
+        sender=envelope.sender,
+        content=envelope.content,
+        began=now,
+        ended=now,
+    )
 
 
 class HttpSide(FarSide):
@@ -129,6 +149,24 @@ class HttpProviderSuite(ProviderSuite):
                 waits[fault] = result.retry_after_seconds
 
         assert waits == {Fault.THROTTLED: 7.0, Fault.THROTTLED_UNTIL: 90.0}
+
+    async def test_a_question_without_an_answer_says_nothing(self) -> None:
+        for fault in sorted(self.faults & _SILENCES):
+            async with self._opened(self._manner(fault)) as side:
+                if fault is Fault.REFUSED_CONNECTION:
+                    await side.server.stop()
+                provider, told = side.provider, dict[str, object]()
+                if isinstance(provider, StatusSource):
+                    told["fetch_status"] = await provider.fetch_status("message-1")
+                if isinstance(provider, Searchable):
+                    told["find"] = await provider.find(_lost(self.envelope(min(self.channels))))
+                if isinstance(provider, Recallable):
+                    told["cancel"] = await provider.cancel(f"{side.server.url}/message-1") or None
+                if isinstance(provider, Probed):
+                    # Which of its servers it asks is its own affair; it says how that went.
+                    assert isinstance(await provider.health(), ProbeResult)
+
+                assert (fault, {one for one in told.values() if one is not None}) == (fault, set())
 
     async def test_a_server_that_hangs_up_between_calls_is_called_anew(self) -> None:
         async with self._opened(self.taken) as side:

@@ -19,13 +19,26 @@ from tests.http import ORDER_DATA, send_body
 from tests.serving import Served, free_port, plain_environment, run_command, serving
 from tests.waiting import eventually
 
+LIMITS = """
+[spending.prices.mailbox]
+other = "0.0005"
+[[spending.limits]]
+name = "mails"
+per = "24h"
+messages = 1_000_000
+cost = "900.00"
+channels = ["email"]
+"""
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """One gateway for all commands."""
-    async with serving(tmp_path_factory.mktemp("served")) as gateway:
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "heliograph.toml").write_text(LIMITS, encoding="utf-8")
+    async with serving(folder, HELIOGRAPH_CONFIG=str(folder / "heliograph.toml")) as gateway:
         yield gateway
 
 
@@ -73,6 +86,31 @@ async def test_a_message_goes_out_with_one_command(served: Served) -> None:
     ):
         filtered = await served.run("messages", "list", "--tag", "shell", *filters)
         assert (message_id in filtered.out) is found, filters
+
+
+async def test_what_was_spent_is_shown(served: Served) -> None:
+    sent = (
+        "send",
+        "order-shipped",
+        "--sample",
+        "usual",
+        "--email",
+        "amina@example.org",
+        "--channel",
+        "email",
+        "--json",
+    )
+    assert (await served.run(*sent)).status == 0
+
+    async def shown() -> str:
+        return (await served.run("spending")).out
+
+    table = await eventually(shown, lambda told: "of 1000000" in told, 20)
+
+    assert all(word in table for word in ("mails", "default", "1d", "of 900.00 EUR"))
+    (limit,) = json.loads((await served.run("spending", "--json")).out)["limits"]
+    assert limit["messages"]["used"] >= 1
+    assert float(limit["cost"]["used"]) == pytest.approx(0.0005 * limit["messages"]["used"])
 
 
 async def test_a_scheduled_message_can_be_taken_back_once(served: Served) -> None:

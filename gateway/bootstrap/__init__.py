@@ -1,7 +1,8 @@
 """The composition root: the only package that names concrete stores, wakers, clocks and providers.
 
-`opening` puts the gateway together, `gateway` is what then runs; `stores`, `content`, `rules` and `connections` open
-its parts. `databases` looks after the tables of a store.
+`opening` puts the gateway together, `gateway` is what then runs. `parts` opens what its use cases share, by `stores`,
+`content`, `rules` and `connections`; `messages`, `people`, `tracking`, `notifying` and `working` make the use cases.
+`databases` looks after the tables of a store.
 """
 
 from gateway.bootstrap.bounces import open_bounces

@@ -15,6 +15,7 @@ from gateway.storage.notifying import notices, outbox, replays
 from gateway.storage.queue import accept, claims, facts, idempotency, leases, standing
 from gateway.storage.reading import records
 from gateway.storage.store import open_store
+from gateway.storage.tracking import calls
 from tests.fakes import SetClock
 
 
@@ -57,6 +58,8 @@ HOT: Mapping[str, tuple[str | Mapping[Engine, str], int]] = {
     "contents": (records._CONTENTS, 1),
     "lost claims": (leases._LOST_CLAIMS, 0),
     "listeners": (outbox._LISTENERS, 1),
+    "last call": (calls._LAST, 0),
+    "holders": (calls._HOLDERS, 1),
     "due notices": (notices._DUE, 0),
     "events of notices": (notices._EVENTS, 2),
     "replayed messages": (replays._NEXT, 0),

@@ -17,16 +17,15 @@ from gateway.delivery.dispatching.envelopes import Addressing
 from gateway.delivery.dispatching.facts import Terms, read_facts
 from gateway.delivery.dispatching.handovers import Handing
 from gateway.delivery.dispatching.health import Health
-from gateway.delivery.dispatching.jobs import Job, decide_for, is_same_minute
+from gateway.delivery.dispatching.jobs import Job, decide_for, is_same_minute, release_for
 from gateway.delivery.dispatching.judging import DispatchRules, Judge
 from gateway.delivery.dispatching.pacing import Pacing
 from gateway.delivery.dispatching.quarantine import Quarantine, is_poison
-from gateway.delivery.dispatching.release import opens_for_many, release_at
 from gateway.delivery.dispatching.routing import Providers, RoutingTable
 from gateway.delivery.dispatching.spending import weigh
 from gateway.delivery.dispatching.tally import Tally
 from gateway.delivery.tracking.settling import Settler
-from gateway.domain.decisions import Decision, Facts, Hold, Send
+from gateway.domain.decisions import Expire, Facts, Hold, Send, Suppress
 from gateway.domain.lifecycle import POISON, WAITING, DeliveryStatus
 from gateway.domain.values import replace
 from gateway.errors import ContentError, NotFound, Overloaded, Unavailable
@@ -98,8 +97,7 @@ class Dispatcher:
     async def dispatch(self, claim: Claim, stored: StoredFacts | None) -> None:
         """Work a claim until it is recorded or lost; never raises but for cancellation.
 
-        While the store cannot commit, a claim that was not handed over is begun anew, and one that was waits
-        with its result: what a provider said must not be forgotten.
+        While the store cannot commit, what was not handed over is begun anew, and what was waits with its result.
         """
         job = Job(claim)
         while True:
@@ -127,7 +125,7 @@ class Dispatcher:
             job.stored, facts, now = stored, self._facts(claim, stored), self._clock.now()
             job.decided_at, decision = now, decide_for(claim, facts, now)
             if not isinstance(decision, Send):
-                return await self._record(job, steps.stop(claim, decision, now, self._release(claim, facts, decision)))
+                return await self._record(job, self._stop(claim, facts, decision, now))
             if (step := await self._go(job, facts, decision)) is not None:
                 return await self._record(job, step)
             # News came while it waited, or between the decision and the reservation: look again.
@@ -198,25 +196,24 @@ class Dispatcher:
         except (ContentError, NotFound) as error:
             _log.error("delivery.not_rendered", delivery=claim.delivery.id, template=claim.message.template)
             return steps.finish(claim, DeliveryStatus.FAILED, error.code, now, {})
-        first = prepared.handovers[0]
-        if (busy := await self._calls.wait_turn(first.provider, first.envelope, claim.message.lane)) is not None:
-            return busy
+        envelope = prepared.handovers[0].envelope
         attempt, *further = [one.attempt for one in prepared.handovers]
         if facts.spending is not None:
             # What it costs, and in whose name it goes, is known only now.
-            sender = prepared.handovers[0].envelope.sender
-            facts = weigh(facts, self._terms.spending, provider.name, prepared.composed.content, sender)
+            facts = weigh(facts, self._terms.spending, provider.name, prepared.composed.content, envelope.sender)
             again = decide_for(claim, facts, now)
             if not isinstance(again, Send):
-                return steps.stop(claim, again, now, self._release(claim, facts, again))
+                return self._stop(claim, facts, again, now)
             decision = replace(again, route=decision.route)
+        if (busy := await self._calls.wait_turn(provider, envelope, claim.message.lane)) is not None:
+            return busy
         told = {**events.decision_json(decision), "provider": provider.name, "attempt": attempt.number}
         intent = Reservation(
             claim=claim,
             attempt=attempt,
             beside=tuple(further),
             content=prepared.composed.shown,
-            sender=prepared.handovers[0].envelope.sender,
+            sender=envelope.sender,
             addresses=prepared.addresses,
             suppressions_seen=frozenset([suppression.id for suppression in facts.suppressions]),
             consents_seen=frozenset([consent.id for consent in facts.consents]),
@@ -239,8 +236,7 @@ class Dispatcher:
     async def _still_allowed(self, job: Job, facts: Facts, began: float) -> bool:
         """Whether it may go at this very instant: what was open when it was decided may have closed since.
 
-        Where the store took its time, what people said is read anew as well; the delivery's own slots are taken by
-        now.
+        Where the store took its time, what people said is read anew as well; its own slots are taken by now.
         """
         claim, now = job.claim, self._clock.now()
         is_stale = self._clock.monotonic() - began > _STALE_SECONDS
@@ -299,14 +295,5 @@ class Dispatcher:
     async def _fresh_facts(self, claim: Claim) -> StoredFacts:
         return (await self._store.facts([claim]))[claim.delivery.id]
 
-    def _release(self, claim: Claim, facts: Facts, decision: Decision) -> datetime | None:
-        if not isinstance(decision, Hold) or not opens_for_many(decision, facts.rules):
-            return None
-        over, lane = self._rules.release_over, claim.message.lane
-        return release_at(
-            decision.not_before,
-            claim.delivery.id,
-            lane,
-            over,
-            lambda at: isinstance(decide_for(claim, facts, at), Send),
-        )
+    def _stop(self, claim: Claim, facts: Facts, decision: Hold | Suppress | Expire, now: datetime) -> Step:
+        return steps.stop(claim, decision, now, release_for(claim, facts, decision, self._rules.release_over))

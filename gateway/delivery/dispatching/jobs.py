@@ -1,10 +1,11 @@
 """A claim on its way, and what policy says of it at an instant."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from gateway.delivery.dispatching.release import opens_for_many, release_at
 from gateway.domain import ids
-from gateway.domain.decisions import Decision, Facts, Send
+from gateway.domain.decisions import Decision, Facts, Hold, Send
 from gateway.domain.ids import AttemptId
 from gateway.domain.lifecycle import LOST_ANSWERS
 from gateway.domain.messages import Attempt
@@ -35,6 +36,19 @@ def decide_for(claim: Claim, facts: Facts, now: datetime) -> Decision:
     if isinstance(decision, Send) and claim.delivery.reason in LOST_ANSWERS:
         return replace(decision, route=tuple(one for one in decision.route if one == claim.delivery.provider))
     return decision
+
+
+def release_for(claim: Claim, facts: Facts, decision: Decision, over: timedelta) -> datetime | None:
+    """When what is held goes, where its opening lets many go within the span `over`; None where it goes by itself."""
+    if not isinstance(decision, Hold) or not opens_for_many(decision, facts.rules):
+        return None
+    return release_at(
+        decision.not_before,
+        claim.delivery.id,
+        claim.message.lane,
+        over,
+        lambda at: isinstance(decide_for(claim, facts, at), Send),
+    )
 
 
 def is_same_minute(decided_at: datetime | None, now: datetime) -> bool:

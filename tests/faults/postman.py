@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,11 +16,13 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, Ellip
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from providers.mailbox_webhook import sign
 from providers.sendgrid import SIGNATURE, TIMESTAMP
 from tests.faults.house import GONE, House
 from tests.waiting import eventually
 
 NAME: Final = "postman"
+_TEXTS: Final = "what texts to the mailbox are signed with"
 _PATIENCE_SECONDS: Final = 120.0
 
 
@@ -52,6 +55,8 @@ class Call:
 
     headers: Mapping[str, str]
     body: bytes
+    provider: str = NAME
+    """Whose it is."""
 
 
 @dataclass(slots=True)
@@ -83,7 +88,7 @@ class Postman:
         }
         elsewhere = [{"channel": channel, "providers": ["mailbox"]} for channel in ("sms", "push")]
         return {
-            "providers": {NAME: account, "mailbox": {"kind": "mailbox"}},
+            "providers": {NAME: account, "mailbox": {"kind": "mailbox", "webhook_secret": _TEXTS}},
             "routes": [{"channel": "email", "providers": [NAME]}, *elsewhere],
         }
 
@@ -117,6 +122,12 @@ class Postman:
         return web.Response(status=202, headers={"X-Message-Id": letter.delivery})
 
 
+def stop_from(number: str) -> Call:
+    """A text to the mailbox that says STOP, always the same one."""
+    body = json.dumps({"id": f"stop-{number}", "from": number, "to": "Shop", "text": "STOP"}).encode()
+    return Call(headers=sign(_TEXTS, int(time.time()), body), body=body, provider="mailbox")
+
+
 @asynccontextmanager
 async def open_postman() -> AsyncIterator[Postman]:
     """One for as long as the block lasts."""
@@ -137,7 +148,7 @@ async def open_postman() -> AsyncIterator[Postman]:
 async def post(house: House, call: Call) -> int | None:
     """Post a webhook once, at any web process that runs; its status, or None where no answer came."""
     running = [member for member in house.webs if member.is_running] or house.webs
-    url = f"{random.choice(running).url}/webhooks/{NAME}"
+    url = f"{random.choice(running).url}/webhooks/{call.provider}"
     headers = {"Content-Type": "application/json", **call.headers}
     try:
         async with house.session.post(url, data=call.body, headers=headers) as response:

@@ -8,9 +8,11 @@ from typing import Any, Final
 from tests.faults.house import House
 from tests.faults.judge import Verdict
 from tests.faults.ledger import post_all
+from tests.faults.postman import stop_from
 from tests.faults.rig import Row, Stage
 from tests.faults.telling import (
     BOUNCE,
+    COPIES,
     PATIENCE_SECONDS,
     batches,
     count,
@@ -79,17 +81,20 @@ _CONSEQUENCES: Final[Mapping[str, Mapping[str, Any]]] = {
     "spamreport": {},
     "group_unsubscribe": {"asm_group_id": 7},
 }
+_STOP: Final = "stop"
+"""They answer STOP to a text; nothing is told of their letter."""
+_REASONS: Final = {"bounce": "bounce", "spamreport": "complaint", _STOP: "stop"}
 
 
 async def act_once(stage: Stage, trials: int) -> Verdict:
-    """F33: people bounce, complain and leave, fifty times each while a process is killed: each acts once, for good."""
+    """F33: people bounce, complain, leave and say STOP, fifty times each under a kill: each acts once, for good."""
     async with furnished(stage) as (scene, postman):
         house = scene.house
-        people = {f"user-{n}": scene.chance.choice([*_CONSEQUENCES]) for n in range(trials)}
+        people = {f"user-{n}": scene.chance.choice([*_CONSEQUENCES, _STOP]) for n in range(trials)}
         grant = {"channel": "email", "topic": "offers", "state": "granted", "source": "form", "wording": "Yes"}
         for person in people:
             path = f"/v1/recipients/{person}"
-            await _put(house, path, {"email": f"{person}@example.org"})
+            await _put(house, path, {"email": f"{person}@example.org", "phone": _number(person)})
             await _put(house, f"{path}/consents", {"consents": [grant]})
         await post_all(scene.ledger, {person: _offer(person) for person in people})
         await eventually(lambda: count(house, "sent"), lambda found: found >= trials, PATIENCE_SECONDS)
@@ -97,10 +102,14 @@ async def act_once(stage: Stage, trials: int) -> Verdict:
             letter.event(what, **_CONSEQUENCES[what])
             for letter in postman.letters.values()
             for what in [people[letter.to.partition("@")[0]]]
+            if what in _CONSEQUENCES
         ]
-        await under_kill(scene, tell_all(house, batches(postman, events, scene.chance)))
+        stops = [stop_from(_number(person)) for person, what in people.items() if what == _STOP]
+        calls = [*batches(postman, events, scene.chance), *stops * COPIES]
+        scene.chance.shuffle(calls)
+        await under_kill(scene, tell_all(house, calls))
         called = postman.calls.total()
-        await post_all(scene.ledger, {f"{person}-again": _offer(person) for person in people})
+        await post_all(scene.ledger, {f"{one}-again": _again(one, what) for one, what in people.items()})
         await eventually(lambda: moving(house), lambda left: left == 0, PATIENCE_SECONDS)
         verdict = Verdict(trials=trials, promised=len(scene.ledger.promised), accepted=postman.calls.total())
         verdict.require(postman.calls.total() == called, "somebody who left was written to")
@@ -113,6 +122,17 @@ def _offer(person: str) -> dict[str, Any]:
     return {"template": "offer", "data": {"text": "now"}, "channels": ["email"], "to": {"id": person}}
 
 
+def _again(person: str, what: str) -> dict[str, Any]:
+    """One more, on the channel that they left."""
+    if what != _STOP:
+        return _offer(person)
+    return {"template": "note", "data": {"text": "hello"}, "channels": ["sms"], "to": {"id": person}}
+
+
+def _number(person: str) -> str:
+    return f"+336120{int(person.partition('-')[2]):05}"
+
+
 async def _put(house: House, path: str, body: Any) -> None:
     async with house.session.put(f"{house.webs[0].url}{path}", json=body, headers=house.headers) as response:
         assert response.status in (200, 201), await response.text()
@@ -120,12 +140,14 @@ async def _put(house: House, path: str, body: Any) -> None:
 
 async def _judge_consequences(house: House, people: Mapping[str, str], verdict: Verdict) -> None:
     wanted = Counter(
-        (f"{person}@example.org", {"bounce": "bounce", "spamreport": "complaint"}[what])
+        (_number(person) if what == _STOP else f"{person}@example.org", _REASONS[what])
         for person, what in people.items()
-        if what != "group_unsubscribe"
+        if what in _REASONS
     )
     suppressed = await house.view.rows("SELECT address, reason FROM suppressions")
     verdict.require(Counter(map(tuple, suppressed)) == wanted, f"{len(suppressed)} suppressions for {wanted.total()}")
+    texts = await house.view.rows("SELECT 1 FROM mailbox WHERE channel = 'sms'")
+    verdict.require(not texts, f"{len(texts)} texts to people who said STOP")
     denied = await house.view.rows("SELECT recipient_id FROM consents WHERE state = 'denied'")
     left = Counter(person for person, what in people.items() if what == "group_unsubscribe")
     verdict.require(Counter(row[0] for row in denied) == left, f"{len(denied)} withdrawals for {left.total()}")

@@ -34,7 +34,7 @@ from tests.faults.telling import (
 from tests.waiting import eventually
 
 _PATHS: Final[Sequence[tuple[tuple[str, ...], str]]] = (
-    (("processed", "deferred", "delivered", "open"), "delivered"),
+    (("processed", "deferred", "delivered"), "delivered"),
     (("processed", "delivered", "bounce"), "undelivered"),
     (("processed", "bounce"), "undelivered"),
     (("delivered", "moulted"), "delivered"),

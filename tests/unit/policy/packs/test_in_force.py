@@ -1,5 +1,6 @@
 """Packs and the operator's rules are in force together, and nothing is loosened without a reason."""
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from gateway.domain.decisions import Send
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.domain.rule_tables import parse_rules
-from gateway.domain.rules import NO_RULES, RuleSet
+from gateway.domain.rules import NO_RULES, FrequencyCap, RuleSet
 from gateway.errors import ConfigurationError
 from gateway.policy.gate import decide
 from gateway.policy.packs.in_force import Override, RulesInForce, choose_packs
@@ -132,3 +133,44 @@ def test_packs_are_all_none_or_those_that_are_named() -> None:
     with pytest.raises(ConfigurationError) as refused:
         choose_packs(PACKS, ("FR", "ZZ"))
     assert "there is no pack for ZZ" in refused.value.message
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+def test_a_cap_of_a_pack_is_met_on_its_own_channels(channel: Channel) -> None:
+    rules = RulesInForce(NO_RULES, PACKS)
+    mine = {"vn-sms-3-a-day": Channel.SMS, "vn-email-3-a-day": Channel.EMAIL}
+
+    found = {cap.name for cap in rules.of(channel, Category.MARKETING, "VN").frequency_caps}
+
+    assert found == {name for name, own in mine.items() if own is channel}
+
+
+def test_an_own_cap_speaks_of_its_channel_and_category_alone() -> None:
+    cap = {"name": "few", "limit": 1, "per": "day", "channels": ["push"], "categories": ["transactional"]}
+    rules = RulesInForce(parse_rules({"frequency_caps": [cap]}, "settings"), {})
+
+    speaking = {kind for kind in itertools.product(Channel, Category) if rules.speaks_of(*kind)}
+
+    assert speaking == {(Channel.PUSH, Category.TRANSACTIONAL)}
+    assert {kind for kind in itertools.product(Channel, Category) if rules.of(*kind, "FR").frequency_caps} == speaking
+
+
+def test_all_caps_in_force_are_listed_but_those_that_are_overridden() -> None:
+    every = {line.rule.name for pack in PACKS.values() for line in pack.lines if isinstance(line.rule, FrequencyCap)}
+    rules = RulesInForce(NO_RULES, PACKS, [Override(rule="co-1-a-day", reason="advice of counsel")])
+
+    assert {cap.name for cap in rules.caps} == every - {"co-1-a-day"}
+    (met,) = rules.of(Channel.EMAIL, Category.MARKETING, "CO").overridden
+    assert (met.rule, met.origin, met.reason) == ("co-1-a-day", "pack:CO", "advice of counsel")
+
+
+def test_the_digest_tells_rules_apart() -> None:
+    every = [
+        RulesInForce(NO_RULES, PACKS),
+        RulesInForce(NO_RULES, {}),
+        RulesInForce(make_own(), PACKS),
+        RulesInForce(NO_RULES, PACKS, [Override(rule="fr-sms", reason="advice of counsel")]),
+    ]
+
+    assert len({rules.digest for rules in every}) == len(every)
+    assert RulesInForce(NO_RULES, PACKS).digest == every[0].digest

@@ -146,6 +146,7 @@ def test_a_pack_that_cannot_be_meant_is_refused_by_name(right: str, wrong: str, 
         read_pack("FR", GOOD.replace(right, wrong, 1) if wrong != "[quiet_hours]" else GOOD.replace(right, wrong))
 
     assert told in refused.value.message
+    assert refused.value.message.startswith("country pack FR")
 
 
 def test_packs_read_the_same_whenever_they_are_read() -> None:

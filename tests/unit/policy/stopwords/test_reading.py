@@ -1,8 +1,10 @@
 """What a text means: the word alone acts, whatever only might mean it goes to a person, and nothing lifts by chance."""
 
 import itertools
+import re
 import string
 import unicodedata
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -138,3 +140,61 @@ def test_no_spelling_has_two_meanings_and_each_line_has_its_source() -> None:
 
 def test_the_list_reads_the_same_whenever_it_is_read() -> None:
     assert load_lexicon() == LEXICON
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Stpo", ("STOP",)),  # swapped
+        ("Stp", ("STOP",)),  # forgotten
+        ("Ttop", ("STOP",)),  # mistaken
+        ("Stoop", ("STOP", "STOPP")),  # doubled
+        ("now stop please", ("STOP", "STOP PLEASE")),
+        ("请退订谢谢", ("退订",)),
+    ],
+)
+def test_one_slip_or_a_word_among_others_is_looked_at_by_a_person(text: str, words: tuple[str, ...]) -> None:
+    reading = read_text(text, LEXICON, "US")
+
+    assert (reading.meaning, reading.words) == (Meaning.UNCLEAR, words)
+
+
+@pytest.mark.parametrize("text", ["Spot", "Stoops", "Tops", "Stopping it", "nonstop", "stopover", "S"])
+def test_what_is_more_than_one_slip_away_means_nothing(text: str) -> None:
+    assert read_text(text, LEXICON, "US").meaning is Meaning.OTHER
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "languages"),
+    [("Parar", "PARAR", ("es", "pt")), ("arrêt", "ARRET", ("fr",)), ("stop", "STOP", ()), ("T", "T", ("zh",))],
+)
+def test_who_acts_on_a_word_is_told_which_and_whose_it_is(text: str, word: str, languages: tuple[str, ...]) -> None:
+    reading = read_text(text, LEXICON, "CN")
+
+    assert (reading.words, reading.languages) == ((word,), languages)
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [("ST\x00OP", "stop"), ("STOP\r\nNOW", "stop now"), ("a\tb", "a b"), ("١٢", "12"), ("½", "1 2"), ("Ⅳ", "iv")],
+)
+def test_what_nobody_sees_vanishes_and_what_parts_words_stays_a_space(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{text = "HALT", source = "nobody", confidence = "high"}', "HALT: name one of the sources"),
+        ('{text = "HALT", source = "us", confidence = "sure"}', "HALT: name one of the sources"),
+        ('{text = "Go!", source = "us", confidence = "high"}', "'go' has two meanings"),
+    ],
+)
+def test_a_list_that_cannot_be_meant_is_refused(line: str, told: str, tmp_path: Path) -> None:
+    start = '{text = "GO", source = "us", confidence = "high"}'
+    words = f"[stop]\nwords = [{line}]\n[start]\nwords = [{start}]\n[help]\nwords = []\n[unclear]\nwords = []\n"
+    file = tmp_path / "words.toml"
+    file.write_text(f'[sources]\nus = "ours"\n{words}', encoding="utf-8")
+
+    with pytest.raises(ValueError, match=re.escape(told)):
+        load_lexicon(file)

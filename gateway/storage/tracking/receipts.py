@@ -1,29 +1,17 @@
 """Receipts: each kept once, and in the same transaction all that follows from it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from gateway.domain.audit import RECIPIENT
-from gateway.domain.ids import (
-    CONSENT,
-    RECEIPT,
-    SUPPRESSION,
-    AttemptId,
-    ConsentId,
-    DeliveryId,
-    SuppressionId,
-    make_id,
-)
+from gateway.domain.ids import RECEIPT, AttemptId, DeliveryId, make_id
 from gateway.domain.lifecycle import DeliveryStatus
-from gateway.domain.preferences import Category, Consent, ConsentState, Suppression, SuppressionReason, current_consent
+from gateway.domain.preferences import Consent, ConsentState, current_consent
 from gateway.domain.pseudonyms import Pseudonyms
-from gateway.domain.receipts import Reaction, Receipt
-from gateway.domain.recipients import Channel, JsonValue
-from gateway.domain.spending import ComplaintLimit, sending_domain
-from gateway.domain.tracking import attempt_of_receipt, due_after, is_anomaly, reason_of, settle
-from gateway.domain.values import Value, replace
+from gateway.domain.receipts import Receipt
+from gateway.domain.spending import ComplaintLimit
+from gateway.domain.tracking import attempt_of_receipt, due_after
+from gateway.domain.values import Value
 from gateway.policy.spending import complaint_of
 from gateway.ports import HandedOver, Hearing, Telling
 from gateway.storage import tables
@@ -39,9 +27,8 @@ from gateway.storage.people.ledger import append, history_of, lock_chain
 from gateway.storage.people.suppressions import address_lock_of, suppress
 from gateway.storage.queue.spending import count_on
 from gateway.storage.queue.standing import forget_secrets, refresh_status
-from gateway.storage.rows import event_row
 from gateway.storage.tables import to_micros
-from gateway.storage.tracking.receipt_events import events_of
+from gateway.storage.tracking.consequences import Effects, Kept, hear
 from gateway.storage.tracking.tracking import Tracked, load_tracked
 
 _insert: Final = Insert(tables.receipts, suffix=" ON CONFLICT DO NOTHING RETURNING id")
@@ -70,33 +57,11 @@ _PARKED: Final = (
 _PORTION: Final = 500
 
 
-class _Kept(Value, frozen=True, kw_only=True):
-    """A receipt with the id that it is kept under."""
-
-    id: str
-    provider: str
-    receipt: Receipt
-
-
 class _Look(Value, frozen=True, kw_only=True):
     """A look for parked receipts whose call is known by now."""
 
     now: datetime
     since: datetime
-
-
-@dataclass(slots=True, kw_only=True)
-class _Effects:
-    """What receipts lead to, collected before it is written."""
-
-    now: datetime
-    suppressions: list[Suppression] = field(default_factory=list)
-    consents: list[Consent] = field(default_factory=list)
-    events: list[Row] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-    """The sending domain of each marketing e-mail that was complained of for the first time."""
-    heard: dict[str, Hearing] = field(default_factory=dict)
-    """By the id of each receipt."""
 
 
 class Receipts:
@@ -140,7 +105,7 @@ class Receipts:
         new = {row[0] for row in await driver.insert(_insert, rows)}
         ids = {(row[1], row[2]): row[0] for row in rows if row[0] in new}
         kept = [
-            _Kept(id=ids[key], provider=telling.provider, receipt=receipt)
+            Kept(id=ids[key], provider=telling.provider, receipt=receipt)
             # As they were told, so that the timeline reads in that order.
             for key, (telling, receipt) in reversed(offered.items())
             if key in ids
@@ -155,16 +120,16 @@ class Receipts:
     async def _match_all(self, driver: Driver, looks: Sequence[_Look]) -> Sequence[Hearing]:
         look = looks[0]
         rows = await driver.fetch(_PARKED, (to_micros(look.since), _PORTION))
-        kept = [_Kept(id=row[0], provider=row[1], receipt=load_receipt(row[2])) for row in rows]
+        kept = [Kept(id=row[0], provider=row[1], receipt=load_receipt(row[2])) for row in rows]
         heard = await self._let_act(driver, kept, look.now)
         return [_sum(list(heard.values())), *(Hearing() for _ in looks[1:])]
 
-    async def _let_act(self, driver: Driver, kept: Sequence[_Kept], now: datetime) -> dict[str, Hearing]:
+    async def _let_act(self, driver: Driver, kept: Sequence[Kept], now: datetime) -> dict[str, Hearing]:
         """Find the calls that receipts speak of and do what follows; what each came to, by its id."""
         if not kept:
             return {}
         tracked = await _track(driver, kept)
-        effects = _Effects(now=now)
+        effects = Effects(now=now)
         assigned: list[Row] = []
         before = {delivery_id: one.delivery.status for delivery_id, one in tracked.items()}
         for one in kept:
@@ -174,7 +139,7 @@ class Receipts:
                 continue
             of, number = found
             assigned.append((of.delivery.id, number, one.id))
-            _hear(one, of, number, effects)
+            hear(one, of, number, effects)
         moved = [one for key, one in tracked.items() if one.delivery.status is not before[key]]
         # Locks in the order of every other write: deliveries (above), addresses, spending, messages, the ledger.
         await driver.lock([address_lock_of(one) for one in effects.suppressions])
@@ -222,7 +187,7 @@ def _row(telling: Telling, receipt: Receipt) -> Row:
     )
 
 
-async def _track(driver: Driver, kept: Sequence[_Kept]) -> dict[str, Tracked]:
+async def _track(driver: Driver, kept: Sequence[Kept]) -> dict[str, Tracked]:
     """The deliveries that the receipts may speak of, theirs alone until the transaction ends; those found by the
     provider's own id are known by that, too."""
     named = {one.receipt.delivery_id for one in kept if one.receipt.delivery_id is not None}
@@ -238,7 +203,7 @@ async def _track(driver: Driver, kept: Sequence[_Kept]) -> dict[str, Tracked]:
     return await load_tracked(driver, [row[0] for row in keys])
 
 
-def _find(one: _Kept, tracked: Mapping[str, Tracked]) -> tuple[Tracked, int] | None:
+def _find(one: Kept, tracked: Mapping[str, Tracked]) -> tuple[Tracked, int] | None:
     receipt = one.receipt
     if receipt.delivery_id is not None:
         candidates = [tracked[receipt.delivery_id]] if receipt.delivery_id in tracked else []
@@ -251,101 +216,6 @@ def _find(one: _Kept, tracked: Mapping[str, Tracked]) -> tuple[Tracked, int] | N
         if attempt is not None:
             return of, attempt.number
     return None
-
-
-def _hear(one: _Kept, of: Tracked, number: int, effects: _Effects) -> None:
-    """One receipt of one call: where it moves the delivery, and what else it leads to."""
-    receipt, before, now = one.receipt, of.delivery.status, effects.now
-    of.told.append((number, receipt))
-    facts = of.facts
-    status = settle(of.own, of.delivery.channel, facts)
-    due = due_after(status, of.message, of.delivery.channel, now)
-    moves = status is not before
-    if moves:
-        of.delivery = replace(of.delivery, status=status, reason=reason_of(status, facts), updated_at=now)
-    anomaly = moves and is_anomaly(of.own, status)
-    effects.events += map(event_row, events_of(of, (one.provider, number, receipt), moves=moves, now=now))
-    effects.suppressions += _condemned(one, of, now)
-    effects.consents += _left(one, of, now)
-    if _is_first_complaint(receipt, of) and of.sender is not None:
-        effects.complaints.append(sending_domain(of.sender))
-    effects.heard[one.id] = Hearing(
-        new=1,
-        moved=((of.delivery.channel, status),) if moves else (),
-        anomalies=(of.delivery.id,) if anomaly else (),
-        due=moves and due is not None,
-    )
-
-
-def _is_first_complaint(receipt: Receipt, of: Tracked) -> bool:
-    """Whether it is the first that a reader of live marketing e-mail complains of this one."""
-    is_mailing = of.message.category is Category.MARKETING and of.delivery.channel is Channel.EMAIL
-    if receipt.reaction is not Reaction.COMPLAINED or not is_mailing or not of.message.live:
-        return False
-    return sum(other.reaction is Reaction.COMPLAINED for _, other in of.told) == 1
-
-
-def _condemned(one: _Kept, of: Tracked, now: datetime) -> list[Suppression]:
-    receipt = one.receipt
-    reason = receipt.suppress
-    if reason is None and receipt.reaction is Reaction.COMPLAINED:
-        reason = SuppressionReason.COMPLAINT
-    scope = "all"
-    if reason is None and receipt.reaction is Reaction.UNSUBSCRIBED and not _has_consents(of):
-        # Without an id there is nobody to keep a consent for: the address leaves what it was written about.
-        topic = of.message.topic
-        reason, scope = SuppressionReason.MANUAL, of.message.category.value if topic is None else f"topic:{topic}"
-    if reason is None or of.address is None:
-        return []
-    return [
-        Suppression(
-            id=SuppressionId(make_id(SUPPRESSION, now)),
-            channel=of.delivery.channel,
-            address=of.address,
-            reason=reason,
-            scope=scope,
-            evidence=_evidence(one, of),
-            created_at=now,
-        )
-    ]
-
-
-def _left(one: _Kept, of: Tracked, now: datetime) -> list[Consent]:
-    person, topic = of.message.to.id, of.message.topic
-    if one.receipt.reaction is not Reaction.UNSUBSCRIBED or person is None or topic is None:
-        return []
-    return [
-        Consent(
-            id=ConsentId(make_id(CONSENT, now)),
-            service_id=of.message.service_id,
-            recipient_id=person,
-            channel=of.delivery.channel,
-            topic=topic,
-            state=ConsentState.DENIED,
-            source="provider",
-            evidence=_evidence(one, of),
-            actor=RECIPIENT,
-            at=now,
-            recorded_at=now,
-        )
-    ]
-
-
-def _has_consents(of: Tracked) -> bool:
-    return of.message.to.id is not None and of.message.topic is not None
-
-
-def _evidence(one: _Kept, of: Tracked) -> dict[str, JsonValue]:
-    receipt = one.receipt
-    told: dict[str, JsonValue] = {
-        "delivery_id": of.delivery.id,
-        "provider": one.provider,
-        "event_id": receipt.event_id,
-        "status": receipt.status,
-        "code": receipt.code,
-        "detail": receipt.detail,
-    }
-    return {name: value for name, value in told.items() if value is not None}
 
 
 async def _withdraw(driver: Driver, lines: Sequence[Consent], pseudonyms: Pseudonyms) -> None:

@@ -1,5 +1,6 @@
 """What the settings say of spending, as delivery takes it."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from gateway.bootstrap.connections import mailbox_name
@@ -7,7 +8,7 @@ from gateway.delivery.dispatching.spending import NO_SPENDING, SpendingTerms
 from gateway.domain.spending import ComplaintLimit, SpendingLimit
 from gateway.errors import ConfigurationError
 from gateway.settings import Settings
-from gateway.settings.spending import ComplaintSettings, SpendingSettings
+from gateway.settings.spending import EVERYWHERE, ComplaintSettings, SpendingSettings
 
 
 def make_spending(settings: Settings) -> SpendingTerms:
@@ -38,12 +39,16 @@ def make_spending(settings: Settings) -> SpendingTerms:
             for one in spending.limits
         ),
         currency=spending.currency,
-        countries=None if spending.countries == "everywhere" else frozenset(spending.countries),
-        countries_of={name: frozenset(one.countries) for name, one in spending.services.items()},
+        countries=_countries(spending.countries),
+        countries_of={name: _countries(one.countries) for name, one in spending.services.items()},
         prices=spending.prices,
         complaints=_complaints(spending.complaints),
         digest=sha256(spending.model_dump_json().encode()).hexdigest(),
     )
+
+
+def _countries(given: str | Sequence[str]) -> frozenset[str] | None:
+    return None if given == EVERYWHERE else frozenset(given)
 
 
 def _complaints(one: ComplaintSettings) -> ComplaintLimit | None:

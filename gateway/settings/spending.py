@@ -1,5 +1,6 @@
 """Where texts may go, what sending may cost, how fast it may grow, and when complaints stop marketing."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -7,13 +8,17 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from gateway.domain.durations import parse_duration
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.domain.rules import Calendar, Over
 from gateway.domain.spending import MILLIONTHS, CountedBy
 from gateway.settings.values import Duration, Section
 
+_SHORTEST: Final = timedelta(minutes=1)
 _LONGEST: Final = timedelta(days=366)
+_COUNTRY: Final = re.compile("[A-Z]{2}")
+EVERYWHERE: Final = "everywhere"
 
 
 def _to_millionths(value: object) -> object:
@@ -30,23 +35,29 @@ def _to_millionths(value: object) -> object:
 
 
 def _to_period(value: object) -> object:
-    return Calendar(value) if isinstance(value, str) and value in list(Calendar) else value
+    if isinstance(value, str) and value in list(Calendar):
+        return Calendar(value)
+    window = parse_duration(value) if isinstance(value, str) else value
+    if isinstance(window, Calendar) or (isinstance(window, timedelta) and _SHORTEST <= window <= _LONGEST):
+        return window
+    raise ValueError('it must be "day", "week" or "month", or a duration from 1m to 366d')
 
 
 def _to_countries(value: object) -> object:
     """A variable holds a text: countries with commas between."""
-    if not isinstance(value, str) or value == "everywhere":
+    if value == EVERYWHERE:
         return value
-    return [country.strip() for country in value.split(",") if country.strip()]
+    codes = [code.strip() for code in value.split(",")] if isinstance(value, str) else value
+    if isinstance(codes, list | tuple) and all(isinstance(code, str) and _COUNTRY.fullmatch(code) for code in codes):
+        return codes
+    raise ValueError(f'it must be "{EVERYWHERE}" or country codes, such as ["FR", "DE"]')
 
 
 Amount = Annotated[int, BeforeValidator(_to_millionths), Field(ge=0, le=10**15)]
 """Millionths of the currency."""
-Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
 PriceKey = Annotated[str, Field(pattern="^([A-Z]{2}|other)$")]
-Period = Annotated[
-    Calendar | Annotated[Duration, Field(ge=timedelta(minutes=1), le=_LONGEST)], BeforeValidator(_to_period)
-]
+Period = Annotated[Calendar | timedelta, BeforeValidator(_to_period)]
+Countries = Annotated[Literal["everywhere"] | tuple[str, ...], BeforeValidator(_to_countries)]
 
 
 class SpendingLimitSettings(Section):
@@ -73,7 +84,7 @@ class SpendingLimitSettings(Section):
 class ServiceSpendingSettings(Section):
     """What holds for one service in place of what holds for all."""
 
-    countries: tuple[Country, ...]
+    countries: Countries
 
 
 class ComplaintSettings(Section):
@@ -90,7 +101,7 @@ class SpendingSettings(Section):
 
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
     """ISO 4217, of all prices and limits."""
-    countries: Annotated[tuple[Country, ...] | Literal["everywhere"], BeforeValidator(_to_countries)] = "everywhere"
+    countries: Countries = "everywhere"
     """Where texts may go, by the number."""
     services: Mapping[str, ServiceSpendingSettings] = Field(default_factory=dict)
     prices: Mapping[str, Mapping[PriceKey, Amount]] = Field(default_factory=dict)

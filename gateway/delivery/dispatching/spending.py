@@ -28,8 +28,8 @@ class SpendingTerms(Value, frozen=True, kw_only=True):
     currency: str = "EUR"
     countries: frozenset[str] | None = None
     """Where texts may go of services that have no list of their own; None: everywhere."""
-    countries_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By the service's name."""
+    countries_of: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    """The lists of services that have their own, by name."""
     prices: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By provider and country, in millionths: of a segment of a text, of an e-mail, of a push message."""
     complaints: ComplaintLimit | None = None

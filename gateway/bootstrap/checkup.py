@@ -13,6 +13,7 @@ from gateway.domain.checkup import Finding, Verdict
 from gateway.domain.recipients import Channel
 from gateway.errors import GatewayError
 from gateway.ports import Fitness, Probed
+from gateway.ports.kinds import SendingSection
 from gateway.settings import Settings
 from gateway.settings.providers import (
     MailboxProviderSettings,
@@ -69,7 +70,7 @@ async def _senders(settings: Settings) -> Sequence[str]:
 def _domains(settings: Settings, senders: Iterable[str]) -> Sequence[SendingDomain]:
     """Every domain in a sender of e-mail, with the keys that sign for it, and those that bounces come to."""
     relays = [one for one in settings.providers.values() if isinstance(one, SmtpProviderSettings)]
-    own = [getattr(one, "sender", None) for one in settings.providers.values()]
+    own = [one.sender for one in settings.providers.values() if isinstance(one, SendingSection)]
     found = {domain for sender in (*own, *senders) if sender and (domain := _domain_of(sender))}
     hosted = {
         domain

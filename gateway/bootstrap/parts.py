@@ -28,6 +28,7 @@ from gateway.delivery.people.erasure import Eraser
 from gateway.localization.catalogs import CatalogLibrary
 from gateway.metrics import Metrics
 from gateway.ports import Clock, Provider
+from gateway.ports.kinds import SendingSection
 from gateway.rendering.registry import TemplateLibrary
 from gateway.rendering.renderer import Renderer
 from gateway.settings import Settings
@@ -152,6 +153,5 @@ def _make_addressing(settings: Settings, senders: Senders) -> Addressing:
     configured = settings.providers.items()
     outside = {name: one for name, one in configured if not isinstance(one, MailboxProviderSettings)}
     timeouts = {name: one.timeout.total_seconds() for name, one in outside.items()}
-    named = {name: getattr(one, "sender", None) for name, one in outside.items()}
-    of_providers = {name: sender for name, sender in named.items() if sender is not None}
+    of_providers = {name: one.sender for name, one in configured if isinstance(one, SendingSection) and one.sender}
     return Addressing(senders, of_providers, timeouts)

@@ -37,8 +37,6 @@ Duration = Annotated[timedelta, BeforeValidator(_to_duration)]
 """A length of time, written as `30s`, `5m` or `2d`."""
 Codes = Annotated[Mapping[str, Outcome], AfterValidator(_never_taken)]
 """What an operator says that a provider's own codes mean."""
-
-
 Pace = Annotated[str, AfterValidator(_a_rate)]
 """So many in so long, as `10/s`, `600/m`, `1000/h` or `50000/d`."""
 
@@ -52,7 +50,14 @@ class LimitedSection(BaseModel):
     """How many calls may be under way at once."""
 
 
-class ProviderSection(LimitedSection):
+class SendingSection(LimitedSection):
+    """What those accounts have in common whose messages say who sends them."""
+
+    sender: str | None = Field(default=None, alias="from")
+    """Used when neither message nor service names a sender."""
+
+
+class ProviderSection(SendingSection):
     """What the settings say of one account; a kind's own model adds its keys, and secrets as `SecretStr`.
 
     It never changes after the start, and a key that it does not name is refused.
@@ -61,8 +66,6 @@ class ProviderSection(LimitedSection):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     kind: str
-    sender: str | None = Field(default=None, alias="from")
-    """Used when neither message nor service names a sender."""
     timeout: Duration = timedelta(seconds=30)
     """How long one call may take in all."""
 

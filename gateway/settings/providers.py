@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, PlainValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
 from gateway.domain.recipients import Channel
-from gateway.ports.kinds import Codes, LimitedSection, ProviderSection
+from gateway.ports.kinds import Codes, LimitedSection, ProviderSection, SendingSection
 from gateway.settings.values import Domain, Duration, Listened, Port, Section, long_enough
 
 
@@ -34,7 +34,7 @@ class DkimKeySettings(Section):
     """RSA or Ed25519, as PEM."""
 
 
-class SmtpProviderSettings(LimitedSection, Section):
+class SmtpProviderSettings(SendingSection, Section):
     """An SMTP relay."""
 
     kind: Literal["smtp"]
@@ -45,8 +45,6 @@ class SmtpProviderSettings(LimitedSection, Section):
     tls: Literal["none", "starttls", "tls"] = "none"
     """`starttls` and `tls` both refuse to go on without a verified certificate."""
     ca_file: Path | None = None
-    sender: str | None = Field(default=None, alias="from")
-    """Used when neither message nor service names a sender."""
     timeout: Duration = timedelta(seconds=30)
     connections: Annotated[int, Field(ge=1, le=200)] = 10
     messages_per_connection: Annotated[int, Field(ge=1)] = 100
@@ -74,12 +72,10 @@ class HttpProviderSettings(LimitedSection, Section):
     """What a code of the provider's means, where ours is not to be followed."""
 
 
-class TwilioProviderSettings(HttpProviderSettings):
+class TwilioProviderSettings(SendingSection, HttpProviderSettings):
     """An account at Twilio."""
 
     kind: Literal["twilio"]
-    sender: str | None = Field(default=None, alias="from")
-    """Used when neither message nor service names a sender."""
     account_sid: Annotated[str, Field(min_length=1)]
     auth_token: Annotated[SecretStr, Field(min_length=1)]
     previous_auth_token: SecretStr | None = None
@@ -88,24 +84,20 @@ class TwilioProviderSettings(HttpProviderSettings):
     base_url: str = "https://api.twilio.com"
 
 
-class SendGridProviderSettings(HttpProviderSettings):
+class SendGridProviderSettings(SendingSection, HttpProviderSettings):
     """An account at SendGrid."""
 
     kind: Literal["sendgrid"]
-    sender: str | None = Field(default=None, alias="from")
-    """Used when neither message nor service names a sender."""
     api_key: Annotated[SecretStr, Field(min_length=1)]
     webhook_public_keys: tuple[str, ...] = ()
     """Base64, as SendGrid shows them; several while a key is being changed."""
     base_url: str = "https://api.sendgrid.com"
 
 
-class SesProviderSettings(HttpProviderSettings):
+class SesProviderSettings(SendingSection, HttpProviderSettings):
     """An account at Amazon SES."""
 
     kind: Literal["ses"]
-    sender: str | None = Field(default=None, alias="from")
-    """Used when neither message nor service names a sender."""
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
     access_key_id: Annotated[str, Field(min_length=1)]
     secret_access_key: Annotated[SecretStr, Field(min_length=1)]
@@ -119,12 +111,10 @@ class SesProviderSettings(HttpProviderSettings):
     """Where SNS is reached for certificates and confirmations; left out, its own address in the topic's region."""
 
 
-class KannelProviderSettings(HttpProviderSettings):
+class KannelProviderSettings(SendingSection, HttpProviderSettings):
     """An account (`sendsms-user`) at a Kannel, which speaks to carriers."""
 
     kind: Literal["kannel"]
-    sender: str | None = Field(default=None, alias="from")
-    """Used when neither message nor service names a sender."""
     username: Annotated[str, Field(min_length=1)]
     password: Annotated[SecretStr, Field(min_length=1)]
     smsc: str | None = None
@@ -134,15 +124,13 @@ class KannelProviderSettings(HttpProviderSettings):
     base_url: str = "http://127.0.0.1:13013"
 
 
-class AppriseProviderSettings(LimitedSection, Section):
+class AppriseProviderSettings(SendingSection, Section):
     """A service that Apprise knows."""
 
     kind: Literal["apprise"]
     url: Annotated[SecretStr, Field(min_length=1)]
     """In Apprise's notation; `{to}`, `{sender}` and `{delivery_id}` are filled in."""
     channel: Literal[Channel.EMAIL, Channel.SMS]
-    sender: str | None = Field(default=None, alias="from")
-    """Used when neither message nor service names a sender."""
     timeout: Duration = timedelta(seconds=30)
     connections: Annotated[int, Field(ge=1, le=200)] = 16
     codes: Codes = Field(default_factory=dict)

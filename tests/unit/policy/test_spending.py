@@ -24,7 +24,14 @@ from gateway.domain.spending import (
 )
 from gateway.domain.values import replace
 from gateway.policy.gate import decide
-from gateway.policy.spending import charges_of, complaints_counter, spent_in
+from gateway.policy.spending import (
+    charges_of,
+    complaint_of,
+    complaint_rate,
+    complaints_counter,
+    spent_in,
+    spent_until,
+)
 from gateway.policy.wall_clocks import to_micros
 from tests.factories import NOW, make_facts
 
@@ -180,3 +187,77 @@ def test_prices_are_shown_as_people_write_them() -> None:
         "0.50",
         "12.00",
     ]
+
+
+def told_by(rule: str, decision: Decision) -> tuple[str, Mapping[str, object]]:
+    """What a rule said in the trace, and what it saw."""
+    (step,) = [step for step in decision.trace if step.rule == rule]
+    return step.verdict, step.saw
+
+
+@pytest.mark.parametrize(("country", "verdict"), [("FR", "pass"), ("RU", "suppress")])
+def test_the_trace_tells_the_country_and_those_that_are_allowed(country: str, verdict: str) -> None:
+    decision = decide(facts(countries=frozenset({"FR", "DE"}), country=country), NOW)
+
+    assert told_by("spending_countries", decision) == (verdict, {"country": country, "allowed": ["DE", "FR"]})
+
+
+@pytest.mark.parametrize(("complaints", "verdict"), [(2, "pass"), (25, "suppress")])
+def test_the_trace_tells_what_was_sent_and_how_many_complained(complaints: int, verdict: str) -> None:
+    limit = ComplaintLimit(stop_at=0.0025, at_least=1_000, per=timedelta(days=7))
+    complained = {complaints_counter("example.org"): {to_micros(NOW): Spent(messages=10_000, cost=complaints)}}
+
+    decision = decide(facts(complaints=limit, domain="example.org", complained=complained), NOW)
+
+    saw = {"domain": "example.org", "sent": 10_000, "complaints": complaints, "rate": complaints / 10_000}
+    saw |= {"stop_at": 0.0025, "at_least": 1_000, "per": "1w"}
+    assert told_by("complaint_rate", decision) == (verdict, saw)
+
+
+def test_the_trace_tells_limits_and_what_is_used_of_them() -> None:
+    rule = limit(cost=1_000_000)
+    spent = {to_micros(NOW): Spent(messages=2, cost=130_000)}
+
+    decision = decide(facts(rule, spent, cost=65_000), NOW)
+
+    verdict, saw = told_by("texts", decision)
+    cost = {"limit": "1.00", "used": "0.13", "this": "0.065", "currency": "EUR"}
+    shown = {"by": rule.by.value, "of": "shop", "per": "1h", "over": "defer"}
+    assert (verdict, saw) == ("pass", {**shown, "messages": {"limit": 3, "used": 2}, "cost": cost})
+    assert "cost" not in told_by("texts", decide(facts(limit()), NOW))[1]
+    assert "messages" not in told_by("texts", decide(facts(replace(rule, messages=None)), NOW))[1]
+    assert told_by("texts", decide(facts(limit(per=Calendar.DAY)), NOW))[1]["per"] == "day"
+
+
+def test_a_call_is_counted_to_its_limits_and_to_its_domain() -> None:
+    complaints = ComplaintLimit(stop_at=0.0025, at_least=1_000, per=timedelta(days=7))
+
+    ours, theirs = charges_of(facts(limit(cost=9), complaints=complaints, domain="example.org", cost=4), NOW)
+
+    assert (ours.counter, ours.spent, ours.messages, ours.cost) == ("texts|svc", Spent(messages=1, cost=4), 3, 9)
+    assert ours.bucket <= to_micros(NOW) < ours.bucket + 5 * 60_000_000
+    assert ours.counted_from == to_micros(NOW - HOUR - timedelta(minutes=5)) + 1
+    assert NOW + HOUR < ours.kept_until <= NOW + HOUR + timedelta(minutes=5)
+    assert (theirs.counter, theirs.spent) == (complaints_counter("example.org"), Spent(messages=1))
+    assert (theirs.messages, theirs.cost) == (None, None)
+    assert theirs.kept_until - NOW > timedelta(days=7)
+    assert [one.counter for one in charges_of(facts(limit(), complaints=complaints), NOW)] == ["texts|svc"]
+    assert [one.counter for one in charges_of(facts(limit(), domain="example.org"), NOW)] == ["texts|svc"]
+
+
+def test_a_complaint_counts_to_the_domain_beside_what_was_sent() -> None:
+    told = complaint_of("example.org", timedelta(days=7), NOW)
+
+    assert (told.counter, told.spent) == (complaints_counter("example.org"), Spent(cost=1))
+
+
+def test_a_past_instant_knows_nothing_of_what_was_spent_later() -> None:
+    earlier, later = to_micros(NOW - HOUR), to_micros(NOW + HOUR)
+    counters = {"texts|svc": {earlier: Spent(messages=1), to_micros(NOW): Spent(messages=2), later: Spent(messages=4)}}
+
+    assert spent_until(counters, NOW) == {"texts|svc": {earlier: Spent(messages=1), to_micros(NOW): Spent(messages=2)}}
+
+
+def test_nothing_sent_is_no_rate() -> None:
+    assert complaint_rate(Spent(cost=3)) == 0.0
+    assert complaint_rate(Spent(messages=3, cost=1)) == 0.33333

@@ -160,8 +160,8 @@ class LeaseStore(Protocol):
     async def release_dead(self, worker: WorkerId, now: datetime) -> int:
         """Strike off workers that died, as `worker` sees them; how many claims were released.
 
-        Claims not yet `sending` can be claimed again at once. `sending` ones become `unknown`, due for their
-        settlement after `unknown_after`, or `queued` where the provider is idempotent.
+        Claims not yet `sending` can be claimed again at once. `sending` ones become `unknown`, due soon to be looked
+        after, or `queued` where the provider is idempotent.
         """
 
     async def release_forgotten(self, worker: WorkerId, held: Collection[DeliveryId], now: datetime) -> int:

@@ -21,6 +21,9 @@ from gateway.storage.tables import to_micros
 SILENCE_SECONDS: Final = 30.0
 """How long the sweeper's own clock lets a worker be silent."""
 
+_FIRST_LOOK: Final = timedelta(seconds=10)
+"""After a call was found to have ended with its worker."""
+
 _JOIN: Final = (
     "INSERT INTO workers (id, beat, joined_at) VALUES (?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET beat = workers.beat + 1, joined_at = excluded.joined_at"
@@ -57,7 +60,7 @@ class Leases:
     """`gateway.ports.LeaseStore`.
 
     `idempotent_providers` names those whose repeated call sends nothing twice: what was under way at one of them
-    is queued again; elsewhere it becomes `unknown`, and is due again after `unknown_after` for its settlement.
+    is queued again; elsewhere it becomes `unknown`, and is soon looked after: some providers can be asked.
     """
 
     def __init__(
@@ -160,7 +163,7 @@ class Leases:
         if provider in self._idempotent:
             status, due, not_before = DeliveryStatus.QUEUED, now, to_micros(now)
         else:
-            status, due, not_before = DeliveryStatus.UNKNOWN, now + self._unknown_after, None
+            status, due, not_before = DeliveryStatus.UNKNOWN, now + min(self._unknown_after, _FIRST_LOOK), None
         await driver.execute(
             _SETTLE, (status.value, WORKER_LOST, to_micros(due), not_before, to_micros(now), delivery_id)
         )

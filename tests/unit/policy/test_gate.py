@@ -245,3 +245,11 @@ def test_marketing_never_goes_without_a_standing_grant(
     latest = max((consent.at for consent in heard), default=None)
     standing = {consent.state for consent in heard if consent.at == latest}
     assert isinstance(decision, Send) == (standing == {ConsentState.GRANTED} and not suppressed)
+
+
+def test_the_trace_tells_by_which_weights_a_route_is_shared() -> None:
+    shared = decide(make_facts(route=("a", "b"), weights={"a": 70, "b": 30}), NOW).trace[-1]
+    plain = decide(make_facts(), NOW).trace[-1]
+
+    assert (shared.rule, shared.saw["weights"]) == ("route", {"a": 70, "b": 30})
+    assert "weights" not in plain.saw

@@ -10,12 +10,14 @@ from email.utils import parseaddr
 from enum import StrEnum
 from typing import Final
 
+from gateway.domain.messages import Message
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.domain.rules import Calendar, Over
 from gateway.domain.values import Value, field
 
 MILLIONTHS: Final = 1_000_000
+_TEST: Final = ":test"
 
 
 def price_shown(cost: int) -> str:
@@ -23,6 +25,11 @@ def price_shown(cost: int) -> str:
     plain = f"{Decimal(cost) / MILLIONTHS:f}".rstrip("0") if cost % MILLIONTHS else str(cost // MILLIONTHS)
     whole, _, part = plain.partition(".")
     return f"{whole}.{part:0<2}"
+
+
+def is_mailing(message: Message, channel: Channel) -> bool:
+    """Whether readers' complaints of it count: live marketing e-mail."""
+    return message.live and message.category is Category.MARKETING and channel is Channel.EMAIL
 
 
 def sending_domain(sender: str) -> str:
@@ -58,6 +65,19 @@ class SpendingLimit(Value, frozen=True, kw_only=True, cache_hash=True):
     per: timedelta | Calendar
     """A rolling window, or the default zone's day, week or month."""
     over: Over = Over.DEFER
+
+    @property
+    def counters(self) -> str:
+        """With what the names of its counters begin. No limit's own name holds a `|`, or is empty."""
+        return f"{self.name}|"
+
+    def counter(self, of: str, *, live: bool) -> str:
+        """The counter of what is counted together: what is tried out takes nothing away from what reaches people."""
+        return f"{self.counters}{of}{'' if live else _TEST}"
+
+    def counted(self, counter: str) -> str | None:
+        """What one of its counters counts together; None where that is only tried out."""
+        return None if counter.endswith(_TEST) else counter.removeprefix(self.counters)
 
     def speaks_of(self, service: str, channel: Channel, category: Category) -> bool:
         """Whether such a message counts to it."""

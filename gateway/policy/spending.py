@@ -28,7 +28,8 @@ _INTO_NEXT: Final = {
 """So long after its beginning every period is over, and the next is not."""
 COUNTRY: Final = "spending_countries"
 COMPLAINTS: Final = "complaint_rate"
-COMPLAINTS_OF: Final = "complaints|"
+COMPLAINTS_OF: Final = "|complaints|"
+"""With what the counters of sending domains begin; no limit has such a one, whatever its name."""
 
 
 class Spending:
@@ -206,9 +207,7 @@ def _check_complaints(spending: SpendingFacts, limit: ComplaintLimit, domain: st
         "at_least": limit.at_least,
         "per": format_duration(limit.per),
     }
-    if sent.messages < limit.at_least or rate < limit.stop_at:
-        return passes(COMPLAINTS, saw)
-    return suppresses(COMPLAINTS, "complaint_rate", saw)
+    return suppresses(COMPLAINTS, "complaint_rate", saw) if is_stopped(limit, sent) else passes(COMPLAINTS, saw)
 
 
 def spent_until(counters: Mapping[str, Buckets], at: datetime) -> Mapping[str, Buckets]:
@@ -223,6 +222,16 @@ def spent_until(counters: Mapping[str, Buckets], at: datetime) -> Mapping[str, B
 def complaint_rate(sent: Spent) -> float:
     """Complaints for each e-mail, to five decimals."""
     return round(sent.cost / sent.messages, 5) if sent.messages else 0.0
+
+
+def is_telling(limit: ComplaintLimit, sent: Spent) -> bool:
+    """Whether enough was sent for the rate to say something."""
+    return sent.messages >= limit.at_least
+
+
+def is_stopped(limit: ComplaintLimit, sent: Spent) -> bool:
+    """Whether so many readers complained that no more marketing e-mail goes."""
+    return is_telling(limit, sent) and complaint_rate(sent) >= limit.stop_at
 
 
 def spent_in(per: timedelta | Calendar, zone: str, buckets: Buckets, now: datetime) -> Spent:

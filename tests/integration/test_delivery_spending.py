@@ -172,10 +172,10 @@ async def test_what_is_tried_out_takes_nothing_from_what_reaches_people(tmp_path
 
 async def test_complaints_stop_marketing_from_their_domain_and_nothing_else(tmp_path: Path) -> None:
     provider = ScriptedProvider("scripted")
-    complaints = {"stop_at": 0.5, "at_least": 2}
-    async with open_rig(
-        tmp_path, further=[provider], routes=routes_to("scripted"), spending={"complaints": complaints}
-    ) as rig:
+    # A limit may have any name.
+    beside = limit(name="complaints", channels=["email"])
+    spending = {"complaints": {"stop_at": 0.5, "at_least": 2}, "limits": [beside]}
+    async with open_rig(tmp_path, further=[provider], routes=routes_to("scripted"), spending=spending) as rig:
         people = [
             make_recipient(id=RecipientId(f"user-{name}"), email=EmailAddress(f"{name}@example.org")) for name in "abc"
         ]
@@ -213,6 +213,11 @@ async def test_complaints_stop_marketing_from_their_domain_and_nothing_else(tmp_
             "at_least": 2,
             "per": "1w",
         }
+        standing = await rig.gateway.spending.standing()
+        assert [(one.domain, one.sent, one.is_stopped) for one in standing.complained] == [
+            ("localhost.localdomain", 2, True)
+        ]
+        assert [(one.limit.name, one.of) for one in standing.used] == [("complaints", FIRST_SERVICE)]
 
 
 async def trace_of(rig: Rig, record: MessageRecord) -> list[dict[str, Any]]:

@@ -6,9 +6,16 @@ from typing import Final
 from gateway.delivery.dispatching.routing import country_of_number
 from gateway.domain.decisions import Facts
 from gateway.domain.messages import Content, SmsContent
-from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, Recipient
-from gateway.domain.spending import Budget, ComplaintLimit, CountedBy, SpendingFacts, SpendingLimit, sending_domain
+from gateway.domain.spending import (
+    Budget,
+    ComplaintLimit,
+    CountedBy,
+    SpendingFacts,
+    SpendingLimit,
+    is_mailing,
+    sending_domain,
+)
 from gateway.domain.values import Value, field, replace
 from gateway.policy.spending import COMPLAINTS_OF
 from gateway.ports import Claim, StoredFacts
@@ -17,7 +24,6 @@ ELSEWHERE: Final = "other"
 """The price of countries that have none of their own."""
 _SUBSCRIBERS: Final = 4
 """The last digits of a number, which tell the numbers of one block apart."""
-_TEST: Final = ":test"
 _COMPLAINTS_BOUNDS: Final = (COMPLAINTS_OF, COMPLAINTS_OF[:-1] + chr(ord(COMPLAINTS_OF[-1]) + 1))
 
 
@@ -86,23 +92,20 @@ class SpendingTerms(Value, frozen=True, kw_only=True):
     def _speaking(self, claim: Claim, recipient: Recipient, service: str) -> Iterable[tuple[SpendingLimit, str, str]]:
         """The limits that speak of a delivery, each with its counter and what that counts together, for people."""
         message, channel = claim.message, claim.delivery.channel
-        # What is tried out takes nothing away from what reaches people.
-        suffix = "" if message.live else _TEST
         for limit in self.limits:
             if not limit.speaks_of(service, channel, message.category):
                 continue
             match limit.by:
                 case CountedBy.SERVICE:
-                    yield limit, f"{limit.name}|{message.service_id}{suffix}", service
+                    yield limit, limit.counter(message.service_id, live=message.live), service
                 case CountedBy.PREFIX if channel is Channel.SMS and recipient.phone is not None:
                     block = block_of(recipient.phone)
-                    yield limit, f"{limit.name}|{block}{suffix}", f"{block}{'•' * _SUBSCRIBERS}"
+                    yield limit, limit.counter(block, live=message.live), f"{block}{'•' * _SUBSCRIBERS}"
                 case CountedBy.PREFIX:
                     continue
 
     def _complaints_for(self, claim: Claim) -> ComplaintLimit | None:
-        is_mailing = claim.message.category is Category.MARKETING and claim.delivery.channel is Channel.EMAIL
-        return self.complaints if is_mailing and claim.message.live else None
+        return self.complaints if is_mailing(claim.message, claim.delivery.channel) else None
 
 
 def weigh(facts: Facts, terms: SpendingTerms, provider: str, content: Content, sender: str) -> Facts:

@@ -7,12 +7,11 @@ from typing import Final
 from gateway.delivery.dispatching.facts import Terms
 from gateway.domain.spending import Buckets, ComplaintLimit, CountedBy, SpendingLimit, Spent
 from gateway.domain.values import Value
-from gateway.policy.spending import COMPLAINTS_OF, complaint_rate, spent_in
+from gateway.policy.spending import COMPLAINTS_OF, complaint_rate, is_stopped, is_telling, spent_in
 from gateway.ports import Clock, ServiceStore, SpendingStore
 
 MOST: Final = 100
 """Of each limit so many counters are shown, the fullest first."""
-_TEST: Final = ":test"
 
 
 class Used(Value, frozen=True, kw_only=True):
@@ -68,7 +67,7 @@ class SpendingReport:
         names = {str(one.id): one.name for one in await self._services.list_services()} if spending.limits else {}
         used: list[Used] = []
         for limit in spending.limits:
-            counters = await self._store.counters(f"{limit.name}|")
+            counters = await self._store.counters(limit.counters)
             found = self._used(limit, counters, names, now)
             used += sorted(found, key=lambda one: one.share, reverse=True)[:MOST]
         complained: tuple[Complained, ...] = ()
@@ -80,21 +79,20 @@ class SpendingReport:
         self, limit: SpendingLimit, counters: Mapping[str, Buckets], names: Mapping[str, str], now: datetime
     ) -> Iterator[Used]:
         for counter, buckets in counters.items():
-            of = counter.partition("|")[2]
+            of = limit.counted(counter)
             spent = spent_in(limit.per, self._terms.default_timezone, buckets, now)
-            if spent.messages > 0 and not of.endswith(_TEST):
+            if of is not None and spent.messages > 0:
                 yield Used(limit=limit, of=names.get(of, of) if limit.by is CountedBy.SERVICE else of, spent=spent)
 
 
 def _complained(limit: ComplaintLimit, counters: Mapping[str, Buckets], now: datetime) -> Iterator[Complained]:
     for counter, buckets in sorted(counters.items()):
         spent = spent_in(limit.per, "UTC", buckets, now)
-        rate, is_telling = complaint_rate(spent), spent.messages >= limit.at_least
         yield Complained(
             domain=counter.removeprefix(COMPLAINTS_OF),
             sent=spent.messages,
             complaints=spent.cost,
-            rate=rate,
-            is_telling=is_telling,
-            is_stopped=is_telling and rate >= limit.stop_at,
+            rate=complaint_rate(spent),
+            is_telling=is_telling(limit, spent),
+            is_stopped=is_stopped(limit, spent),
         )

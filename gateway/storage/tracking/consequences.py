@@ -5,10 +5,10 @@ from datetime import datetime
 
 from gateway.domain.audit import RECIPIENT
 from gateway.domain.ids import CONSENT, SUPPRESSION, ConsentId, SuppressionId, make_id
-from gateway.domain.preferences import Category, Consent, ConsentState, Suppression, SuppressionReason
+from gateway.domain.preferences import Consent, ConsentState, Suppression, SuppressionReason
 from gateway.domain.receipts import Reaction, Receipt
-from gateway.domain.recipients import Channel, JsonValue
-from gateway.domain.spending import sending_domain
+from gateway.domain.recipients import JsonValue
+from gateway.domain.spending import is_mailing, sending_domain
 from gateway.domain.tracking import due_after, is_anomaly, reason_of, settle
 from gateway.domain.values import Value, replace
 from gateway.ports import Hearing
@@ -66,8 +66,7 @@ def hear(one: Kept, of: Tracked, number: int, effects: Effects) -> None:
 
 def _is_first_complaint(receipt: Receipt, of: Tracked) -> bool:
     """Whether it is the first that a reader of live marketing e-mail complains of this one."""
-    is_mailing = of.message.category is Category.MARKETING and of.delivery.channel is Channel.EMAIL
-    if receipt.reaction is not Reaction.COMPLAINED or not is_mailing or not of.message.live:
+    if receipt.reaction is not Reaction.COMPLAINED or not is_mailing(of.message, of.delivery.channel):
         return False
     return sum(other.reaction is Reaction.COMPLAINED for _, other in of.told) == 1
 

@@ -194,18 +194,18 @@ async def test_the_facts_tell_what_was_spent_and_the_name_of_the_service(place: 
             return ["texts|svc", "never counted"]
 
         def counters_within(self, _: Any) -> tuple[str, str]:
-            return "complaints|", "complaints}"
+            return "|complaints|", "|complaints}"
 
     first, second = await claims_of(store, 2)
     await reserve(store, first)
-    await reserve(store, second, charge(counter="complaints|example.org"))
+    await reserve(store, second, charge(counter="|complaints|example.org"))
 
     async with place.open(clock, spenders=Spenders()) as other:
         facts = (await other.dispatch.facts([first]))[first.delivery.id]
 
     assert facts.spent == {
         "texts|svc": {to_micros(NOW): Spent(messages=1, cost=7)},
-        "complaints|example.org": {to_micros(NOW): Spent(messages=1, cost=7)},
+        "|complaints|example.org": {to_micros(NOW): Spent(messages=1, cost=7)},
     }
     assert facts.service == first.message.service_id
 

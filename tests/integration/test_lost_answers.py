@@ -20,6 +20,7 @@ from gateway.delivery.accepting.accept import Accepted, Asked
 from gateway.domain.lifecycle import DeliveryStatus, Evidence
 from gateway.domain.messages import Attempt, Outcome, SendRequest
 from gateway.domain.receipts import Receipt
+from gateway.errors import Unavailable
 from gateway.ports import MailboxItem, MessageRecord
 from tests.certificates import make_certificate
 from tests.forgetful import Kind, forgetful_kinds
@@ -204,5 +205,14 @@ async def _each(things: Sequence[T], do: Callable[[T], Awaitable[R]]) -> list[R]
     """Do it for all, some at once."""
     done: list[R] = []
     for start in range(0, len(things), _AT_ONCE):
-        done += await asyncio.gather(*(do(one) for one in things[start : start + _AT_ONCE]))
+        done += await asyncio.gather(*(_persist(do, one) for one in things[start : start + _AT_ONCE]))
     return done
+
+
+async def _persist(do: Callable[[T], Awaitable[R]], thing: T) -> R:
+    """As every caller does while the store is out of breath on a busy machine."""
+    while True:
+        try:
+            return await do(thing)
+        except Unavailable:
+            await asyncio.sleep(0.1)

@@ -23,11 +23,15 @@ from providers.base import AttemptId, DeliveryId, Evidence, Receipt, Suppression
 
 _READ_BYTES: Final = 128 * 1024
 """A report comes before what it returns: beyond this there is none."""
+_READ_LINES: Final = 2_000
+"""Each may cost as much as the mail is deep, and each empty one may be a group of a report."""
 _GUESSED_CHARACTERS: Final = 32 * 1024
 _GUESSED_LINE: Final = 400
 """Heuristics search lines by patterns that take quadratic time on long ones."""
 _MOST_RECIPIENTS: Final = 20
 """Of one report; ours have one, and an alias makes it some."""
+_MOST_BLANK_LINES: Final = 200
+"""Between the groups of a report that had to be decoded first."""
 _BEYOND_ASCII: Final = "message/global-delivery-status"
 _REPORTS: Final = frozenset({"message/delivery-status", _BEYOND_ASCII})
 _ENHANCED: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])", re.ASCII)
@@ -69,7 +73,7 @@ def read_bounce(mail: bytes, delivery_id: DeliveryId, address: str | None) -> tu
 
     It never raises, and may take a good part of a second: not to be run in an event loop.
     """
-    head = mail[:_READ_BYTES]
+    head = b"".join(mail[:_READ_BYTES].splitlines(keepends=True)[:_READ_LINES])
     try:
         parsed = message_from_bytes(head)
         envelope_id, told = _reported(parsed)
@@ -141,7 +145,7 @@ def _taken_apart(part: Message) -> list[Message]:
     encoded.set_payload(groups[0].as_bytes().lstrip().decode("ascii", "surrogateescape"))
     decoded = encoded.get_payload(decode=True)
     text = decoded.decode("utf-8", "replace") if isinstance(decoded, bytes) else ""
-    return [message_from_string(one) for one in _BLANK_LINE.split(text)]
+    return [message_from_string(one) for one in _BLANK_LINE.split(text, _MOST_BLANK_LINES)]
 
 
 def _of_group(group: Mapping[str, str]) -> _Told:

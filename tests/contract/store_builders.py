@@ -1,10 +1,13 @@
 """Whole messages for the suite of stores, told apart by a number."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import sqlalchemy as sa
 
 from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, RecipientId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
@@ -12,6 +15,7 @@ from gateway.domain.messages import Attempt, Delivery, EmailContent, Event, Mess
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.domain.values import replace
 from gateway.ports import Claim, Idempotency, NewDelivery, NewMessage, ReaderChoice, Replayed, Reservation, Step, Wished
+from gateway.storage.engines.driver import Engine
 from gateway.storage.store import Store, open_store
 from tests.factories import NOW, make_message
 from tests.fakes import SetClock
@@ -155,3 +159,12 @@ def make_choice(preferences: Mapping[str, JsonValue] | None, **changes: Any) -> 
         events=(new_event(make_message(), "delivery.preferences_changed"),),
     )
     return replace(choice, **changes)
+
+
+async def stands_in_line(store: Store, writing: asyncio.Task[Any]) -> bool:
+    """Whether it waits for another transaction; in a file nobody writes beside one."""
+    if store.database.engine is Engine.SQLITE:
+        return not writing.done()
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    async with store.database.reader.connect() as connection:
+        return bool(await connection.scalar(waiting))

@@ -29,12 +29,12 @@ _OF_DELIVERY: Final = (
 _OF_MESSAGE: Final = (
     "DELETE FROM message_tags WHERE message_id = ?",
     "DELETE FROM attachments WHERE message_id = ?",
-    "UPDATE events SET data = '{}' WHERE message_id = ?",
     "UPDATE idempotency_keys SET answer = NULL WHERE message_id = ? AND answer IS NOT NULL",
     "UPDATE messages SET recipient_id = NULL, recipient = '{}', data = '{}', secrets = NULL, secrets_dropped = TRUE,"
     " tags = '[]', metadata = '{}', search = '', traceparent = NULL, attachments = 0 WHERE id = ?",
-    # Last: who keeps a click has the message's row, which is ours by now.
+    # Last: who keeps and tells a click has the message's row, which is ours by now.
     "DELETE FROM engagements WHERE message_id = ?",
+    "UPDATE events SET data = '{}' WHERE message_id = ?",
 )
 CANCELLED: Final = "delivery.cancelled"
 ERASED: Final = "message.erased"

@@ -256,7 +256,10 @@ def _is_over(buckets: Buckets, charge: Charge) -> bool:
 
 def _counted(buckets: Buckets, charge: Charge) -> Buckets:
     """With the charge, and without what is of no use any more."""
-    kept = {start: spent for start, spent in buckets.items() if start >= charge.counted_from - _CLOCKS_DIFFER}
+    by_now = charge.counted_from - _CLOCKS_DIFFER
+    # By another clock the part before may still last: of a day, a week or a month it begins long before.
+    since = max((start for start in buckets if start < charge.counted_from), default=by_now)
+    kept = {start: spent for start, spent in buckets.items() if start >= min(since, by_now)}
     return {**kept, charge.bucket: kept.get(charge.bucket, NOTHING).plus(charge.spent)}
 
 

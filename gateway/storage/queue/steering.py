@@ -42,6 +42,9 @@ _MAY_HAVE_GONE: Final = frozenset(
 _SUBJECTS: Final = "SELECT DISTINCT subject FROM deliveries WHERE message_id = ? AND subject IS NOT NULL"
 _CANCELLED: Final = "delivery.cancelled"
 _FAILED: Final = frozenset({DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED})
+_AT_WORK: Final = (
+    "SELECT 1 FROM deliveries WHERE message_id = ? AND (due_at IS NOT NULL OR lease_owner IS NOT NULL) LIMIT 1"
+)
 _LOST: Final = _FAILED | {DeliveryStatus.SUPPRESSED, DeliveryStatus.EXPIRED, DeliveryStatus.CANCELLED}
 
 
@@ -127,8 +130,12 @@ async def _retry(
     before = [held.delivery for held in record.deliveries if held.delivery.channel is new.delivery.channel]
     if not before or before[-1].status not in _FAILED:
         raise Conflict("Only a delivery that failed can be tried again.", "not_failed")
-    if record.message.strategy is Strategy.FIRST and any(one.delivery.status not in _LOST for one in record.deliveries):
-        raise Conflict("It arrived on another channel, or is on its way there.", "not_failed")
+    if record.message.strategy is Strategy.FIRST:
+        if any(one.delivery.status not in _LOST for one in record.deliveries):
+            raise Conflict("It arrived on another channel, or is on its way there.", "not_failed")
+        # What did not arrive after all is looked after once more, for the sake of its next channel.
+        if await driver.fetch(_AT_WORK, (message_id,)):
+            raise Conflict("It is about to be tried on another channel.", "not_failed")
     ((dropped,),) = await driver.fetch("SELECT secrets_dropped FROM messages WHERE id = ?", (message_id,))
     if dropped:
         raise Conflict(

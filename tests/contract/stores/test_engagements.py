@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.domain.audit import Actor, AuditAction, By, make_entry
 from gateway.domain.engagement import Conversion, Engagement, EngagementKind, Look, Maker
@@ -14,9 +15,18 @@ from gateway.domain.values import replace
 from gateway.errors import Conflict, NotFound
 from gateway.ports import Retention
 from gateway.ports.erasing import Advance
+from gateway.storage import tables
 from gateway.storage.store import Store
-from tests.contract.store_builders import claim_one, kinds_of_events, new_message, reservation_for, sent_step
+from tests.contract.store_builders import (
+    claim_one,
+    kinds_of_events,
+    new_message,
+    reservation_for,
+    sent_step,
+    stands_in_line,
+)
 from tests.factories import NOW, SERVICE, make_recipient
+from tests.waiting import eventually
 
 MESSAGE, DELIVERY, AMINA = MessageId("msg_000001"), DeliveryId("dlv_000001"), RecipientId("user-42")
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -208,6 +218,24 @@ async def test_with_the_person_goes_all_they_did_and_nothing_comes_after(store: 
     assert await kept(store) == []
     with pytest.raises(NotFound):
         await store.engagements.convert(order(message_id=MESSAGE), WEEK)
+
+
+async def test_what_is_told_while_the_person_is_erased_is_erased_with_them(store: Store) -> None:
+    await send(store)
+    entry = make_entry(AuditAction.ERASE, "pseudonym", By(actor=Actor("key:key_1")), NOW)
+    erasure = await store.erasures.begin_erasure(SERVICE, AMINA, entry, NOW + timedelta(days=1))
+    async with store.database.writer.transaction() as connection:
+        # What a look does.
+        await connection.execute(sa.select(tables.messages.c.id).with_for_update(key_share=True))
+        told = {"id": "evt_look", "message_id": MESSAGE, "type": "delivery.clicked", "at": LATER}
+        await connection.execute(tables.events.insert().values(**told, data={"user_agent": FIREFOX}))
+        erasing = asyncio.create_task(store.erasures.advance_erasure(erasure.id, NOW))
+        await eventually(lambda: stands_in_line(store, erasing), bool)
+    await erasing
+
+    events = (await store.log.events(MESSAGE, None, 100, None)).items
+    assert FIREFOX not in [event.data.get("user_agent") for event in events]
+    assert "evt_look" in [event.id for event in events]
 
 
 async def test_what_was_done_goes_with_the_timeline_and_never_outlives_the_message(store: Store) -> None:

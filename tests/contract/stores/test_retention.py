@@ -17,7 +17,6 @@ from gateway.domain.recipients import Channel
 from gateway.errors import NotFound
 from gateway.ports import Idempotency, MailboxItem, NewMessage, Replayed, Retention, Stored
 from gateway.storage import tables
-from gateway.storage.engines.driver import Engine
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
     WORKER,
@@ -26,6 +25,7 @@ from tests.contract.store_builders import (
     new_message,
     reservation_for,
     sent_step,
+    stands_in_line,
 )
 from tests.factories import NOW, SERVICE, make_message, make_suppression
 from tests.waiting import eventually
@@ -186,15 +186,6 @@ async def test_a_message_that_is_tried_again_while_the_store_forgets_stays(store
 
     assert len((await store.log.read(old.message.id, None)).deliveries) == 2
     assert len(await store.dispatch.claim(WORKER, 1, later)) == 1
-
-
-async def stands_in_line(store: Store, writing: asyncio.Task[Any]) -> bool:
-    """Whether it waits for another transaction; in a file nobody writes beside one."""
-    if store.database.engine is Engine.SQLITE:
-        return not writing.done()
-    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    async with store.database.reader.connect() as connection:
-        return bool(await connection.scalar(waiting))
 
 
 async def test_an_unknown_that_nothing_will_settle_any_more_counts_as_done(store: Store) -> None:

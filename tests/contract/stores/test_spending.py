@@ -220,3 +220,18 @@ async def test_what_counts_for_nothing_any_more_is_forgotten(store: Store) -> No
 
     assert gone == {"spending": 2}
     assert (await counted(store), await notes(store)) == (Spent(), 0)
+
+
+async def test_a_day_that_is_over_for_one_clock_is_not_begun_anew_for_another(store: Store) -> None:
+    today, yesterday = to_micros(NOW), to_micros(NOW - DAY)
+    todays = charge(bucket=today, counted_from=today, messages=1)
+    yesterdays = charge(bucket=yesterday, counted_from=yesterday, messages=2)
+    first, second, third = await claims_of(store, 3)
+
+    granted = [
+        await reserve(store, first, yesterdays),
+        await reserve(store, second, todays),
+        await reserve(store, third, yesterdays),
+    ]
+
+    assert granted == [True, True, False]

@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.domain.lifecycle import DeliveryStatus
+from gateway.delivery.dispatching.steps import stay
+from gateway.domain.lifecycle import DeliveryStatus, Evidence
 from gateway.domain.messages import Outcome, SendResult
+from gateway.domain.receipts import Receipt
 from gateway.domain.recipients import Channel
 from gateway.errors import Conflict
+from gateway.ports import Telling
 from gateway.storage.store import Store
 from tests.contract.store_builders import (
     WORKER,
@@ -19,6 +22,7 @@ from tests.contract.store_builders import (
     new_event,
     new_message,
     reservation_for,
+    sent_step,
     status_of,
     step_for,
 )
@@ -114,3 +118,23 @@ async def test_retry_is_refused_while_another_channel_is_on_its_way(store: Store
 
     assert refused.value.conflict_code == "not_failed"
     assert "another channel" in str(refused.value)
+
+
+async def test_retry_is_refused_while_the_next_channel_is_about_to_be_tried(store: Store) -> None:
+    claim = await claim_one(store, new_message(channels=(Channel.EMAIL, Channel.SMS)))
+    await store.dispatch.reserve(reservation_for(claim))
+    await store.dispatch.record(sent_step(claim))
+    bounce = Receipt(event_id="r-1", delivery_id=claim.delivery.id, status="bounce", evidence=Evidence.BOUNCED)
+    await store.receipts.take_in(Telling(provider="smtp-main", receipts=(bounce,), at=NOW))
+    again = new_delivery(2, claim.message, suffix="again")
+
+    with pytest.raises(Conflict) as due:
+        await store.steering.retry(claim.message.id, None, again, new_event(claim.message))
+    (looked_at,) = await store.dispatch.claim(WORKER, 1, NOW)
+    with pytest.raises(Conflict) as in_hand:
+        await store.steering.retry(claim.message.id, None, again, new_event(claim.message))
+    await store.dispatch.record(stay(looked_at))
+    await store.steering.retry(claim.message.id, None, again, new_event(claim.message))
+
+    assert (due.value.conflict_code, in_hand.value.conflict_code) == ("not_failed", "not_failed")
+    assert await status_of(store) is S.ACCEPTED

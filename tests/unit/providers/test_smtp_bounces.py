@@ -1,6 +1,7 @@
 """What mail that comes back says: by the standard, by heuristics, and nothing at all."""
 
 import base64
+import time
 
 import pytest
 from hypothesis import given
@@ -228,3 +229,23 @@ def test_a_mail_that_nests_without_end_is_let_be() -> None:
     deep = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (i, i) for i in range(1_500))
 
     assert read(deep) == ()
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (i, i) for i in range(300))
+        + b"\n" * 10**5,
+        b"Content-Type: message/delivery-status\n\n" + b"\n" * 10**5,
+        b"Content-Type: message/delivery-status\r\r" + b"\r" * 10**5,
+        b"Content-Type: message/global-delivery-status\nContent-Transfer-Encoding: base64\n\n"
+        + base64.b64encode(b"A: b\n\n" * 12_000),
+    ],
+    ids=["parts in parts", "empty groups", "lines of old", "groups in disguise"],
+)
+def test_no_mail_keeps_its_reader_busy(mail: bytes) -> None:
+    began = time.process_time()
+
+    assert read(mail) == ()
+
+    assert time.process_time() - began < 0.5

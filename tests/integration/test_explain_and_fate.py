@@ -90,6 +90,8 @@ TEMPLATES: Final[Mapping[str, Mapping[str, Any]]] = {
     "code": {"code": "908172"},
 }
 
+_UNDER_WAY = "SELECT id FROM deliveries WHERE lease_owner IS NOT NULL LIMIT 1"
+
 
 def person(chance: Random, number: int) -> Recipient:
     """Somebody, somewhere, of whom more or less is known."""
@@ -162,8 +164,10 @@ async def quiet(rig: Rig, accepted: list[Accepted], clock: SetClock) -> None:
             is_late = not_before is not None and not_before <= clock.now() and not record.status.is_final
             if is_late or record.status in _WAITING:
                 return False
+        # Under way first: what is claimed falls due for nobody else, and is due again before it is let go.
+        under_way = await rig.working.store.database.reader.run(lambda driver: driver.fetch(_UNDER_WAY))
         due = await rig.working.store.dispatch.next_due()
-        return due is None or due > clock.now()
+        return not under_way and (due is None or due > clock.now())
 
     await eventually(is_at_rest, bool)
 

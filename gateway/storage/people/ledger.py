@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from gateway.domain.ids import RecipientId, ServiceId
 from gateway.domain.ledger import ERASED, ORIGIN, Head, Line, Naming, chain, head_after
 from gateway.domain.ledger_check import Kept
-from gateway.domain.preferences import Consent
+from gateway.domain.preferences import Consent, consents_at
 from gateway.storage.columns import names, stored
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
@@ -62,6 +62,24 @@ async def append(driver: Driver, naming: Naming, lines: Sequence[Consent]) -> No
             head = head_after(line)
         await driver.insert(_insert, rows)
         await driver.execute(_MOVE_HEAD, (head.length, head.hash, service_id))
+
+
+async def append_news(driver: Driver, naming: Naming, lines: Sequence[Consent]) -> Sequence[Consent]:
+    """`append` those lines that say something else than what holds; which they were."""
+    news: list[Consent] = []
+    for (service_id, recipient_id), said in groupby(sorted(lines, key=_person_of), key=_person_of):
+        await lock_chain(driver, service_id)
+        held = {
+            (one.channel, one.topic): one.state
+            for one in consents_at(await history_of(driver, service_id, recipient_id))
+        }
+        for line in said:
+            about = (line.channel, line.topic)
+            if held.get(about) is not line.state:
+                held[about] = line.state
+                news.append(line)
+    await append(driver, naming, news)
+    return news
 
 
 async def lock_chain(driver: Driver, service_id: ServiceId) -> Head:
@@ -130,6 +148,10 @@ def _head_of(row: Row) -> Head:
 
 def _service_of(consent: Consent) -> ServiceId:
     return consent.service_id
+
+
+def _person_of(consent: Consent) -> tuple[ServiceId, RecipientId]:
+    return consent.service_id, consent.recipient_id
 
 
 def _row_of(line: Line) -> Row:

@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway.domain.ledger import Naming
 from gateway.domain.messages import Event
-from gateway.domain.preferences import Consent, Suppression, current_consent
+from gateway.domain.preferences import Suppression
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Recipient
 from gateway.ports import ReaderChoice, Wished
@@ -14,7 +14,7 @@ from gateway.storage.documents import dump
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
 from gateway.storage.engines.statements import Insert
-from gateway.storage.people.ledger import append, history_of, lock_chain
+from gateway.storage.people.ledger import append_news
 from gateway.storage.people.person_rows import recipient_row
 from gateway.storage.people.recipients import person_lock
 from gateway.storage.people.suppressions import suppress_all
@@ -53,26 +53,12 @@ class Readers:
 async def _choose(driver: Driver, choice: ReaderChoice, naming: Naming) -> None:
     service_id, recipient_id = choice.service_id, choice.recipient_id
     await driver.lock([person_lock(service_id, recipient_id)])
-    lines = await _news(driver, choice) if choice.lines else ()
-    if lines:
-        await append(driver, naming, lines)
+    lines = await append_news(driver, naming, choice.lines)
     if choice.wished is not None:
         await _wish(driver, choice, choice.wished)
         await look_again(driver, (naming(service_id, recipient_id),), to_micros(choice.at))
     if lines or choice.wished is not None:
         await tell(driver, choice.events)
-
-
-async def _news(driver: Driver, choice: ReaderChoice) -> Sequence[Consent]:
-    await lock_chain(driver, choice.service_id)
-    history = await history_of(driver, choice.service_id, choice.recipient_id)
-    return [line for line in choice.lines if not _is_said(line, history)]
-
-
-def _is_said(line: Consent, history: Sequence[Consent]) -> bool:
-    about = (line.channel, line.topic)
-    standing = current_consent(one for one in history if (one.channel, one.topic) == about)
-    return standing is not None and standing.state is line.state
 
 
 async def _wish(driver: Driver, choice: ReaderChoice, wished: Wished) -> None:

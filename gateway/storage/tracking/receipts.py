@@ -6,7 +6,6 @@ from typing import Final
 
 from gateway.domain.ids import RECEIPT, AttemptId, DeliveryId, make_id
 from gateway.domain.lifecycle import DeliveryStatus
-from gateway.domain.preferences import Consent, ConsentState, current_consent
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.receipts import Receipt
 from gateway.domain.spending import ComplaintLimit
@@ -23,7 +22,7 @@ from gateway.storage.engines.engine import Database
 from gateway.storage.engines.locks import locked
 from gateway.storage.engines.statements import Insert, Row
 from gateway.storage.events import write_events
-from gateway.storage.people.ledger import append, history_of, lock_chain
+from gateway.storage.people.ledger import append_news
 from gateway.storage.people.suppressions import address_lock_of, suppress
 from gateway.storage.queue.spending import count_on
 from gateway.storage.queue.standing import forget_secrets, refresh_status
@@ -156,7 +155,7 @@ class Receipts:
         messages = [one.message.id for one in moved]
         await refresh_status(driver, messages)
         await forget_secrets(driver, messages)
-        await _withdraw(driver, effects.consents, self._pseudonyms)
+        await append_news(driver, self._pseudonyms.of_person, effects.consents)
         return effects.heard
 
 
@@ -216,16 +215,6 @@ def _find(one: Kept, tracked: Mapping[str, Tracked]) -> tuple[Tracked, int] | No
         if attempt is not None:
             return of, attempt.number
     return None
-
-
-async def _withdraw(driver: Driver, lines: Sequence[Consent], pseudonyms: Pseudonyms) -> None:
-    """Add those withdrawals that say something new."""
-    for line in sorted(lines, key=lambda line: line.service_id):
-        await lock_chain(driver, line.service_id)
-        history = await history_of(driver, line.service_id, line.recipient_id)
-        standing = current_consent(said for said in history if (said.channel, said.topic) == (line.channel, line.topic))
-        if standing is None or standing.state is not ConsentState.DENIED:
-            await append(driver, pseudonyms.of_person, [line])
 
 
 def _move_row(of: Tracked, now: datetime) -> Row:

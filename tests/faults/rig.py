@@ -22,8 +22,6 @@ from tests.waiting import eventually
 BOTH: Final = frozenset(Mode)
 _WEBS: Final = 2
 _WORKERS: Final = 2
-_READY_FOR_EACH: Final = 3
-"""See gateway.delivery.dispatching.places: while calls are quick, so many stand ready for each of them."""
 CONNECTIONS: Final = 10
 """How many calls one worker makes to the stub at once."""
 
@@ -65,8 +63,8 @@ class Scene:
 
     @property
     def in_flight(self) -> int:
-        """Deliveries of one worker that may stand as handed over at one instant: under way, or ready for their call."""
-        return CONNECTIONS * (1 + _READY_FOR_EACH)
+        """Deliveries of one worker that may stand as handed over at one instant: under way, or not written down yet."""
+        return 2 * CONNECTIONS
 
     async def post_until(self, status: int, seconds: float) -> tuple[Answer, float]:
         """Post new messages until one gets this status: its answer, and after how many seconds it came."""

@@ -93,11 +93,11 @@ class _Pool:
             connection = self._take() or await connect(self._dsn)
             try:
                 yield connection
-            except (GatewayError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (GatewayError, asyncpg.PostgresError):
                 self._give_back(connection)
                 raise
             except BaseException:
-                # Cancelled, out of time or worse: what was asked may still be under way.
+                # Cancelled, out of time, misused or worse: what was asked may still be under way.
                 connection.terminate()
                 raise
             self._give_back(connection)

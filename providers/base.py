@@ -119,9 +119,10 @@ def redacted(words: str, *addresses: str) -> str:
     if "@" in text or "+" in text:
         text = _ADDRESS.sub(lambda found: masked(found[0]), text)
     for address in addresses:
-        local = address.partition("@")[0]
+        # Carriers write a number without its plus, or with zeros for it.
+        local = address.partition("@")[0].removeprefix("+")
         if len(local) >= _SHORTEST_TELLING_PART and not _is_plainly_absent(local, text):
-            text = re.sub(rf"(?<!\w){re.escape(local)}(?!\w)", "•••", text, flags=re.IGNORECASE)
+            text = re.sub(rf"(?<!\w)(?:00)?{re.escape(local)}(?!\w)", "•••", text, flags=re.IGNORECASE)
     return text.strip()[:_DETAIL_LENGTH]
 
 

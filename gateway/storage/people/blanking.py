@@ -12,6 +12,7 @@ from gateway.storage.events import write_events
 from gateway.storage.queue.standing import refresh_status
 from gateway.storage.rows import event_row
 from gateway.storage.tables import to_micros
+from gateway.storage.tracking.tracking import forget_words
 
 _SELECT: Final = "SELECT id, message_id, status, lease_owner FROM deliveries WHERE message_id IN ({keys})"
 _DELIVERIES: Final = {Engine.SQLITE: _SELECT, Engine.POSTGRESQL: f"{_SELECT} ORDER BY id FOR NO KEY UPDATE"}
@@ -58,6 +59,7 @@ async def blank_messages(driver: Driver, message_ids: Sequence[str], now: dateti
     await driver.execute_many(_CANCEL, [(at, delivery_id) for delivery_id, _, _ in waiting])
     for statement in _OF_DELIVERY:
         await driver.execute_many(statement, [(delivery_id,) for delivery_id, _, _ in deliveries])
+    await forget_words(driver, [(delivery_id,) for delivery_id, _, _ in deliveries])
     for statement in _OF_MESSAGE:
         await driver.execute_many(statement, blanked)
     told = [_event(message_id, delivery_id, CANCELLED, now) for delivery_id, message_id, _ in waiting]

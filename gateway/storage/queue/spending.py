@@ -32,7 +32,10 @@ _FIND_BETWEEN: Final = (
 _MOST: Final = 10_000
 _keep: Final = Insert(
     tables.spending_counters,
-    suffix=" ON CONFLICT (counter) DO UPDATE SET buckets = excluded.buckets, expires_at = excluded.expires_at",
+    # What a clock that is behind counts brings its end no nearer.
+    suffix=" ON CONFLICT (counter) DO UPDATE SET buckets = excluded.buckets, expires_at ="
+    " CASE WHEN excluded.expires_at > spending_counters.expires_at THEN excluded.expires_at"
+    " ELSE spending_counters.expires_at END",
 )
 _note: Final = Insert(
     tables.charges,

@@ -10,7 +10,7 @@ from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.receipts import Receipt
 from gateway.domain.spending import ComplaintLimit
 from gateway.domain.tracking import attempt_of_receipt, due_after
-from gateway.domain.values import Value
+from gateway.domain.values import Value, replace
 from gateway.policy.spending import complaint_of
 from gateway.ports import HandedOver, Hearing, Telling
 from gateway.storage import tables
@@ -28,7 +28,7 @@ from gateway.storage.queue.spending import count_on
 from gateway.storage.queue.standing import forget_secrets, refresh_status
 from gateway.storage.tables import to_micros
 from gateway.storage.tracking.consequences import Effects, Kept, hear
-from gateway.storage.tracking.tracking import Tracked, load_tracked
+from gateway.storage.tracking.tracking import Tracked, forget_words, load_tracked
 
 _insert: Final = Insert(tables.receipts, suffix=" ON CONFLICT DO NOTHING RETURNING id")
 _HANDED_OVER: Final = (
@@ -138,13 +138,16 @@ class Receipts:
                 continue
             of, number = found
             assigned.append((of.delivery.id, number, one.id))
-            hear(one, of, number, effects)
+            # Of whom was erased nothing is kept that might be read.
+            told = replace(one, receipt=replace(one.receipt, detail=None)) if of.is_erased else one
+            hear(told, of, number, effects)
         moved = [one for key, one in tracked.items() if one.delivery.status is not before[key]]
         # Locks in the order of every other write: deliveries (above), addresses, spending, messages, the ledger.
         await driver.lock([address_lock_of(one) for one in effects.suppressions])
         if self._complaints is not None:
             await count_on(driver, [complaint_of(domain, self._complaints.per, now) for domain in effects.complaints])
         await driver.execute_many(_ASSIGN, assigned)
+        await forget_words(driver, [(key,) for key, one in tracked.items() if one.is_erased])
         for is_taken, move in ((True, _MOVE_TO_SENT), (False, _MOVE)):
             rows = [_move_row(one, now) for one in moved if (one.delivery.status is DeliveryStatus.SENT) is is_taken]
             await driver.execute_many(move, rows)

@@ -8,12 +8,13 @@ from gateway.domain.ids import EVENT, DeliveryId, EventId, make_id
 from gateway.domain.lifecycle import DeliveryStatus, Fact
 from gateway.domain.messages import Attempt, Delivery, Event, Message
 from gateway.domain.receipts import Receipt
+from gateway.domain.recipients import Recipient
 from gateway.domain.tracking import due_after, facts_of, reason_of, settle
 from gateway.domain.values import replace
 from gateway.ports import Step
 from gateway.storage import tables
 from gateway.storage.columns import micros_or_none, names
-from gateway.storage.documents import load_receipt
+from gateway.storage.documents import dump, load_receipt
 from gateway.storage.engines.driver import Driver, each_key
 from gateway.storage.engines.statements import Row
 from gateway.storage.rows import MESSAGE_WIDTH, attempt_of, delivery_of, message_of
@@ -25,6 +26,9 @@ _DELIVERIES: Final = (
 )
 _ATTEMPTS: Final = f"SELECT {names(tables.attempts)} FROM attempts WHERE delivery_id IN ({{keys}})"  # noqa: S608 - our own
 _TOLD: Final = "SELECT delivery_id, attempt, receipt FROM receipts WHERE delivery_id IN ({keys})"
+_WORDS: Final = "SELECT id, receipt FROM receipts WHERE delivery_id IN ({keys})"
+_KEEP: Final = "UPDATE receipts SET receipt = ? WHERE id = ?"
+_NOBODY: Final = Recipient()
 _CHANNELS: Final = "SELECT message_id, channel FROM deliveries WHERE message_id IN ({keys})"
 _OVERTAKEN: Final = (
     "UPDATE deliveries SET own_status = ?, status = ?,"
@@ -60,6 +64,11 @@ class Tracked:
     told: list[tuple[int, Receipt]]
 
     @property
+    def is_erased(self) -> bool:
+        """Whether the person was erased that it went to."""
+        return self.message.to == _NOBODY
+
+    @property
     def facts(self) -> tuple[Fact, ...]:
         """All that is known of its calls."""
         return tuple(facts_of(self.attempts, self.told))
@@ -87,6 +96,15 @@ async def load_tracked(driver: Driver, delivery_ids: Iterable[str]) -> dict[str,
             told=told.get(delivery.id, []),
         )
     return {str(delivery_id): one for delivery_id, one in found.items()}
+
+
+async def forget_words(driver: Driver, delivery_keys: Sequence[Row]) -> None:
+    """Drop the providers' own words from what was told of these deliveries: they may be read, and no status needs
+    them."""
+    rows = await driver.select_in(_WORDS, delivery_keys)
+    told = [(load_receipt(receipt), receipt_id) for receipt_id, receipt in rows]
+    blanked = [(dump(replace(one, detail=None)), receipt_id) for one, receipt_id in told if one.detail is not None]
+    await driver.execute_many(_KEEP, blanked)
 
 
 Recorded = Sequence[tuple[Stamped, DeliveryStatus]]

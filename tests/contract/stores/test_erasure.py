@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from gateway.delivery.people.ledger import verify
 from gateway.domain.audit import Actor, AuditAction, AuditEntry, By, make_entry
-from gateway.domain.ids import ConsentId, MessageId, RecipientId
+from gateway.domain.ids import ConsentId, DeliveryId, MessageId, RecipientId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attachment, Attempt, Outcome, SendResult
+from gateway.domain.receipts import Receipt
 from gateway.domain.recipients import Channel, EmailAddress, PhoneNumber, PushDevice, PushPlatform, Recipient
 from gateway.domain.values import replace
 from gateway.errors import NotFound
-from gateway.ports import AuditQuery, MailboxItem
+from gateway.ports import AuditQuery, MailboxItem, Telling
 from gateway.ports.erasing import Advance
 from gateway.storage import tables
 from gateway.storage.store import Store
@@ -88,6 +89,8 @@ async def deliver(store: Store) -> None:
     result = SendResult(outcome=Outcome.REJECTED, detail="550 Amina.B@example.org: no such Benali")
     attempt: Attempt = replace(reservation.attempt, finished_at=NOW, result=result)
     assert await store.dispatch.record(step_for(claim, DeliveryStatus.FAILED, attempt=attempt, reason="rejected"))
+    told = Receipt(event_id="r-1", delivery_id=claim.delivery.id, status="blocked", detail="no Benali here")
+    await store.receipts.take_in(Telling(provider="smtp-main", receipts=(told,), at=NOW))
     await store.mailbox.keep(
         MailboxItem(
             delivery_id=claim.delivery.id,
@@ -147,7 +150,8 @@ async def test_nothing_readable_is_left_whoever_is_stopped_after_whichever_step(
         assert record.message.to == OTHER
         assert (await store.recipients.get_recipient(SERVICE, OTHER.id or AMINA)) == OTHER
     tested = {"messages", "deliveries", "contents", "attempts", "events", "mailbox", "recipients", "consents"}
-    assert tested - {"contents", "events"} <= {table for table, _ in before}
+    tested |= {"receipts"}
+    assert tested - {"contents"} <= {table for table, _ in before}
     assert {"suppressions", "inbound", "attachments", "message_tags", "idempotency_keys"} <= {
         name for name, _ in before
     }
@@ -240,3 +244,17 @@ async def test_a_file_holds_nothing_in_its_free_pages_either(tmp_path: Path, clo
     assert is_wiped
     assert "store.db" in contents
     assert left == set()
+
+
+async def test_what_a_provider_says_of_somebody_who_was_erased_is_kept_without_its_words(store: Store) -> None:
+    await deliver(store)
+    erasure = await store.erasures.begin_erasure(SERVICE, AMINA, entry(), NOW.replace(year=2028))
+    while await store.erasures.advance_erasure(erasure.id, NOW) is not Advance.DONE:
+        pass
+    late = Receipt(event_id="r-2", delivery_id=DeliveryId("dlv_000001"), status="bounce", detail="no Benali here")
+
+    heard = await store.receipts.take_in(Telling(provider="smtp-main", receipts=(late,), at=NOW))
+
+    assert heard.new == 1
+    assert heard.parked == 0
+    assert await found(store) == set()

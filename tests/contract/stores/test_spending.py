@@ -235,3 +235,14 @@ async def test_a_day_that_is_over_for_one_clock_is_not_begun_anew_for_another(st
     ]
 
     assert granted == [True, True, False]
+
+
+async def test_a_clock_that_is_behind_does_not_bring_the_end_of_a_counter_nearer(store: Store) -> None:
+    first, second = await claims_of(store, 2)
+    yesterday = to_micros(NOW - DAY)
+    await reserve(store, first, charge(kept_until=NOW + DAY))
+    await reserve(store, second, charge(bucket=yesterday, counted_from=yesterday, kept_until=NOW))
+
+    await store.forgetting.forget(LONG, NOW + timedelta(hours=1))
+
+    assert (await counted(store)).messages == 2

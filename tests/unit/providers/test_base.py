@@ -27,6 +27,10 @@ def test_a_providers_words_lose_addresses_and_controls(words: str, shown: str) -
     assert redacted(words, "amina.benali@example.org") == shown
 
 
+def test_a_number_is_known_without_its_plus_as_well() -> None:
+    assert redacted("no 33612345678, 0033612345678 or 336123456789", "+33612345678") == "no •••, ••• or 336123456789"
+
+
 @given(st.text(), st.emails())
 @example("", "'@a.af")
 def test_redacted_words_are_one_short_line_without_the_address(text: str, address: str) -> None:

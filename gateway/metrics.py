@@ -35,20 +35,6 @@ class Metrics:
         self.statuses = count(
             "heliograph_delivery_statuses", "Deliveries that came to a status.", ["channel", "status"]
         )
-        self.attempts = count(
-            "heliograph_attempts", "Calls to providers by their classified answer.", ["provider", "outcome"]
-        )
-        self.attempt_seconds = time(
-            "heliograph_attempt_seconds",
-            "How long a call to a provider took, by its classified answer.",
-            ["provider", "outcome"],
-            buckets=_LATENCY_BUCKETS,
-        )
-        self.resting = gauge(
-            "heliograph_providers_resting",
-            "1 while this process leaves a provider alone since too many of its last calls failed or took too long.",
-            ["provider"],
-        )
         self.dispatch_seconds = time(
             "heliograph_dispatch_seconds",
             "From acceptance, or the instant that the caller chose, to the first call to a provider.",
@@ -87,42 +73,14 @@ class Metrics:
             "Opens, clicks and conversions, by who made them: `person`, or the kind of machine.",
             ["kind", "by"],
         )
-        self.look_ups = count(
-            "heliograph_look_ups",
-            "Questions to providers about messages of which nothing was told: `told`, `absent` where it has no such,"
-            " and `silent` where it does not say.",
-            ["provider", "found"],
-        )
-        self.webhook_calls = count(
-            "heliograph_webhook_calls",
-            "Events called out to endpoints of services: `taken`, `failed` and due again, `given_up`, or `void` since"
-            " there was nothing to tell any more.",
-            ["outcome"],
-        )
-        self.webhook_seconds = time(
-            "heliograph_webhook_seconds", "How long a call to an endpoint took.", buckets=_LATENCY_BUCKETS
-        )
-        self.webhook_endpoints = gauge(
-            "heliograph_webhook_endpoints",
-            "Endpoints of services: `working`, `failing` now, `disabled` since they failed for days or are gone, and"
-            " `off` by hand.",
-            ["state"],
-        )
-        self.webhook_notices = gauge(
-            "heliograph_webhook_notices", "Events that endpoints have not taken yet; counted up to 10,000."
-        )
         self.claims_lost = count(
             "heliograph_claims_lost", "Steps that were not written since the claim had become another worker's."
         )
+        self.attempts, self.attempt_seconds, self.resting, self.look_ups = _of_providers(self.registry)
         self.oldest_due_seconds, self.held, self.unknown = _of_what_waits(self.registry)
-        self.spending_used = gauge(
-            "heliograph_spending_used",
-            "How full the fullest counter of a limit on spending is, from 0 to 1.",
-            ["limit"],
-        )
-        self.complaint_rate = gauge(
-            "heliograph_complaint_rate",
-            "Complaints for each marketing e-mail, of the sending domain with most; of those that sent enough.",
+        self.spending_used, self.complaint_rate = _of_spending(self.registry)
+        self.webhook_calls, self.webhook_seconds, self.webhook_endpoints, self.webhook_notices = _of_webhooks(
+            self.registry
         )
 
     def share(self, whole: Callable[[], Awaitable[bytes]]) -> None:
@@ -132,6 +90,83 @@ class Metrics:
     async def exposition(self) -> bytes:
         """Prometheus text format, of all processes that run as one. Raises Unavailable when the others are silent."""
         return generate_latest(self.registry) if self._whole is None else await self._whole()
+
+
+def _of_providers(registry: CollectorRegistry) -> tuple[Counter, Histogram, Gauge, Counter]:
+    """What is asked of providers, and how they fare."""
+    attempts = Counter(
+        "heliograph_attempts",
+        "Calls to providers by their classified answer.",
+        ["provider", "outcome"],
+        registry=registry,
+    )
+    attempt_seconds = Histogram(
+        "heliograph_attempt_seconds",
+        "How long a call to a provider took, by its classified answer.",
+        ["provider", "outcome"],
+        buckets=_LATENCY_BUCKETS,
+        registry=registry,
+    )
+    resting = Gauge(
+        "heliograph_providers_resting",
+        "1 while this process leaves a provider alone since too many of its last calls failed or took too long.",
+        ["provider"],
+        registry=registry,
+    )
+    look_ups = Counter(
+        "heliograph_look_ups",
+        "Questions to providers about messages of which nothing was told: `told`, `absent` where it has no such,"
+        " and `silent` where it does not say.",
+        ["provider", "found"],
+        registry=registry,
+    )
+    return attempts, attempt_seconds, resting, look_ups
+
+
+def _of_spending(registry: CollectorRegistry) -> tuple[Gauge, Gauge]:
+    """How near limits on spending are."""
+    spending_used = Gauge(
+        "heliograph_spending_used",
+        "How full the fullest counter of a limit on spending is, from 0 to 1.",
+        ["limit"],
+        registry=registry,
+    )
+    complaint_rate = Gauge(
+        "heliograph_complaint_rate",
+        "Complaints for each marketing e-mail, of the sending domain with most; of those that sent enough.",
+        registry=registry,
+    )
+    return spending_used, complaint_rate
+
+
+def _of_webhooks(registry: CollectorRegistry) -> tuple[Counter, Histogram, Gauge, Gauge]:
+    """What services are told."""
+    webhook_calls = Counter(
+        "heliograph_webhook_calls",
+        "Events called out to endpoints of services: `taken`, `failed` and due again, `given_up`, or `void` since"
+        " there was nothing to tell any more.",
+        ["outcome"],
+        registry=registry,
+    )
+    webhook_seconds = Histogram(
+        "heliograph_webhook_seconds",
+        "How long a call to an endpoint took.",
+        buckets=_LATENCY_BUCKETS,
+        registry=registry,
+    )
+    webhook_endpoints = Gauge(
+        "heliograph_webhook_endpoints",
+        "Endpoints of services: `working`, `failing` now, `disabled` since they failed for days or are gone, and"
+        " `off` by hand.",
+        ["state"],
+        registry=registry,
+    )
+    webhook_notices = Gauge(
+        "heliograph_webhook_notices",
+        "Events that endpoints have not taken yet; counted up to 10,000.",
+        registry=registry,
+    )
+    return webhook_calls, webhook_seconds, webhook_endpoints, webhook_notices
 
 
 def _of_what_waits(registry: CollectorRegistry) -> tuple[Gauge, Gauge, Gauge]:

@@ -51,6 +51,7 @@ def make_facts(**changes: Any) -> Facts:
         consents=(),
         suppressions=(),
         route=("smtp-main",),
+        country="CA",
     )
     return replace(facts, **changes)
 

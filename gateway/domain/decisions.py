@@ -75,6 +75,8 @@ class Facts(Value, frozen=True, kw_only=True):
     """Those of the recipient's addresses on this channel, expired ones included."""
     route: tuple[str, ...]
     """Providers that serve such a delivery, in order; empty when there is none."""
+    country: str | None = None
+    """By which they were chosen: of a text its number's, else the recipient's."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """By provider: what part of the traffic it gets, in proportion; empty: the first that is well gets all."""
     rules: RuleSet = NO_RULES

@@ -22,7 +22,7 @@ def check_expiry(facts: Facts, now: datetime) -> Ruling:
 
 def check_route(facts: Facts, _now: datetime) -> Ruling:
     """Refuse what no configured provider serves."""
-    saw: dict[str, JsonValue] = {"country": facts.recipient.country, "providers": [*facts.route]}
+    saw: dict[str, JsonValue] = {"country": facts.country, "providers": [*facts.route]}
     saw |= {"weights": {**facts.weights}} if facts.weights else {}
     return passes("route", saw) if facts.route else suppresses("route", "no_route", saw)
 

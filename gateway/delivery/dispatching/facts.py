@@ -48,7 +48,8 @@ def read_facts(claim: Claim, stored: StoredFacts, routing: RoutingTable, terms: 
     message, channel = claim.message, claim.delivery.channel
     recipient = message.to if stored.recipient is None else stored.recipient.overlaid(message.to)
     rules = terms.rules_for(channel, message.category, recipient)
-    route = routing.route(channel, country_of(recipient, channel), message.category, message.live)
+    country = country_of(recipient, channel)
+    route = routing.route(channel, country, message.category, message.live)
     names = () if route is None else route.providers
     if channel is Channel.PUSH and recipient.push:
         names = routing.reaching(names, recipient.push)
@@ -63,6 +64,7 @@ def read_facts(claim: Claim, stored: StoredFacts, routing: RoutingTable, terms: 
         consents=stored.consents,
         suppressions=stored.suppressions,
         route=names,
+        country=country,
         weights=IN_ORDER if route is None else route.weights,
         rules=rules,
         slots=stored.slots,

@@ -17,7 +17,7 @@ from gateway.domain.rule_tables import parse_rules
 from gateway.domain.slots import WaitingDelivery
 from gateway.policy.packs.in_force import RulesInForce
 from gateway.ports import StoredFacts
-from tests.factories import NOW, make_claim, make_message, make_recipient
+from tests.factories import NOW, make_claim, make_delivery, make_message, make_recipient
 
 ROUTING = RoutingTable(
     routes=tuple(Route(channel=one, countries=frozenset(), providers=("mailbox",)) for one in Channel),
@@ -105,3 +105,14 @@ def test_a_cap_of_ones_own_has_its_slots_looked_at() -> None:
 
     assert terms().may_be_capped(claim, person)
     assert not terms().may_be_capped(claim, None)
+
+
+def test_a_text_is_routed_by_the_country_of_its_number_and_an_email_by_the_persons() -> None:
+    known = StoredFacts(recipient=make_recipient(), consents=(), suppressions=())
+
+    countries = [
+        read_facts(make_claim(delivery=make_delivery(channel=channel)), known, ROUTING, terms()).country
+        for channel in (Channel.SMS, Channel.EMAIL)
+    ]
+
+    assert countries == ["FR", "CA"]

@@ -27,19 +27,19 @@ _SIGNS: Final[Mapping[Outcome, Sign]] = {
 _UNKNOWN_REST_SECONDS: Final = 15.0
 """Where there is nobody to ask."""
 
-Watch = Callable[[str, bool], None]
-"""Told of a provider by name, and whether it is left alone from now on."""
+Watch = Callable[[str, str | None], None]
+"""Told of a provider by name, and why it is left alone from now on; None: it is well again."""
 
 
 def watching(metrics: Metrics) -> Watch:
     """Tells the log and the metrics."""
 
-    def tell(provider: str, is_alone: bool) -> None:
-        metrics.resting.labels(provider).set(is_alone)
-        if is_alone:
-            _log.warning("provider.left_alone", provider=provider, until="a probe of it fares well")
-        else:
+    def tell(provider: str, why: str | None) -> None:
+        metrics.resting.labels(provider).set(why is not None)
+        if why is None:
             _log.info("provider.well_again", provider=provider)
+        else:
+            _log.warning("provider.left_alone", provider=provider, why=why, until="a probe of it fares well")
 
     return tell
 
@@ -47,12 +47,13 @@ def watching(metrics: Metrics) -> Watch:
 class Health:
     """What this process knows of its providers; each process learns by itself."""
 
-    def __init__(self, clock: Clock, rules: BreakerRules = RULES, watch: Watch = lambda _name, _alone: None) -> None:
+    def __init__(self, clock: Clock, rules: BreakerRules = RULES, watch: Watch = lambda _name, _why: None) -> None:
         self._clock = clock
         self._rules = rules
         self._watch = watch
         self._breakers: dict[str, Breaker] = {}
         self._alone: set[str] = set()
+        self._last_bad: dict[str, str] = {}
 
     def is_at_its_best(self, provider: str) -> bool:
         """Whether nothing at all speaks against it."""
@@ -63,7 +64,7 @@ class Health:
         is_closed = self._breaker(provider).is_closed(self._clock.monotonic())
         if is_closed is (provider in self._alone):
             (self._alone.discard if is_closed else self._alone.add)(provider)
-            self._watch(provider, not is_closed)
+            self._watch(provider, None if is_closed else self._why(provider))
         return is_closed
 
     def share(self, provider: str) -> float:
@@ -91,8 +92,14 @@ class Health:
         """Take in an answer. Refusals of one message or address say nothing against the provider."""
         sign = _SIGNS[result.outcome]
         self._breaker(provider).end(ticket, sign, self._clock.monotonic(), result.retry_after_seconds)
+        if sign is not Sign.GOOD:
+            self._last_bad[provider] = f"{result.outcome} {result.code or ''}".rstrip()
         if sign is not Sign.GOOD or self._alone:
             self.is_well(provider)
+
+    def _why(self, provider: str) -> str:
+        """The last bad answer in the provider's own code; `slow` where nothing else is held against it."""
+        return "slow" if self.is_only_slow(provider) else self._last_bad.get(provider, "slow")
 
     def _breaker(self, provider: str) -> Breaker:
         breaker = self._breakers.get(provider)

@@ -194,14 +194,27 @@ def test_a_weight_of_nothing_is_for_when_nobody_else_is_well() -> None:
     assert fortune.next(weights=weights) == "one"
 
 
-def test_those_who_watch_are_told_once_when_a_provider_is_left_alone_and_when_it_is_well_again() -> None:
-    clock, told = SetClock(), list[tuple[str, bool]]()
-    health = Health(clock, watch=lambda provider, alone: told.append((provider, alone)))
+def test_those_who_watch_are_told_once_why_a_provider_is_left_alone_and_when_it_is_well_again() -> None:
+    clock, told = SetClock(), list[tuple[str, str | None]]()
+    health = Health(clock, watch=lambda provider, why: told.append((provider, why)))
 
     for outcome in [Outcome.TRANSIENT] * 6:
-        health.end("one", health.begin("one"), SendResult(outcome=outcome))
+        health.end("one", health.begin("one"), SendResult(outcome=outcome, code="503"))
     clock.advance(20)
     assert health.admits_probe("one")
     health.end("one", health.begin("one"), SendResult(outcome=Outcome.SENT))
 
-    assert told == [("one", True), ("one", False)]
+    assert told == [("one", "transient 503"), ("one", None)]
+
+
+def test_of_a_provider_that_took_everything_but_too_late_it_is_said_that_it_is_slow() -> None:
+    clock, told = SetClock(), list[tuple[str, str | None]]()
+    health = Health(clock, watch=lambda provider, why: told.append((provider, why)))
+
+    for _ in range(6):
+        ticket = health.begin("one")
+        clock.advance(10)
+        health.end("one", ticket, SendResult(outcome=Outcome.SENT))
+    health.is_well("one")
+
+    assert told == [("one", "slow")]

@@ -14,8 +14,10 @@ from gateway.cli.output import Json, command, fail, notes, print_json, print_tab
 from gateway.cli.values import in_path, parse_object
 from gateway.domain.encoding import encode
 
-_TOLD: Final = ("decision", "rule", "reason", "provider", "outcome", "detail")
-"""What the timeline shows of an event's data."""
+_TOLD: Final = ("decision", "rule", "reason", "provider", "outcome", "code")
+"""What the timeline shows of an event's data, before its words."""
+_WORDS: Final = ("detail", "told", "name", "reference", "link", "by")
+"""What an event says in words: a provider's, or of a conversion, a click or an opening."""
 
 app = typer.Typer(no_args_is_help=True, help="Look at messages and steer them.")
 
@@ -219,13 +221,23 @@ async def show(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_jso
     )
     channels = {d["id"]: d["channel"] for d in message["deliveries"]}
     rows = [
-        (event["at"], event["type"], channels.get(event["delivery_id"]), *(event["data"].get(name) for name in _TOLD))
+        (
+            event["at"],
+            event["type"],
+            channels.get(event["delivery_id"]),
+            *(event["data"].get(name) for name in _TOLD),
+            _in_words(event["data"]),
+        )
         for event in events["items"]
     ]
-    print_table("", ("at", "event", "channel", *_TOLD), rows)
+    print_table("", ("at", "event", "channel", *_TOLD, "detail"), rows)
     for delivery in message["deliveries"]:
         if delivery.get("decision"):
             _print_decision(delivery["channel"], delivery["decision"])
+
+
+def _in_words(data: dict[str, Any]) -> str:
+    return " ".join(str(data[name]) for name in _WORDS if data.get(name))
 
 
 @app.command()

@@ -76,6 +76,7 @@ async def test_a_message_goes_out_with_one_command(served: Served) -> None:
     assert [step["rule"] for step in decision["trace"]][:3] == ["expiry", "suppression", "consent"]
     told = await served.run("messages", "show", message_id)
     assert "delivery.delivered" in told.out
+    assert all(word in told.out for word in ("outcome", "code", "detail"))
     listed = await served.run("messages", "list", "--tag", "shell")
     assert message_id in listed.out
     for found, filters in (

@@ -17,6 +17,12 @@ def test_brackets_and_colons_in_a_table_are_text(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out.count(HOSTILE) == 3
 
 
+def test_yes_and_no_and_nothing_are_words_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("", ("a", "b", "c"), [(True, False, None)])
+
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["yes", "│", "no", "│"]
+
+
 def test_a_title_that_is_wider_than_its_table_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("msg_1: order-shipped in fr-CA, delivered", ("channel",), [("email",)])
 

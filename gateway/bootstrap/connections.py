@@ -164,11 +164,13 @@ def make_routing(settings: Settings, providers: Mapping[str, Provider]) -> Routi
             if route.channel not in providers[name].capabilities.channels:
                 raise ConfigurationError(f"routes: the provider {name!r} cannot send {route.channel}")
     mailbox = mailbox_name(settings)
+    routed = {route.channel for route in routes}
     for channel in RoutingTable(routes=tuple(routes), mailbox=mailbox).missing():
+        event = "route.partial" if channel in routed else "route.missing"
         if settings.queue.url:
-            _log.warning("route.partial", channel=channel.value)
+            _log.warning(event, channel=channel.value)
         else:
-            _log.warning("route.missing", channel=channel.value, using=mailbox)
+            _log.warning(event, channel=channel.value, using=mailbox)
             routes.append(Route(channel=channel, providers=(mailbox,)))
     platforms = {name: one.capabilities.platforms for name, one in providers.items()}
     return RoutingTable(routes=tuple(routes), mailbox=mailbox, platforms=platforms)

@@ -66,8 +66,10 @@ def test_what_the_routes_of_a_channel_leave_out_goes_to_the_mailbox_in_embedded_
 ) -> None:
     settings = make_settings(SMS_IN_FRANCE, *everywhere("email", "push"), **sections)
 
-    require_routes(settings)
-    routing = make_routing(settings, {"main": ScriptedProvider("main")})
+    with capture_logs() as logs:
+        require_routes(settings)
+        routing = make_routing(settings, {"main": ScriptedProvider("main")})
 
     assert providers_of(routing, Channel.SMS, "FR") == ("main",)
     assert providers_of(routing, Channel.SMS, "DE") == elsewhere
+    assert [(one["event"], one["channel"]) for one in logs] == [("route.partial", "sms")]

@@ -43,7 +43,7 @@ class EndpointGuard:
         if self._names_it(host, literal):
             return None
         if url.scheme != "https":
-            return "It must be https."
+            return "It must be https, unless the operator allows this address."
         return None if literal is None or _is_public(literal) else "It is not a public address."
 
     def admits(self, host: str, address: str) -> bool:

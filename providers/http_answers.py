@@ -100,7 +100,8 @@ def probed(answer: Answer | NoAnswer) -> ProbeResult:
     if 200 <= answer.status < 300:
         return ProbeResult(fitness=Fitness.OK)
     down = answer.status >= 500 or classify(answer, None, {}) in (Outcome.THROTTLED, Outcome.TRANSIENT)
-    return ProbeResult(fitness=Fitness.DOWN if down else Fitness.MISCONFIGURED, detail=f"HTTP {answer.status}")
+    words = ": it refuses our credentials, or what they may do" if answer.status in (401, 403) else ""
+    return ProbeResult(fitness=Fitness.DOWN if down else Fitness.MISCONFIGURED, detail=f"HTTP {answer.status}{words}")
 
 
 def _http_date(text: str) -> datetime | None:

@@ -98,7 +98,8 @@ class KannelProvider(HttpAdapter):
         if isinstance(answer, Answer) and answer.status == 400 and _words(answer).startswith(NO_RECEIVER):
             return ProbeResult(fitness=Fitness.OK)
         if isinstance(answer, Answer) and answer.status < 400:
-            return ProbeResult(fitness=Fitness.MISCONFIGURED, detail="This is no smsbox.")
+            detail = f"What answers at {self._settings.base_url} is no smsbox."
+            return ProbeResult(fitness=Fitness.MISCONFIGURED, detail=detail)
         return probed(answer)
 
     async def _call(

@@ -163,7 +163,8 @@ async def test_one_event_that_is_never_taken_holds_up_no_other(
     )
 
     assert good
-    assert (await shown(caller, endpoint))["waiting"] == 1
+    # That the receiver has answered does not yet say that the answer is on disk.
+    assert await eventually(lambda: shown(caller, endpoint), lambda seen: seen["waiting"] == 1)
 
 
 async def test_an_endpoint_that_takes_nothing_is_disabled_and_says_so(

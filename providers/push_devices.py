@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from gateway.domain.devices import together
+from gateway.domain.devices import SKIPPED, together
 from providers.base import (
     DeviceResult,
     Envelope,
@@ -49,7 +49,7 @@ def collapse_id(key: str) -> str:
 
 def _told(device: PushDevice, result: SendResult | None) -> DeviceResult:
     if result is None:
-        return DeviceResult(platform=device.platform.value, status="skipped", reason="wrong_platform")
+        return DeviceResult(platform=device.platform.value, status=SKIPPED, reason="wrong_platform")
     return DeviceResult(
         platform=device.platform.value,
         status=result.outcome.value,

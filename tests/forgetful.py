@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -46,11 +46,11 @@ class Kind:
     channel: Channel
     country: str
     """Where its recipients are, so that the routes tell the kinds apart."""
-    accounts: Mapping[str, Mapping[str, Any]]
-    """By name, as in the settings."""
     far_side: FarSide
     make_to: Callable[[int], Recipient]
     """Somebody whom nobody else is, by number."""
+    accounts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By name, as in the settings."""
     key_of: Callable[[str, Recipient], str] = lambda delivery_id, to: delivery_id
     """What the far side knows a delivery by."""
     finds: bool = False
@@ -99,7 +99,7 @@ async def _served(stack: AsyncExitStack, accounts: int, make: Callable[[FarSide]
     server, section, kind = make(FarSide())
     await stack.enter_async_context(open_fault_server(server))
     named = {f"{kind.name}-{number}": section(server.url) for number in range(accounts)}
-    return Kind(**{**vars(kind), "accounts": named})
+    return replace(kind, accounts=named)
 
 
 def _meeting(
@@ -167,7 +167,6 @@ def _twilio(far_side: FarSide) -> Parts:
         name="twilio",
         channel=Channel.SMS,
         country="FR",
-        accounts={},
         far_side=far_side,
         make_to=_texted("FR", "+3361", 7),
         finds=True,
@@ -182,7 +181,6 @@ def _kannel(far_side: FarSide) -> Parts:
         name="kannel",
         channel=Channel.SMS,
         country="DE",
-        accounts={},
         far_side=far_side,
         make_to=_texted("DE", "+49151", 8),
     )
@@ -197,7 +195,6 @@ def _sendgrid(far_side: FarSide) -> Parts:
         name="sendgrid",
         channel=Channel.EMAIL,
         country="DE",
-        accounts={},
         far_side=far_side,
         make_to=_mailed("DE"),
     )
@@ -217,7 +214,6 @@ def _ses(far_side: FarSide) -> Parts:
         name="ses",
         channel=Channel.EMAIL,
         country="ES",
-        accounts={},
         far_side=far_side,
         make_to=_mailed("ES"),
     )
@@ -231,7 +227,6 @@ def _fcm(far_side: FarSide) -> Parts:
         name="fcm",
         channel=Channel.PUSH,
         country="FR",
-        accounts={},
         far_side=far_side,
         make_to=_pushed("FR", lambda number: PushDevice(platform=PushPlatform.FCM, token=f"device-{number}")),
     )
@@ -245,7 +240,6 @@ def _apns(far_side: FarSide) -> Parts:
         name="apns",
         channel=Channel.PUSH,
         country="DE",
-        accounts={},
         far_side=far_side,
         make_to=_pushed("DE", lambda number: PushDevice(platform=PushPlatform.APNS, token=f"{number:064x}")),
         key_of=lambda delivery_id, to: apns_id_of(delivery_id, to.push[0].address),
@@ -267,7 +261,6 @@ def _webpush(far_side: FarSide, certificate: Certificate) -> Parts:
         name="webpush",
         channel=Channel.PUSH,
         country="IT",
-        accounts={},
         far_side=far_side,
         make_to=_pushed("IT", lambda number: test_webpush.browser(f"{server.url}/push/{number}")),
     )

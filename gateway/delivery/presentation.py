@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from gateway.domain.decisions import TraceStep
+from gateway.domain.devices import SKIPPED
 from gateway.domain.encoding import encode
 from gateway.domain.instants import rfc3339, rfc3339_or_none
 from gateway.domain.lifecycle import DeliveryStatus, message_status
@@ -165,7 +166,7 @@ def _devices(attempts: Sequence[Attempt]) -> list[DeviceResult]:
         told = () if attempt.result is None else attempt.result.devices
         for platform in {device.platform: None for device in told}:
             devices = [device for device in told if device.platform == platform]
-            if platform not in latest or any(device.status != "skipped" for device in devices):
+            if platform not in latest or any(device.status != SKIPPED for device in devices):
                 latest[platform] = devices
     return [device for devices in latest.values() for device in devices]
 

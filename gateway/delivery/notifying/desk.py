@@ -43,7 +43,7 @@ class Trial(Value, frozen=True, kw_only=True):
 
 
 class EndpointDesk:
-    """Makes, changes and tries endpoints; each deed leaves an entry in the audit trail.
+    """Makes, changes and tries endpoints; each change leaves an entry in the audit trail.
 
     A `service_id` of None is ops, who may do so for all.
     """

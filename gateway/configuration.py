@@ -39,11 +39,9 @@ _ONLY_IN_THE_FILE: Final = frozenset(
         "limits",
         "codes",
         "dkim",
-        "webhook_public_keys",
-        "allow_private_endpoints",
     }
 )
-"""Lists and maps, which no variable can hold."""
+"""Lists of tables, and maps, which no variable can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

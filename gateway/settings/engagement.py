@@ -6,12 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.domain.preferences import Category
-from gateway.settings.values import Duration, Section
-
-
-def _listed(value: object) -> object:
-    """A variable holds a text: words with commas between."""
-    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+from gateway.settings.values import Duration, Section, listed
 
 
 def _never_critical(categories: tuple[Category, ...]) -> tuple[Category, ...]:
@@ -20,9 +15,9 @@ def _never_critical(categories: tuple[Category, ...]) -> tuple[Category, ...]:
     return categories
 
 
-_Categories = Annotated[tuple[Category, ...], BeforeValidator(_listed), AfterValidator(_never_critical)]
+_Categories = Annotated[tuple[Category, ...], BeforeValidator(listed), AfterValidator(_never_critical)]
 _Hosts = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")], ...], BeforeValidator(_listed)
+    tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")], ...], BeforeValidator(listed)
 ]
 
 

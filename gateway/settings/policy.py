@@ -7,14 +7,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.domain.inbound import StopCovers
 from gateway.domain.preferences import SuppressionReason
-from gateway.settings.values import Duration, Section, Zone
+from gateway.settings.values import Duration, Section, Zone, listed
 
 
 def _as_packs(value: object) -> object:
     """A variable holds a text: `true`, `false`, or countries with commas between."""
-    if not isinstance(value, str) or value.lower() in ("true", "false"):
-        return value
-    return [country.strip() for country in value.split(",") if country.strip()]
+    return value if isinstance(value, str) and value.lower() in ("true", "false") else listed(value)
 
 
 class OverrideSettings(Section):
@@ -42,7 +40,9 @@ class PolicySettings(Section):
     """Over how long what waits for one opening is let go, so that a country does not go out in one second."""
     consent: Literal["channel", "topic"] = "channel"
     """Whether marketing needs a grant for the very channel, or one for the topic on any channel."""
-    critical_overrides: Annotated[tuple[SuppressionReason, ...], AfterValidator(_never_a_stop)] = ()
+    critical_overrides: Annotated[
+        tuple[SuppressionReason, ...], BeforeValidator(listed), AfterValidator(_never_a_stop)
+    ] = ()
     """The suppressions that a `critical` message may pass."""
     packs: Annotated[bool | tuple[str, ...], BeforeValidator(_as_packs)] = True
     """Whether the rules that ship for the recipient's country hold: all, none, or those of these countries."""

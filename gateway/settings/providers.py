@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from gateway.domain.recipients import Channel
 from gateway.ports.kinds import Codes, LimitedSection, ProviderSection, SendingSection
-from gateway.settings.values import Domain, Duration, Listened, Port, Section, long_enough
+from gateway.settings.values import Domain, Duration, Listened, Port, Section, Words, long_enough
 
 
 class MailboxProviderSettings(Section):
@@ -89,7 +89,7 @@ class SendGridProviderSettings(SendingSection, HttpProviderSettings):
 
     kind: Literal["sendgrid"]
     api_key: Annotated[SecretStr, Field(min_length=1)]
-    webhook_public_keys: tuple[str, ...] = ()
+    webhook_public_keys: Words = ()
     """Base64, as SendGrid shows them; several while a key is being changed."""
     base_url: str = "https://api.sendgrid.com"
 
@@ -103,7 +103,7 @@ class SesProviderSettings(SendingSection, HttpProviderSettings):
     secret_access_key: Annotated[SecretStr, Field(min_length=1)]
     configuration_set: str | None = None
     """Which says where events go."""
-    topic_arns: tuple[str, ...] = ()
+    topic_arns: Words = ()
     """The SNS topics whose messages are believed; others get 401."""
     base_url: str | None = None
     """Left out, the region's own."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.settings.values import Duration, Port, Section, long_enough, redis_url, store_url
+from gateway.settings.values import Duration, Port, Section, Words, long_enough, redis_url, store_url
 
 
 class Dispatching(StrEnum):
@@ -79,7 +79,7 @@ class SecuritySettings(Section):
 
     secret: Annotated[SecretStr, AfterValidator(long_enough)] | None = None
     """Signs links in messages; left out, one is made and kept: beside an SQLite file, or in PostgreSQL."""
-    allow_private_endpoints: tuple[str, ...] = ()
+    allow_private_endpoints: Words = ()
     """Inside hosts, addresses or networks that may be called where a caller supplies the address."""
 
 

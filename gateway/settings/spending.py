@@ -13,7 +13,7 @@ from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.domain.rules import Calendar, Over
 from gateway.domain.spending import MILLIONTHS, CountedBy
-from gateway.settings.values import Duration, Section
+from gateway.settings.values import Duration, Section, listed
 
 _SHORTEST: Final = timedelta(minutes=1)
 _LONGEST: Final = timedelta(days=366)
@@ -47,7 +47,8 @@ def _to_countries(value: object) -> object:
     """A variable holds a text: countries with commas between."""
     if value == EVERYWHERE:
         return value
-    codes = [code.strip() for code in value.split(",")] if isinstance(value, str) else value
+    # A variable that is empty must not close every country.
+    codes = listed(value) if value != "" else None
     if isinstance(codes, list | tuple) and all(isinstance(code, str) and _COUNTRY.fullmatch(code) for code in codes):
         return codes
     raise ValueError(f'it must be "{EVERYWHERE}" or country codes, such as ["FR", "DE"]')

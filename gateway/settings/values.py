@@ -5,7 +5,7 @@ from typing import Annotated, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import pytz
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from gateway.ports import kinds
 
@@ -69,6 +69,13 @@ def _domain_name(domain: str) -> str:
     return domain.lower()
 
 
+def listed(value: object) -> object:
+    """A variable holds a text: words with commas between."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(listed)]
+"""A list, which a variable holds with commas between."""
 Listened = Annotated[str, AfterValidator(_listened)]
 """Where to listen, as `host:port`."""
 Domain = Annotated[str, AfterValidator(_domain_name)]

@@ -9,7 +9,7 @@ from gateway.bootstrap import SystemClock, copy_store
 from gateway.configuration import load_settings
 from gateway.domain.preferences import Category
 from gateway.errors import ConfigurationError
-from gateway.settings.providers import SmtpProviderSettings
+from gateway.settings.providers import SesProviderSettings, SmtpProviderSettings
 
 
 def write(directory: Path, text: str) -> None:
@@ -79,6 +79,27 @@ def test_a_provider_setting_can_be_a_variable(tmp_path: Path) -> None:
     provider = settings.providers["smtp-main"]
     assert isinstance(provider, SmtpProviderSettings)
     assert provider.port == 2525
+
+
+def test_a_variable_holds_a_list_with_commas_between(tmp_path: Path) -> None:
+    topics = ("arn:aws:sns:eu-west-1:123456789012:one", "arn:aws:sns:eu-west-1:123456789012:two")
+    account = "region = 'eu-west-1'\naccess_key_id = 'AKIA'\nsecret_access_key = 'secret'\n"
+    write(tmp_path, f"[providers.ses]\nkind = 'ses'\n{account}")
+    named = {
+        "HELIOGRAPH_PROVIDERS_SES_TOPIC_ARNS": ",".join(topics),
+        "HELIOGRAPH_POLICY_CRITICAL_OVERRIDES": "bounce, complaint",
+        "HELIOGRAPH_SECURITY_ALLOW_PRIVATE_ENDPOINTS": "127.0.0.1, 10.0.0.0/8",
+        "HELIOGRAPH_SPENDING_COUNTRIES": "FR, DE",
+    }
+
+    settings = load_settings(named, tmp_path).settings
+
+    provider = settings.providers["ses"]
+    assert isinstance(provider, SesProviderSettings)
+    assert provider.topic_arns == topics
+    assert settings.policy.critical_overrides == ("bounce", "complaint")
+    assert settings.security.allow_private_endpoints == ("127.0.0.1", "10.0.0.0/8")
+    assert settings.spending.countries == ("FR", "DE")
 
 
 @pytest.mark.parametrize(
@@ -151,6 +172,12 @@ def test_a_provider_setting_can_be_a_variable(tmp_path: Path) -> None:
         ),
         pytest.param(
             "", {"HELIOGRAPH_ENGAGEMENT_HOSTS": "https://shop.example"}, ["engagement.hosts"], id="a host that is none"
+        ),
+        pytest.param(
+            "",
+            {"HELIOGRAPH_SPENDING_COUNTRIES": ""},
+            ["spending.countries", "country codes"],
+            id="countries left empty",
         ),
         pytest.param("[security]\nsecret = {env = 'GONE'}\n", {}, ["heliograph.toml:2", "'GONE'"], id="missing secret"),
         pytest.param(

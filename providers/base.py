@@ -102,7 +102,7 @@ _DETAIL_LENGTH: Final = 240
 _WORD: Final = r"[^\s<>()\[\]:;,\"']"
 # Begins where a word does: a search from every letter would take quadratic time on a long one.
 _ADDRESS: Final = re.compile(rf"(?<!{_WORD}){_WORD}+@{_WORD}+|\+\d{{7,15}}")
-_UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_UNPRINTABLE: Final = re.compile("[\\s\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]+")
 _SHORTEST_TELLING_PART: Final = 3
 
 

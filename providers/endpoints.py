@@ -19,6 +19,9 @@ Address = IPv4Address | IPv6Address
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 """RFC 6052: an IPv4 address in its last 32 bits."""
 
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All that was ever given out of IPv6 (IANA, "Internet Protocol Version 6 Address Space")."""
+
 
 class UnsafeAddress(OSError):
     """A name that leads, or may lead, to an inside address."""
@@ -34,7 +37,15 @@ class EndpointGuard:
 
     def objection(self, url: URL) -> str | None:
         """Why this URL must not be called, as far as it can be said without a look-up; None for no reason."""
-        host = (url.host or "").lower()
+        try:
+            host = (url.host or "").lower()
+            # What no resolver takes for a name, and no socket for a port.
+            (url.raw_host or "").encode("ascii").decode().encode("idna")
+            is_address = url.port is not None
+        except ValueError:
+            is_address = False
+        if not is_address:
+            return "It is no address of the web."
         if url.scheme not in ("http", "https") or not host:
             return "It is no address of the web."
         if url.user is not None or url.password is not None:
@@ -96,6 +107,8 @@ def _is_public(address: Address) -> bool:
         inner = _wrapped(address)
         if inner is not None:
             return _is_public(inner)
+        if address not in _UNICAST:
+            return False
     return address.is_global and not address.is_multicast
 
 

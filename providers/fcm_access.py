@@ -125,5 +125,7 @@ class Access:
             )
         lasts = told.get("expires_in")
         self._token = token
-        self._renewed = now + (lasts if isinstance(lasts, int) else _LASTS_SECONDS) - _EARLY_SECONDS
+        self._renewed = (
+            now + (min(lasts, _LASTS_SECONDS) if isinstance(lasts, int) else _LASTS_SECONDS) - _EARLY_SECONDS
+        )
         return token

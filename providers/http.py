@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 import aiohttp
 from yarl import URL
 
-from gateway.domain.values import Discreet, Value
+from gateway.domain.values import Discreet, Value, replace
 from gateway.errors import ConfigurationError
 from providers.base import Outcome, SendResult
 from providers.endpoints import EndpointGuard, GuardedResolver, UnsafeAddress
@@ -98,8 +98,9 @@ class HttpClient:
                 response = await self._open_session().request(
                     method, target, headers=headers, data=body, allow_redirects=False, trace_request_ctx=progress
                 )
-        except (aiohttp.ClientError, OSError) as error:
-            return _nothing(error, may_have_left=progress.may_have_left)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # A name or a port that is none is a ValueError, found only where it is used.
+            return self._seen_by_guard(_nothing(error, may_have_left=progress.may_have_left))
         async with response:
             return Answer(
                 status=response.status,
@@ -117,11 +118,17 @@ class HttpClient:
         try:
             target = URL(url, encoded=True)
         except ValueError:
-            return no_answer("bad_url")
+            return self._seen_by_guard(no_answer("bad_url"))
         objection = None if self._guard is None else self._guard.objection(target)
         if objection is not None:
             return no_answer("unsafe_address", objection)
         return target
+
+    def _seen_by_guard(self, silence: NoAnswer) -> NoAnswer:
+        """An address of a caller's that is none, or whose server is not to be trusted, says nothing of our settings."""
+        if self._guard is None or silence.outcome is not Outcome.MISCONFIGURED:
+            return silence
+        return replace(silence, outcome=Outcome.REJECTED if silence.code == "bad_url" else Outcome.TRANSIENT)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -202,7 +209,7 @@ def _nothing(error: Exception, *, may_have_left: bool) -> NoAnswer:
             return no_answer("tls")
         case aiohttp.ClientConnectorError(os_error=UnsafeAddress()):
             return no_answer("unsafe_address")
-        case aiohttp.InvalidURL():
+        case ValueError() if not may_have_left:
             return no_answer("bad_url")
     if not may_have_left:
         return no_answer("no_connection")

@@ -10,9 +10,10 @@ from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from providers.base import Fitness, Outcome, ProbeResult, SendResult, redacted
+from providers.base import Fitness, Outcome, ProbeResult, SendResult, plain_text, redacted
 from providers.http import Answer, NoAnswer
 
+_LONGEST_CODE: Final = 200
 OutcomeTable = Mapping[str, Outcome]
 """A provider's own codes, as text, and what each means."""
 
@@ -56,9 +57,10 @@ def refusal(
     answer: Answer, code: str | None, words: str, table: OutcomeTable, *hidden: str, now: datetime
 ) -> SendResult:
     """The result of an answer that is no acceptance; no `hidden` address or secret is in it."""
+    told = plain_text(code, _LONGEST_CODE)
     return SendResult(
         outcome=classify(answer, code, table),
-        code=str(answer.status) if code in (None, "", str(answer.status)) else f"{answer.status} {code}",
+        code=str(answer.status) if told in (None, str(answer.status)) else f"{answer.status} {told}",
         detail=redacted(words, *hidden) or None,
         retry_after_seconds=retry_after_seconds(answer, now),
     )
@@ -107,6 +109,6 @@ def probed(answer: Answer | NoAnswer) -> ProbeResult:
 def _http_date(text: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -23,6 +23,7 @@ from providers.base import (
     SendResult,
     SmsContent,
     WebhookRequest,
+    plain_text,
     wrong_channel,
 )
 from providers.http import Answer, HttpClient, NoAnswer
@@ -93,8 +94,9 @@ class TwilioProvider(HttpAdapter):
         if isinstance(answer, NoAnswer):
             return answer.as_result()
         told = read_object(answer)
-        if 200 <= answer.status < 300 and isinstance(told.get("sid"), str):
-            return SendResult(outcome=Outcome.SENT, provider_message_id=told["sid"], code=str(told.get("status", "")))
+        sid = plain_text(told.get("sid"))
+        if 200 <= answer.status < 300 and sid is not None:
+            return SendResult(outcome=Outcome.SENT, provider_message_id=sid, code=plain_text(told.get("status"), 32))
         code = None if told.get("code") is None else str(told["code"])
         words = str(told.get("message") or told.get("detail") or "")
         return refusal(answer, code, words, self._codes, envelope.to, envelope.sender, now=self._clock.now())

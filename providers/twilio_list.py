@@ -72,6 +72,6 @@ def _instant(text: object) -> datetime | None:
     """`Sun, 22 Nov 2026 05:40:00 +0000` (RFC 2822)."""
     try:
         at = parsedate_to_datetime(str(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at

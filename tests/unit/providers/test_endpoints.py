@@ -41,7 +41,11 @@ INSIDE = [
     "gopher://8.8.8.8/",
     "https://user@push.example.org/",
     "https://user:password@push.example.org/",
+    "https://[::127.0.0.1]/",
+    "https://[fec0::1]/",
     "https:///nowhere",
+    f"https://{'a' * 64}.example.org/",
+    "https://a..example.org/",
     "/only/a/path",
     "",
 ]
@@ -119,3 +123,33 @@ async def test_the_resolver_closes_without_a_trace() -> None:
     await asyncio.wait_for(resolver.resolve("127.0.0.1", 1, socket.AF_INET), 5)
 
     await resolver.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["https://xn--/", "https://xn--a-ecp.example/", "https://\u00fc.example/", "https://a:99999/"]
+)
+async def test_what_no_resolver_takes_for_a_name_is_objected_to_and_raises_nothing(url: str) -> None:
+    client = HttpClient("main", HttpSettings(), EndpointGuard())
+
+    found = await client.call("POST", url, headers={})
+    await client.aclose()
+
+    assert isinstance(found, NoAnswer)
+    assert (found.outcome, found.code) == (Outcome.REJECTED, "unsafe_address")
+
+
+async def test_a_callers_server_without_tls_says_nothing_of_our_settings() -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready\r\n")
+        writer.close()
+
+    client = HttpClient("main", HttpSettings(timeout_seconds=5), EndpointGuard(["127.0.0.1"]))
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        found = await client.call("POST", f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/", headers={})
+        bad = await client.call("POST", "http://[::1/", headers={})
+        await client.aclose()
+
+    assert isinstance(found, NoAnswer)
+    assert isinstance(bad, NoAnswer)
+    assert (found.outcome, found.code) == (Outcome.TRANSIENT, "tls")
+    assert (bad.outcome, bad.code) == (Outcome.REJECTED, "bad_url")

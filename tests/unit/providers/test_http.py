@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.encoding import encode
 from gateway.domain.messages import Outcome
 from gateway.errors import ConfigurationError
 from providers.conformance.fault_server import Mishap, Reply, open_fault_server
 from providers.http import Answer, HttpClient, HttpSettings, NoAnswer
-from providers.http_answers import classify, read_object, retry_after_seconds
+from providers.http_answers import classify, read_object, refusal, retry_after_seconds
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -66,6 +67,9 @@ async def test_the_status_stands_where_the_body_is_not_to_be_had(mishap: Mishap)
         ("http://nowhere.invalid/", Outcome.TRANSIENT),
         ("http://[::1/", Outcome.MISCONFIGURED),
         ("http:///x", Outcome.MISCONFIGURED),
+        (f"http://{'a' * 64}.invalid/", Outcome.MISCONFIGURED),
+        ("http://a..invalid/", Outcome.MISCONFIGURED),
+        ("http://nowhere.invalid:99999/", Outcome.MISCONFIGURED),
     ],
 )
 async def test_without_a_connection_nothing_was_taken(url: str, outcome: Outcome) -> None:
@@ -141,6 +145,8 @@ def test_no_answer_counts_as_taken_by_its_status_alone(status: int, code: str | 
         ("Sun, 22 Nov 2026 08:02:00 GMT", 120.0),
         ("Sun, 22 Nov 2026 07:00:00 GMT", 0.0),
         ("soon", None),
+        ("Sun, 22 Nov 99999999999999999999 08:02:00 GMT", None),
+        ("Sun, 22 Nov 2026 08:02:00 +99999999999999999", None),
         ("-5", None),
         ("٧", None),
         ("9" * 400, None),
@@ -167,3 +173,13 @@ def test_no_wait_comes_apart(asked: str) -> None:
 @given(st.binary())
 def test_no_body_comes_apart(body: bytes) -> None:
     assert isinstance(read_object(answer(200, body)), dict)
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "x" * 100_000], ids=["NUL", "half a letter", "endless"])
+def test_a_refusal_can_be_kept_whatever_its_words_are(odd: str) -> None:
+    result = refusal(answer(400), odd, f"no {odd}", {}, now=NOW)
+
+    assert result.outcome is Outcome.REJECTED
+    kept = encode(result)
+    assert len(kept) < 1_000
+    assert b"\\u0000" not in kept

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
@@ -16,12 +15,12 @@ from gateway.domain.webhooks import Endpoint, Notice
 from gateway.errors import Unavailable
 from gateway.ports import Clock, NoticeStore, Told
 from gateway.work.doorbell import Doorbell
+from gateway.work.rounds import keep_running
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _LOOK_SECONDS: Final = 1.0
 _CLEAR_SECONDS: Final = 10.0
-_RESTART_SECONDS: Final = 1.0
 _LAST_CALLS_SECONDS: Final = 1.0
 """So long calls under way may take once the process is told to stop; who is cut hears of the event again."""
 _GRACE: Final = timedelta(seconds=5)
@@ -56,7 +55,7 @@ class NoticeLoop:
 
     async def __aenter__(self) -> Self:
         rounds = (("notices", self._look), ("replays", self._replay), ("cleared", self._clear))
-        self._loops = [asyncio.create_task(_keep_running(name, run)) for name, run in rounds]
+        self._loops = [asyncio.create_task(keep_running(name, run)) for name, run in rounds]
         return self
 
     async def __aexit__(
@@ -119,17 +118,3 @@ class NoticeLoop:
             self._latest = now
         self._latest = max(self._latest, now)
         return now
-
-
-async def _keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Run a round again and again: an error costs a second and a line in the log."""
-    while True:
-        try:
-            await run()
-        except Unavailable as error:
-            _log.warning("store.unavailable", loop=name, error=error.message)
-        except Exception as error:  # the job wrapper: no surprise may end the loop
-            _log.error("notices.loop_failed", loop=name, error=type(error).__name__)
-        else:
-            continue
-        await asyncio.sleep(_RESTART_SECONDS)

@@ -5,8 +5,7 @@ The same in every mode; what differs is who rings its doorbell.
 
 import asyncio
 import contextlib
-import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
@@ -22,6 +21,7 @@ from gateway.errors import Unavailable
 from gateway.metrics import Metrics
 from gateway.ports import Claim, Clock, DispatchStore, LeaseStore, Wake
 from gateway.work.doorbell import Doorbell
+from gateway.work.rounds import keep_running
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -29,7 +29,6 @@ _LOOK_SECONDS: Final = 1.0
 """The longest nap: so that neither a lost ring nor a step of the wall clock delays anything for longer."""
 _BEAT_SECONDS: Final = 10.0
 _SWEEP_SECONDS: Final = 10.0
-_RESTART_SECONDS: Final = 1.0
 _CLOCK_STEP: Final = timedelta(seconds=1)
 """A wall clock may creep back by less than this (NTP slew); it delays nothing for longer."""
 _URGENT_SHARE: Final = 8
@@ -119,10 +118,10 @@ class Worker:
         await self._join()
         await self.sweep()
         self._dispatcher.share_limits(await self._leases.count())
-        self._claiming = asyncio.create_task(self._keep_running("claims", self._claim, lambda: not self._stopping))
+        self._claiming = asyncio.create_task(keep_running("claims", self._claim, lambda: not self._stopping))
         # These two go on while calls finish: a worker that drains is alive.
         rounds = (("heartbeat", self._beat), ("sweep", self._sweep))
-        self._loops = [asyncio.create_task(self._keep_running(name, run, lambda: True)) for name, run in rounds]
+        self._loops = [asyncio.create_task(keep_running(name, run)) for name, run in rounds]
         return self
 
     async def __aexit__(
@@ -135,21 +134,6 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(Unavailable):
             await self._leases.leave(self._id)
-
-    async def _keep_running(self, name: str, run: Callable[[], Awaitable[None]], wanted: Callable[[], bool]) -> None:
-        """Run a loop for as long as it is wanted: an error costs a second and a line in the log."""
-        while wanted():
-            try:
-                await run()
-            except Unavailable as error:
-                _log.warning("store.unavailable", loop=name, error=error.message)
-            except Exception as error:  # the job wrapper: no surprise may end the worker
-                frame = traceback.extract_tb(error.__traceback__)[-1]
-                where = f"{frame.filename}:{frame.lineno}"
-                _log.error("worker.loop_failed", loop=name, error=type(error).__name__, where=where)
-            else:
-                continue
-            await asyncio.sleep(_RESTART_SECONDS)
 
     async def _claim(self) -> None:
         """One look at the queue, and a nap if there was nothing to take."""

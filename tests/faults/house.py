@@ -32,7 +32,7 @@ _START_SECONDS: Final = 180.0
 _BELIEVED_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 40.0
 GONE: Final = (aiohttp.ClientError, ConnectionError, TimeoutError)
-_TROUBLE: Final = ("http.failed", "worker.loop_failed", "delivery.crashed", "claim.dropped", "Traceback")
+_TROUBLE: Final = ("http.failed", "loop.failed", "delivery.crashed", "claim.dropped", "Traceback")
 """What a gateway writes to its log only when something happened that nobody foresaw."""
 
 

@@ -191,14 +191,21 @@ async def list_messages(
         (
             m["id"],
             m["status"],
+            _each(m, "reason"),
             m["template"],
-            ",".join(d["channel"] for d in m["deliveries"]),
+            _each(m, "channel"),
+            _each(m, "provider"),
             m["locale"],
             m["created_at"],
         )
         for m in answer.body["items"]
     ]
-    print_table("", ("id", "status", "template", "channels", "locale", "created"), rows)
+    print_table("", ("id", "status", "reason", "template", "channels", "provider", "locale", "created"), rows)
+
+
+def _each(message: dict[str, Any], name: str) -> str:
+    """What the message's deliveries say under that name, each word once."""
+    return ",".join(dict.fromkeys(d[name] for d in message["deliveries"] if d[name]))
 
 
 @app.command()

@@ -79,6 +79,7 @@ async def test_a_message_goes_out_with_one_command(served: Served) -> None:
     assert all(word in told.out for word in ("outcome", "code", "detail"))
     listed = await served.run("messages", "list", "--tag", "shell")
     assert message_id in listed.out
+    assert "mailbox" in listed.out
     for found, filters in (
         (True, ("--provider", "mailbox")),
         (False, ("--provider", "nobody")),

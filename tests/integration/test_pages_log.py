@@ -219,26 +219,28 @@ async def test_what_readers_did_is_counted_apart_from_what_machines_did(aiohttp_
 
 
 @pytest.mark.parametrize(
-    ("locale", "sentence"),
+    ("locale", "reason", "sentence"),
     [
-        ("en", "The person refused or withdrew the consent."),
-        ("de", "Die Person hat ihre Einwilligung verweigert oder widerrufen."),
+        ("en", "consent_denied", "The person refused or withdrew the consent."),
+        ("de", "consent_denied", "Die Person hat ihre Einwilligung verweigert oder widerrufen."),
+        ("en", "quiet_hours", "It waits for an hour at which this person may be written to."),
+        ("fr", "spending_limit", "Un plafond de dépenses est atteint."),
     ],
 )
 async def test_a_reason_is_said_in_a_sentence_beside_its_code(
-    aiohttp_client: Client, locale: str, sentence: str
+    aiohttp_client: Client, locale: str, reason: str, sentence: str
 ) -> None:
     record = make_record()
     (first,) = record.deliveries
-    refused = replace(
-        first, delivery=replace(first.delivery, status=DeliveryStatus.SUPPRESSED, reason="consent_denied")
-    )
+    refused = replace(first, delivery=replace(first.delivery, status=DeliveryStatus.SUPPRESSED, reason=reason))
     client = await aiohttp_client(await make_console(MemoryLog([replace(record, deliveries=(refused,))])))
 
     page = await read(client, f"/log/msg_1?lang={locale}")
+    overview = await read(client, f"/log?lang={locale}")
 
     assert sentence in [element.text for element in page.all("p")]
-    assert "consent_denied" in page.source
+    assert reason in [element.text for element in page.all("code")]
+    assert reason in [element.text for element in overview.all("code")]
 
 
 async def test_the_e_mail_of_a_message_stands_in_a_frame_that_can_do_nothing(aiohttp_client: Client) -> None:

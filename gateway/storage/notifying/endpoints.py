@@ -25,6 +25,8 @@ from gateway.storage.upkeep.audit import write_audit
 _table: Final = tables.webhook_endpoints
 _insert: Final = Insert(_table)
 _insert_replay: Final = Insert(tables.webhook_replays)
+_CONTAINED: Final = "DELETE FROM webhook_replays WHERE endpoint_id = ? AND since >= ? AND until <= ? AND after_at = 0"
+"""Replays that nothing was put out of yet, and of which a further one says all."""
 SELECT_ENDPOINTS: Final = f"SELECT {names(_table)} FROM webhook_endpoints"  # noqa: S608 - our own names
 LOCK_ENDPOINTS: Final = locked(f"{SELECT_ENDPOINTS} WHERE id IN ({{keys}})")
 _STANDS: Final = "(disabled_reason IS NULL OR disabled_reason <> 'removed')"
@@ -118,6 +120,7 @@ class Endpoints:
             endpoint = _own(await lock_endpoints(driver, [replay.endpoint_id]), service_id)
             if not endpoint.enabled:
                 raise Conflict("The endpoint is disabled; enable it first.", "endpoint_disabled")
+            await driver.execute(_CONTAINED, (replay.endpoint_id, row[2], row[3]))
             await driver.insert(_insert_replay, [(*row, to_micros(replay.created_at))])
             await write_audit(driver, (entry,))
 

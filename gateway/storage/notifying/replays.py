@@ -1,7 +1,8 @@
 """What endpoints are to hear once more: the messages of their service gone through in portions, each a transaction.
 
 An event has no index by its instant, and needs none: it is found by its message, and messages by service and age. A
-row remembers the last message that was gone through, so whoever is killed meanwhile is followed by somebody.
+row remembers the last message that was gone through, so whoever is killed meanwhile is followed by somebody. Those that
+wait take turns: no service's long one, or its many, holds another's up for longer than a portion of each.
 """
 
 from collections.abc import Sequence
@@ -39,12 +40,13 @@ _EVENTS: Final = (
     " WHERE e.message_id = k.column1"
 )
 _AT: Final = 5
-_GO_ON: Final = "UPDATE webhook_replays SET after_at = ?, after_id = ? WHERE id = ?"
+_GO_ON: Final = "UPDATE webhook_replays SET after_at = ?, after_id = ?, created_at = ? WHERE id = ?"
+"""It stands at the end of the line then."""
 _DONE: Final = "DELETE FROM webhook_replays WHERE id = ?"
 
 
 async def replay_portion(reader: Reader, writer: Writer, now: int) -> bool:
-    """Put out the next portion of the oldest one; whether there was any."""
+    """Put out the next portion of the one whose turn it is; whether there was any."""
     if not await reader.run(lambda driver: driver.fetch(_ANY)):
         return False
     return await writer.run(lambda driver: _put_out_next(driver, now))
@@ -59,7 +61,7 @@ async def _put_out_next(driver: Driver, now: int) -> bool:
         if len(messages) < _MESSAGES_AT_ONCE:
             await driver.execute(_DONE, (replay_id,))
         else:
-            await driver.execute(_GO_ON, (messages[-1][1], messages[-1][0], replay_id))
+            await driver.execute(_GO_ON, (messages[-1][1], messages[-1][0], now, replay_id))
         return True
     return False
 

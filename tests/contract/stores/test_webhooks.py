@@ -226,6 +226,25 @@ async def test_a_replay_puts_out_every_event_of_its_time_once_more(store: Store)
     assert portions == 3
 
 
+async def test_replays_take_turns_and_one_that_says_all_of_another_takes_its_place(store: Store) -> None:
+    for number in range(1, 251):
+        await store.accepting.accept(new_message(number))
+    await add(store)
+    await add(store, "whe_2")
+    for number in range(5):
+        await replay(store, NOW, LATER, id=ReplayId(f"rpl_{number}"), created_at=NOW + timedelta(seconds=number))
+    await replay(store, NOW, LATER, id=ReplayId("rpl_9"), endpoint_id=EndpointId("whe_2"), created_at=LATER)
+
+    portions = [await store.notices.replay(LATER + timedelta(seconds=number)) for number in (1, 2)]
+
+    assert portions == [True, True]
+    assert {endpoint for endpoint, _ in await put_out(store)} == {"whe_1", "whe_2"}
+    while await store.notices.replay(LATER):
+        portions.append(True)
+    assert len(portions) == 6
+    assert len(await put_out(store)) == 500
+
+
 async def test_a_replay_of_what_still_waits_adds_nothing_and_asks_the_filter(store: Store) -> None:
     await add(store, filters=EndpointFilter(types=("message.*",), tags=("wanted",)))
     await store.accepting.accept(new_message(1, tags=("wanted",)))

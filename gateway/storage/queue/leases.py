@@ -48,6 +48,11 @@ _SETTLE: Final = (
     "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1, status = ?, reason = ?, due_at = ?, not_before = ?,"
     " updated_at = ? WHERE id = ?"
 )
+_UNDER_WAY: Final = (
+    "SELECT provider FROM attempts WHERE delivery_id = ? AND started_at ="
+    " (SELECT max(started_at) FROM attempts WHERE delivery_id = ?)"
+)
+"""Devices of several platforms are called for at the same time, each at its own provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,8 @@ class Leases:
     async def _settle(
         self, driver: Driver, delivery_id: DeliveryId, message_id: MessageId, provider: str, now: datetime
     ) -> None:
-        if provider in self._idempotent:
+        calls = await driver.fetch(_UNDER_WAY, (delivery_id, delivery_id))
+        if provider in self._idempotent and all(called in self._idempotent for (called,) in calls):
             status, due, not_before = DeliveryStatus.QUEUED, now, to_micros(now)
         else:
             status, due, not_before = DeliveryStatus.UNKNOWN, now + min(self._unknown_after, _FIRST_LOOK), None

@@ -11,6 +11,7 @@ from tests.contract.store_builders import (
     OTHER,
     WORKER,
     Place,
+    attempt_for,
     kinds_of_events,
     new_message,
     reservation_for,
@@ -157,3 +158,17 @@ async def die(store: Store, worker: WorkerId, clock: SetClock) -> None:
     clock.advance(30)
     assert await store.leases.release_dead(WORKER, NOW) == 1
     assert not await store.leases.beat(worker)
+
+
+async def test_of_calls_side_by_side_each_must_be_safe_to_repeat(store: Store, clock: SetClock) -> None:
+    await store.leases.join(OTHER)
+    await store.accepting.accept(new_message())
+    (claim,) = await store.dispatch.claim(OTHER, 1, NOW)
+    first, beside = (attempt_for(claim, number, provider) for number, provider in ((1, "mailbox"), (2, "fcm")))
+    await store.dispatch.reserve(reservation_for(claim, attempt=first, beside=(beside,)))
+    await store.leases.release_dead(WORKER, NOW)
+    clock.advance(30)
+
+    await store.leases.release_dead(WORKER, NOW)
+
+    assert await status_of(store) is S.UNKNOWN

@@ -244,7 +244,7 @@ async def show(message_id: str, *, url: Url = DEFAULT_URL, key: Key = "", as_jso
 
 
 def _in_words(data: dict[str, Any]) -> str:
-    return " ".join(str(data[name]) for name in _WORDS if data.get(name))
+    return "; ".join(str(data[name]) for name in _WORDS if data.get(name))
 
 
 @app.command()

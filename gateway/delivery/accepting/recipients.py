@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from gateway.delivery.accepting.addresses import (
     BadAddress,
@@ -75,10 +77,21 @@ def normal_locale(tag: str) -> str:
     return to_tag(parse_locale(tag))
 
 
+def _may_be_called(endpoint: str) -> bool:
+    """Whether it is https; or of an inside host, as an operator may have allowed, which is judged at the call."""
+    if not endpoint.startswith("http://"):
+        return endpoint.startswith("https://")
+    try:
+        host = urlsplit(endpoint).hostname or ""
+        return host == "localhost" or not ip_address(host).is_global
+    except ValueError:
+        return False
+
+
 def _device_problems(device: PushDevice, base: str) -> list[FieldProblem]:
     if device.platform is PushPlatform.WEBPUSH:
         endpoint = (device.subscription or {}).get("endpoint")
-        if isinstance(endpoint, str) and endpoint.startswith("https://"):
+        if isinstance(endpoint, str) and _may_be_called(endpoint):
             return []
         wanted = "Give the browser's subscription, whose `endpoint` is an https address."
         return [FieldProblem(pointer=f"{base}/subscription", code="bad_subscription", message=wanted)]

@@ -207,7 +207,11 @@ def _section_keys(prefix: str, model: type[BaseModel]) -> Iterator[str]:
 
 
 def _resolve_secrets(raw: dict[str, object], environ: Mapping[str, str], sources: dict[str, str]) -> None:
-    """Put the named variable's or file's content in place of every `{env = …}` and `{file = …}`."""
+    """Put the named variable's or file's content in place of every `{env = …}` and `{file = …}`.
+
+    Raises ConfigurationError that names all that are not there, each on its line.
+    """
+    absent: list[str] = []
     for key in list(_leaves(raw)):
         value: object = raw
         for name in key.split("."):
@@ -222,7 +226,10 @@ def _resolve_secrets(raw: dict[str, object], environ: Mapping[str, str], sources
             _put(raw, key.split("."), _read_secret(Path(str(where)), f"{place}: {key}"))
             sources[key] = f"{place} (file {where})"
         else:
-            raise ConfigurationError(f"{place}: {key}: the {how} {where!r} that it names is not there")
+            kind = "variable" if how == "env" else "file"
+            absent.append(f"{place}: {key}: the {kind} {where!r} that it names is not there")
+    if absent:
+        raise ConfigurationError("\n".join(absent))
 
 
 def _read_secret(path: Path, place: str) -> str:

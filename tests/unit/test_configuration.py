@@ -181,6 +181,12 @@ def test_a_variable_holds_a_list_with_commas_between(tmp_path: Path) -> None:
         ),
         pytest.param("[security]\nsecret = {env = 'GONE'}\n", {}, ["heliograph.toml:2", "'GONE'"], id="missing secret"),
         pytest.param(
+            "[security]\nsecret = {env = 'GONE'}\n[providers.a]\nkind = 'smtp'\npassword = {file = 'gone'}\n",
+            {},
+            ["heliograph.toml:2", "the variable 'GONE'", "heliograph.toml:5", "the file 'gone'"],
+            id="every missing secret",
+        ),
+        pytest.param(
             "", {"HELIOGRAPH_SERVER_PROT": "1"}, ["HELIOGRAPH_SERVER_PROT", "HELIOGRAPH_SERVER_PORT"], id="variable"
         ),
     ],

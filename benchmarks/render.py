@@ -89,7 +89,12 @@ def plain() -> Callable[[int], object]:
             "list": lambda value: lists.format_list(value, locale=locale),
         }
     )
-    given = {"locale": {"tag": TAG, "direction": "ltr"}, "unsubscribe_url": LINK, "preferences_url": LINK}
+    given: Mapping[str, object] = {
+        "locale": {"tag": TAG, "direction": "ltr"},
+        "unsubscribe_url": LINK,
+        "preferences_url": LINK,
+        "postal_address": (),
+    }
     templates = [environment.get_template(f"receipt/{path}") for path in PARTS]
 
     def render(number: int) -> object:

@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli import bounces, inbound
 from gateway.cli.client import DEFAULT_URL, Client, Key, Url, connect
-from gateway.cli.output import Json, command, fail, notes, print_json, print_table
+from gateway.cli.output import Json, command, fail, missing_note, notes, print_json, print_table
 from gateway.cli.values import in_path, parse_object
 from gateway.domain.encoding import encode
 
@@ -123,8 +123,11 @@ async def explain(
     if as_json:
         print_json(answer.body)
         return
+    found = answer.body["locale"]
+    if found["missing"]:
+        notes.print(missing_note(found))
     for delivery in answer.body["deliveries"]:
-        _print_decision(delivery["channel"], delivery)
+        _print_decision(f"{delivery['channel']} in {found['resolved'] or '–'}", delivery)
 
 
 def _print_decision(channel: str, decision: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial, wraps
-from typing import Annotated, Final, ParamSpec, TypeVar
+from typing import Annotated, Any, Final, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -55,6 +55,11 @@ def _cell(value: object) -> str:
             return "yes" if value else "no"
         case _:
             return str(value)
+
+
+def missing_note(locale: dict[str, Any]) -> str:
+    """Why a better language was not used: the texts that it lacks, one on each line."""
+    return "\n  ".join([f"Shown in {locale['resolved']}, because these texts are missing:", *locale["missing"]])
 
 
 def fail(message: str, status: int = 1) -> typer.Exit:

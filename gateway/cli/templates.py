@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.client import DEFAULT_URL, Key, Url, connect
-from gateway.cli.output import Json, command, fail, notes, print_json, print_table
+from gateway.cli.output import Json, command, fail, missing_note, notes, print_json, print_table
 from gateway.cli.values import in_path, parse_object
 from gateway.configuration import load_settings
 from gateway.domain.recipients import Channel
@@ -99,11 +99,6 @@ async def preview(
         print_table(f"{template} in {found['resolved']}", ("part", "text"), rows)
     if found["missing"]:
         notes.print(missing_note(found), markup=False)
-
-
-def missing_note(locale: dict[str, Any]) -> str:
-    """Why a better language was not used: the texts that it lacks, one on each line."""
-    return "\n  ".join([f"Shown in {locale['resolved']}, because these texts are missing:", *locale["missing"]])
 
 
 @app.command()

@@ -146,7 +146,7 @@ async def test_explain_tells_why_a_message_would_not_go(served: Served) -> None:
     )
 
     assert (told.status, sampled.status) == (0, 0)
-    assert "suppress" in told.out
+    assert "email in en: suppress" in told.out
     assert "consent" in told.out
     assert "suppress" in sampled.out
 

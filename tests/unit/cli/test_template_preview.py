@@ -1,6 +1,6 @@
 """What `heliograph templates preview` says beside the text."""
 
-from gateway.cli.templates import missing_note
+from gateway.cli.output import missing_note
 
 
 def test_a_preview_in_another_language_names_each_text_that_is_missing() -> None:

@@ -45,7 +45,8 @@ LAYOUT = 1
 """Counts up when this script begins to put something else into .venv."""
 
 GATEWAY = ("python", "-m", "gateway.cli.main")
-PYTEST = ("pytest", "-n", "2", "--dist", "loadfile")
+PYTEST = ("pytest", "-n", "3", "--dist", "loadfile")
+"""One more at once than there are cores to count on: many tests wait for what they have started."""
 QUICK = {
     "format": ("ruff", "format", "--check", "."),
     "lint": ("ruff", "check", "."),

@@ -28,7 +28,7 @@ BATCHES: Final = 30
 
 def main(effort: Effort) -> None:
     """Run the rounds on each engine and print the ratios."""
-    sizes = (effort.part(SMALL, least=1_000), effort.part(LARGE, least=2_000))
+    sizes = (effort.part(SMALL, least=4_000), effort.part(LARGE, least=8_000))
     for engine, databases in (("SQLite", _sqlite_urls), ("PostgreSQL", _postgres_urls)):
         with databases() as urls:
             for url, size in zip(urls, sizes, strict=True):

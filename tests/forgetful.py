@@ -19,7 +19,16 @@ from providers.apns import apns_id_of
 from providers.conformance.fault_server import FaultServer, Mishap, Reply, Request, open_fault_server
 from providers.conformance.http2_server import Http2FaultServer
 from tests.certificates import Certificate
-from tests.contract import test_apns, test_fcm, test_kannel, test_sendgrid, test_ses, test_twilio, test_webpush
+from tests.contract import (
+    test_apns,
+    test_apprise,
+    test_fcm,
+    test_kannel,
+    test_sendgrid,
+    test_ses,
+    test_twilio,
+    test_webpush,
+)
 from tests.contract.smtp_peer import CUT, smtp_peer
 from tests.factories import make_recipient
 
@@ -81,6 +90,7 @@ async def forgetful_kinds(
             await stack.enter_async_context(_smtp(accounts)),
             await _served(stack, accounts, _twilio),
             await _served(stack, accounts, _kannel),
+            await _served(stack, accounts, _apprise),
             await _served(stack, accounts, _sendgrid),
             await _served(stack, accounts, _ses),
             await _served(stack, accounts, _fcm),
@@ -186,6 +196,24 @@ def _kannel(far_side: FarSide) -> Parts:
     )
     server = FaultServer(_meeting(far_side, key_in, test_kannel.TAKEN))
     return server, lambda url: {"kind": "kannel", "base_url": url, **account}, kind
+
+
+def _apprise(far_side: FarSide) -> Parts:
+    suite = test_apprise.TestApprise
+    kind = Kind(
+        name="apprise",
+        channel=Channel.SMS,
+        country="ES",
+        far_side=far_side,
+        make_to=_texted("ES", "+3461", 7),
+    )
+
+    def section(url: str) -> Mapping[str, Any]:
+        place = url.removeprefix("http://")
+        query = ":to={to}&:from={sender}&:id={delivery_id}"
+        return {"kind": "apprise", "channel": "sms", "from": "Shop", "url": f"json://{place}/notify?{query}"}
+
+    return FaultServer(_meeting(far_side, suite().delivery_id_in, suite.taken)), section, kind
 
 
 def _sendgrid(far_side: FarSide) -> Parts:

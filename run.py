@@ -46,8 +46,8 @@ LAYOUT = 1
 
 GATEWAY = ("python", "-m", "gateway.cli.main")
 PYTEST = ("pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
-"""One more at once than there are cores to count on, since many tests wait for what they have started; and files in their
-order, in which the many quick ones come last, so that all have something to do until the end."""
+"""One more at once than there are cores to count on, since many tests wait for what they have started; and files in
+their order, in which the many quick ones come last, so that all have something to do until the end."""
 QUICK = {
     "format": ("ruff", "format", "--check", "."),
     "lint": ("ruff", "check", "."),

@@ -45,9 +45,8 @@ LAYOUT = 1
 """Counts up when this script begins to put something else into .venv."""
 
 GATEWAY = ("python", "-m", "gateway.cli.main")
-PYTEST = ("pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
-"""One more at once than there are cores to count on, since many tests wait for what they have started; and files in
-their order, in which the many quick ones come last, so that all have something to do until the end."""
+PYTEST = ("pytest", "-n", "3", "--dist", "loadfile")
+"""One more at once than there are cores to count on, since many tests wait for what they have started."""
 QUICK = {
     "format": ("ruff", "format", "--check", "."),
     "lint": ("ruff", "check", "."),

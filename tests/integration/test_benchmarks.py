@@ -12,7 +12,7 @@ from benchmarks.__main__ import BENCHMARKS
 
 ROOT = Path(__file__).parents[2]
 PEER_LOCK = ROOT / "benchmarks" / "peers" / "django_celery" / "requirements.txt"
-SLOW = {"django", "latency", "memory", "release", "workers"}
+SLOW = {"accept", "claims", "django", "latency", "memory", "release", "workers"}
 """Those that start many servers, install packages of their own or wait for a minute to pass: run in the long form."""
 IS_LONG = "HELIOGRAPH_LONG" in os.environ
 

@@ -1,6 +1,5 @@
 """What is done with messages: accepted, foretold, and steered once they are there."""
 
-from gateway.bootstrap.imprints import postal_addresses
 from gateway.bootstrap.parts import Parts
 from gateway.delivery.accepting.accept import Acceptor
 from gateway.delivery.tracking.recalling import Recaller
@@ -39,11 +38,9 @@ def make_previewer(parts: Parts) -> Previewer:
     """Shows what a template becomes."""
     return Previewer(
         renderer=parts.renderer,
-        links=parts.links,
+        composer=parts.composer,
         clock=parts.clock,
         default_timezone=parts.settings.policy.default_timezone,
-        addresses=postal_addresses(parts.settings),
-        wrapper=parts.wrapper,
     )
 
 

@@ -8,9 +8,11 @@ from gateway.delivery.dispatching.links import UnsubscribeLinks
 from gateway.delivery.engagement.wrapping import Wrapper
 from gateway.domain.ids import DeliveryId
 from gateway.domain.messages import Content, Message, PushContent, SmsContent, Versions
+from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, JsonValue, Recipient
 from gateway.domain.values import Value, replace
 from gateway.rendering.renderer import LocaleResolution, Pin, Renderer, RenderInput
+from gateway.rendering.templates import Template
 
 
 class Composed(Value, frozen=True, kw_only=True):
@@ -59,23 +61,19 @@ class Composer:
         pin = pin or self._renderer.pin()
         template = pin.templates.template(message.template)
         resolution = self._renderer.resolve(pin, template, message.channels, recipient.locale)
-        address = choose_address(self._addresses, recipient.country, resolution.resolved) if self._addresses else ()
-
-        def render(data: Mapping[str, JsonValue]) -> Content:
-            given = RenderInput(
-                data=data,
-                recipient=_for_templates(recipient),
-                timezone=recipient.timezone or self._default_timezone,
-                now=now,
-                unsubscribe_url=self._links.unsubscribe_url(delivery_id),
-                preferences_url=self._links.preferences_url(delivery_id),
-                postal_address=address,
-            )
-            return self._renderer.render(pin, template, channel, resolution, given)
-
-        content, shown = render_masked(render, message.data, message.secrets)
-        if self._wrapper is not None:
-            content, shown = self._wrapper.wrap(content, shown, message.category, delivery_id)
+        content, shown = self.render(
+            pin,
+            template,
+            channel,
+            resolution,
+            data=message.data,
+            secrets=message.secrets,
+            category=message.category,
+            recipient=_for_templates(recipient),
+            timezone=recipient.timezone or self._default_timezone,
+            delivery_id=delivery_id,
+            now=now,
+        )
         versions = Versions(
             template=template.version,
             catalogs=pin.version,
@@ -85,8 +83,51 @@ class Composer:
         )
         return Composed(content=content, shown=shown, versions=versions, resolution=resolution)
 
+    def render(
+        self,
+        pin: Pin,
+        template: Template,
+        channel: Channel,
+        resolution: LocaleResolution,
+        *,
+        data: Mapping[str, JsonValue],
+        secrets: Mapping[str, JsonValue],
+        category: Category,
+        recipient: Mapping[str, JsonValue],
+        timezone: str,
+        delivery_id: DeliveryId,
+        now: datetime,
+    ) -> tuple[Content, Content]:
+        """One channel in a language that was chosen: as it is sent, and as it may be shown.
 
-def render_masked(
+        `recipient` is what the template may know of the person. Raises RenderFailed.
+        """
+        address = self._address(recipient.get("country"), resolution.resolved)
+
+        def render(values: Mapping[str, JsonValue]) -> Content:
+            given = RenderInput(
+                data=values,
+                recipient=recipient,
+                timezone=timezone,
+                now=now,
+                unsubscribe_url=self._links.unsubscribe_url(delivery_id),
+                preferences_url=self._links.preferences_url(delivery_id),
+                postal_address=address,
+            )
+            return self._renderer.render(pin, template, channel, resolution, given)
+
+        content, shown = _render_masked(render, data, secrets)
+        if self._wrapper is None:
+            return content, shown
+        return self._wrapper.wrap(content, shown, category, delivery_id)
+
+    def _address(self, country: JsonValue, locale: str) -> tuple[str, ...]:
+        if not self._addresses:
+            return ()
+        return choose_address(self._addresses, country if isinstance(country, str) else None, locale)
+
+
+def _render_masked(
     render: Callable[[Mapping[str, JsonValue]], Content],
     data: Mapping[str, JsonValue],
     secrets: Mapping[str, JsonValue],

@@ -1,24 +1,20 @@
 """A template as its reader would see it: checked data, a chosen language and instant, nothing stored or sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from gateway.delivery.accepting.addresses import UnknownTimezone, check_timezone
-from gateway.delivery.dispatching.composition import render_masked
-from gateway.delivery.dispatching.imprint import PostalAddress, choose_address
-from gateway.delivery.dispatching.links import UnsubscribeLinks
-from gateway.delivery.engagement.wrapping import Wrapper
+from gateway.delivery.dispatching.composition import Composer
 from gateway.delivery.presentation import JsonObject, content_json
 from gateway.domain import ids
 from gateway.domain.ids import DeliveryId
-from gateway.domain.messages import Content
 from gateway.domain.recipients import Channel, JsonValue
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.localization.locales import UnknownLocale, parse_locale, to_tag
 from gateway.localization.pseudo import is_pseudo, make_pseudo_catalog
 from gateway.ports import Clock
 from gateway.rendering.localizing import Language
-from gateway.rendering.renderer import LocaleResolution, Pin, Renderer, RenderInput
+from gateway.rendering.renderer import LocaleResolution, Pin, Renderer
 from gateway.rendering.templates import Template
 from gateway.rendering.variables import check_data, split_secrets
 
@@ -33,18 +29,14 @@ class Previewer:
         self,
         *,
         renderer: Renderer,
-        links: UnsubscribeLinks,
+        composer: Composer,
         clock: Clock,
         default_timezone: str,
-        addresses: Sequence[PostalAddress] = (),
-        wrapper: Wrapper | None = None,
     ) -> None:
         self._renderer = renderer
-        self._links = links
+        self._composer = composer
         self._clock = clock
         self._default_timezone = default_timezone
-        self._addresses = addresses
-        self._wrapper = wrapper
 
     def preview(
         self,
@@ -73,26 +65,20 @@ class Previewer:
         resolution = self._resolution(pin, template, locale, problems)
         if problems or resolution is None:
             raise InvalidRequest(_REFUSED, problems)
-        instant = at or self._clock.now()
-        country = (recipient or {}).get("country")
-        address = choose_address(self._addresses, country if isinstance(country, str) else None, resolution.resolved)
-
-        def render(data: Mapping[str, JsonValue]) -> Content:
-            given = RenderInput(
-                data=data,
-                recipient=recipient or {},
-                timezone=zone,
-                now=instant,
-                unsubscribe_url=self._links.unsubscribe_url(_NOBODY),
-                preferences_url=self._links.preferences_url(_NOBODY),
-                postal_address=address,
-            )
-            return self._renderer.render(pin, template, channel, resolution, given)
-
         shown, secrets = split_secrets(template, values)
-        sent, content = render_masked(render, shown, secrets)
-        if self._wrapper is not None:
-            _, content = self._wrapper.wrap(sent, content, template.category, _NOBODY)
+        _, content = self._composer.render(
+            pin,
+            template,
+            channel,
+            resolution,
+            data=shown,
+            secrets=secrets,
+            category=template.category,
+            recipient=recipient or {},
+            timezone=zone,
+            delivery_id=_NOBODY,
+            now=at or self._clock.now(),
+        )
         told: JsonObject = {
             "requested": resolution.requested,
             # A pseudo-locale is formatted as the language that it distorts, and its content says so.

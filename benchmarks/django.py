@@ -19,8 +19,9 @@ from urllib.parse import parse_qs, urlsplit
 from benchmarks import measure
 from benchmarks.measure import Effort
 from benchmarks.posts import PLACES, bodies
-from benchmarks.processes import Delivered, Server, await_answer, deliver, free_port, running, start, together
+from benchmarks.processes import Delivered, Server, await_answer, deliver, running, start, together
 from benchmarks.scaled import build, open_servers
+from tests.servers import free_port
 
 CONNECTIONS = 16
 GOAL = (
@@ -87,7 +88,7 @@ def make_environment() -> Path:
 @contextmanager
 def _start_peer(programs: Path, database: str, broker: str, relay_port: str) -> Iterator[Server]:
     """gunicorn and Celery, once both answer."""
-    port = free_port()
+    port = str(free_port())
     environment = os.environ | _settings(database, broker, relay_port, port)
     manage = (programs / "python", "-m", "django")
     subprocess.run([*manage, "migrate", "--verbosity", "0"], cwd=PROJECT, env=environment, check=True)

@@ -69,13 +69,6 @@ def _pss(pid: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
-def free_port() -> str:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 def together(servers: Sequence[Server]) -> Server:
     """Several servers as one: posts go to the first, CPU and memory are those of all."""
     processes = tuple(process for server in servers for process in server.processes)

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import Server, await_ready, free_port, running
-from tests.servers import PostgresServer, ValkeyServer, start_postgres, start_valkey
+from benchmarks.processes import Server, await_ready, running
+from tests.servers import PostgresServer, ValkeyServer, free_port, start_postgres, start_valkey
 
 SHARED_BUFFERS = "512MB"
 _GATEWAY = (sys.executable, "-m", "gateway.cli.main")
@@ -49,7 +49,7 @@ class House:
     @contextmanager
     def serve(self) -> Iterator[Server]:
         """One process that accepts."""
-        port = free_port()
+        port = str(free_port())
         with running((*_GATEWAY, "serve"), {**self.environment, "HELIOGRAPH_SERVER_PORT": port}) as process:
             await_ready(port)
             yield Server(processes=(process,), port=port, key=self.key)
@@ -57,7 +57,7 @@ class House:
     @contextmanager
     def work(self, processes: int = 1) -> Iterator[Server]:
         """So many processes that dispatch."""
-        port = free_port()
+        port = str(free_port())
         command = (*_GATEWAY, "worker", *(("--processes", str(processes)) if processes > 1 else ()))
         with running(command, {**self.environment, "HELIOGRAPH_WORKER_PORT": port}) as process:
             await_ready(port)

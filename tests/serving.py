@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ import aiohttp
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
+from tests.servers import free_port
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -84,13 +84,6 @@ def routed(folder: Path) -> dict[str, str]:
     routes = "".join(f'[[routes]]\nchannel = "{one}"\nproviders = ["mailbox"]\n' for one in ("email", "sms", "push"))
     file.write_text(f'[providers.mailbox]\nkind = "mailbox"\n{routes}', encoding="utf-8")
     return {"HELIOGRAPH_CONFIG": str(file)}
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _answers(url: str) -> bool:

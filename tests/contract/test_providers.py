@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,13 +16,7 @@ from providers.conformance.suite import COMMON_FAULTS, FarSide, Fault, ProviderS
 from providers.mailbox import MailboxProvider
 from providers.smtp import SmtpProvider, SmtpSettings
 from tests.contract.smtp_peer import CUT, HANG, Peer, smtp_peer
-
-
-def closed_port() -> int:
-    """A port of loopback on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.servers import free_port
 
 
 class SmtpSide(FarSide):
@@ -66,7 +59,7 @@ class TestSmtp(ProviderSuite):
     @asynccontextmanager
     async def broken(self, fault: Fault) -> AsyncIterator[Provider]:
         async with smtp_peer(password=b"right", **self.answers.get(fault, {})) as peer:
-            port = closed_port() if fault is Fault.REFUSED_CONNECTION else peer.port
+            port = free_port() if fault is Fault.REFUSED_CONNECTION else peer.port
             provider = make_smtp(
                 port, username="shop", password="right" if fault is not Fault.BAD_CREDENTIALS else "no"
             )

@@ -3,9 +3,7 @@
 import asyncio
 import json
 import os
-import random
 import signal
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -21,12 +19,11 @@ import aiohttp
 from tests.faults.births import Child, Nursery, open_nursery
 from tests.faults.stores import StoreView
 from tests.rigs import write_templates
+from tests.servers import free_port
 from tests.serving import run_command
 from tests.waiting import eventually
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_PORTS: Final = (20_000, 32_000)
-"""Below the range that Linux hands out, or a client that knocks at a closed port may be connected to itself."""
 _START_SECONDS: Final = 180.0
 """A machine at work on other things may take as long; how soon a gateway is ready is not what is shown here."""
 _BELIEVED_SECONDS: Final = 5.0
@@ -310,16 +307,8 @@ async def open_house(
             await house.aclose()
 
 
-def stable_port() -> int:
-    """A free port that no outgoing connection of this machine is ever given while its owner is down."""
-    while True:
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", random.randrange(*_PORTS)))
-            return int(probe.getsockname()[1])
-
-
 def _member(nursery: Nursery, folder: Path, name: str, verb: str, environment: Mapping[str, str]) -> Member:
-    port, section = stable_port(), {"serve": "SERVER", "worker": "WORKER"}[verb]
+    port, section = free_port(), {"serve": "SERVER", "worker": "WORKER"}[verb]
     clock = folder / "clock"
     return Member(
         name=name,

@@ -16,7 +16,8 @@ import pytest
 import pytest_asyncio
 
 from tests.http import ORDER_DATA, send_body
-from tests.serving import Served, free_port, plain_environment, run_command, serving
+from tests.servers import free_port
+from tests.serving import Served, plain_environment, run_command, serving
 from tests.waiting import eventually
 
 LIMITS = """

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import free_port, plain_environment, run_command
+from tests.servers import free_port
+from tests.serving import plain_environment, run_command
 
 
 @pytest.mark.timeout(180)

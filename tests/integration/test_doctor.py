@@ -13,8 +13,8 @@ from gateway.delivery.upkeep.sending_domains import public_half
 from providers.conformance.fault_server import open_fault_server
 from tests.contract import test_apns, test_twilio
 from tests.contract.smtp_peer import smtp_peer
-from tests.contract.test_providers import closed_port
 from tests.dns_peer import dns_peer
+from tests.servers import free_port
 from tests.serving import plain_environment, run_command
 
 PEM = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -85,7 +85,7 @@ async def test_providers_and_sending_domains_are_looked_at_and_nothing_is_sent(t
             dns,
             {
                 "relay": relay | {"port": peer.port, "password": "wrong", "from": "shop@elsewhere.example"},
-                "away": {"kind": "smtp", "host": "127.0.0.1", "port": closed_port()},
+                "away": {"kind": "smtp", "host": "127.0.0.1", "port": free_port()},
                 "texts": account | {"base_url": server.url},
                 "apps": apns | {"key": "no key"},
             },

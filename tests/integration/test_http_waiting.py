@@ -5,7 +5,7 @@ import pytest
 
 from gateway.errors import ConfigurationError
 from gateway.web.waiting import answering
-from tests.serving import free_port
+from tests.servers import free_port
 
 
 async def test_who_waits_for_the_store_lives_and_refuses_all_else() -> None:

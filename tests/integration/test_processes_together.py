@@ -11,7 +11,7 @@ from gateway.bootstrap import open_gateway
 from gateway.domain.lifecycle import DeliveryStatus as S
 from gateway.web.server import listening, reserved
 from tests.rigs import make_settings, open_rig
-from tests.serving import free_port
+from tests.servers import free_port
 
 
 async def test_a_mailbox_with_a_fixed_port_serves_several_processes(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "http://127.0.0.1:8080"
@@ -30,9 +30,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "gateway.cli.main", "serve"]
     environ = os.environ | {"PYTHONPATH": str(ROOT), "HELIOGRAPH_SERVER_PORT": str(port)}
     with subprocess.Popen(

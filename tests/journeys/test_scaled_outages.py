@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from tests.scaled import NOWHERE, house, queue_of
-from tests.servers import start_postgres, start_valkey
-from tests.serving import free_port, plain_environment, ready, routed, run_command, running
+from tests.servers import free_port, start_postgres, start_valkey
+from tests.serving import plain_environment, ready, routed, run_command, running
 from tests.waiting import eventually
 
 

@@ -17,8 +17,8 @@ from aiohttp.test_utils import TestClient
 from yarl import URL
 
 from tests.peers.programs import find_program
+from tests.servers import free_port
 from tests.servers.process import ServerProcess
-from tests.serving import free_port
 
 USERNAME, PASSWORD, TOKEN = "heliograph", "password-of-the-tests", "token-for-the-texts"
 _CONF: Final = """

@@ -18,7 +18,7 @@ from tests.dkim_oracle import verified
 from tests.factories import make_recipient
 from tests.peers.postfix import Postfix, running_postfix
 from tests.rigs import Rig, open_rig
-from tests.serving import free_port
+from tests.servers import free_port
 from tests.unit.providers.test_dkim import KEYS, published
 from tests.waiting import eventually
 

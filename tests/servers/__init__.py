@@ -5,7 +5,8 @@ with start_postgres() as server:                 # or durable=True where a power
 with start_valkey() as server: ...               # server.url(1), stop(), kill(), empty(), freeze(), start()
 """
 
+from tests.servers.ports import free_port
 from tests.servers.postgres import PostgresDatabases, PostgresServer, start_postgres
 from tests.servers.valkey import ValkeyServer, start_valkey
 
-__all__ = ["PostgresDatabases", "PostgresServer", "ValkeyServer", "start_postgres", "start_valkey"]
+__all__ = ["PostgresDatabases", "PostgresServer", "ValkeyServer", "free_port", "start_postgres", "start_valkey"]

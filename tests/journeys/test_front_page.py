@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]

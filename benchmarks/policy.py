@@ -23,6 +23,7 @@ from benchmarks.posts import BODY
 from benchmarks.processes import Server, deliver, load, start
 from gateway.domain.decisions import Facts, Send
 from gateway.domain.ids import ConsentId, RecipientId, ServiceId
+from gateway.domain.instants import to_micros
 from gateway.domain.preferences import Category, Consent, ConsentState
 from gateway.domain.recipients import Channel, EmailAddress, Recipient
 from gateway.domain.rule_tables import parse_rules
@@ -111,7 +112,7 @@ def _facts(rules: str, category: Category) -> Facts:
         at=_NOW - timedelta(days=9),
         recorded_at=_NOW - timedelta(days=9),
     )
-    slots = tuple(_NOW - timedelta(minutes=7 * number) for number in range(1, 6))
+    slots = tuple(to_micros(_NOW - timedelta(minutes=7 * number)) for number in range(1, 6))
     return Facts(
         category=category,
         topic=_TOPIC,

@@ -81,8 +81,9 @@ class Facts(Value, frozen=True, kw_only=True):
     """By provider: what part of the traffic it gets, in proportion; empty: the first that is well gets all."""
     rules: RuleSet = NO_RULES
     """Those in force that may speak of it, the recipient's own wishes among them."""
-    slots: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
-    """By the counter of a cap: when this person's slots were taken, newest first, `limit` of them at most."""
+    slots: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By the counter of a cap: when this person's slots were taken, newest first, `limit` of them at most; as
+    `to_micros` counts."""
     waiting: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
     """By the counter of a cap: when deliveries of a higher priority that wait for this person may go."""
     spending: SpendingFacts | None = None

@@ -10,12 +10,12 @@ from typing import Protocol
 
 from gateway.domain.decisions import Facts
 from gateway.domain.durations import format_duration
-from gateway.domain.instants import rfc3339
+from gateway.domain.instants import from_micros, rfc3339, to_micros
 from gateway.domain.recipients import JsonValue
 from gateway.domain.rules import Calendar, FrequencyCap, Over, QuietHours
 from gateway.policy.frequency import in_use, next_slot
 from gateway.policy.quiet_hours import closure_at, next_opening
-from gateway.policy.wall_clocks import WallClock, to_instant, to_micros, wall_clocks
+from gateway.policy.wall_clocks import WallClock, wall_clocks
 from gateway.policy.zones import Whereabouts
 
 
@@ -73,9 +73,9 @@ class Cap:
         self._cap = cap
         self._place = place
         self._clocks = wall_clocks(place.zones)
-        self._used = [to_micros(slot) for slot in facts.slots.get(cap.counter, ())]
+        self._used = facts.slots.get(cap.counter, ())
         # Who is due already goes as soon as it can.
-        self._kept = [max(to_micros(at), now) for at in facts.waiting.get(cap.counter, ())]
+        self._kept = tuple([max(to_micros(at), now) for at in facts.waiting.get(cap.counter, ())])
 
     def earliest(self, instant: int, _limit: int) -> int:
         """When a slot is free."""
@@ -140,7 +140,7 @@ class Hours:
 # Every clause of a decision shows the same one.
 @lru_cache(maxsize=64)
 def _instant_shown(instant: int) -> str:
-    return rfc3339(to_instant(instant))
+    return rfc3339(from_micros(instant))
 
 
 @lru_cache(maxsize=256)

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.domain.decisions import Facts
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.rules import Calendar, FrequencyCap
 from gateway.domain.slots import SlotNeed
 from gateway.policy.frequency import in_use, next_slot, period_start
-from gateway.policy.wall_clocks import WallClock, to_instant, to_micros, wall_clocks
+from gateway.policy.wall_clocks import WallClock, wall_clocks
 from gateway.policy.zones import locate
 
 _LONGEST: Final = {
@@ -35,13 +36,13 @@ def needed_slots(facts: Facts, now: datetime) -> tuple[SlotNeed, ...]:
 
 def _need(cap: FrequencyCap, facts: Facts, clocks: Sequence[WallClock], now: datetime) -> SlotNeed:
     instant = to_micros(now)
-    used = [to_micros(at) for at in facts.slots.get(cap.counter, ())]
-    kept = [max(to_micros(at), instant) for at in facts.waiting.get(cap.counter, ())]
+    used = facts.slots.get(cap.counter, ())
+    kept = tuple([max(to_micros(at), instant) for at in facts.waiting.get(cap.counter, ())])
     counted_from = _counted_from(cap, clocks, instant)
     return SlotNeed(
         counter=cap.counter,
         limit=cap.limit,
-        counted_from=to_instant(counted_from),
+        counted_from=from_micros(counted_from),
         most=sum([at >= counted_from for at in used]) + _room(cap, used + kept, clocks, instant),
         kept_until=now + (_LONGEST[cap.per] if isinstance(cap.per, Calendar) else cap.per),
     )

@@ -10,13 +10,14 @@ from typing import Final
 
 from gateway.domain.decisions import Facts
 from gateway.domain.durations import format_duration
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.recipients import JsonValue
 from gateway.domain.rules import Calendar, Over
 from gateway.domain.spending import NOTHING, Buckets, Budget, Charge, ComplaintLimit, SpendingFacts, Spent, price_shown
 from gateway.domain.values import replace
 from gateway.policy.frequency import period_start
 from gateway.policy.rulings import Ruling, passes, suppresses
-from gateway.policy.wall_clocks import WallClock, to_instant, to_micros, wall_clock
+from gateway.policy.wall_clocks import WallClock, wall_clock
 
 PARTS: Final = 12
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -86,7 +87,7 @@ class Spending:
             spent=self._takes,
             messages=limit.messages,
             cost=limit.cost,
-            kept_until=to_instant(time.forgotten_at(now)),
+            kept_until=from_micros(time.forgotten_at(now)),
         )
 
     def _fits(self, spent: Spent) -> bool:
@@ -175,7 +176,7 @@ def _mailed(domain: str, per: timedelta, instant: int) -> Charge:
         spent=Spent(messages=1),
         messages=None,
         cost=None,
-        kept_until=to_instant(time.forgotten_at(instant)),
+        kept_until=from_micros(time.forgotten_at(instant)),
     )
 
 

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Final, Literal
 
 from gateway.domain.decisions import Facts, TraceStep
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.rules import Overridden
 from gateway.domain.values import Value, replace
 from gateway.policy.clauses import Cap, Clause, Hours, Schedule
 from gateway.policy.quiet_hours import fits_place
 from gateway.policy.rulings import Ruling, expires, holds, passes, suppresses
 from gateway.policy.spending import Spending, clauses_of
-from gateway.policy.wall_clocks import DAY, to_instant, to_micros
+from gateway.policy.wall_clocks import DAY
 from gateway.policy.zones import locate
 
 HORIZON: Final = 14 * DAY
@@ -105,7 +106,7 @@ def _ruling(clause: Clause, search: _Search) -> Ruling:
         return passes(clause.name, clause.saw(search.at))
     saw = clause.saw(refused)
     if clause is not search.last or search.verdict == "hold":
-        return holds(clause.name, clause.reason, to_instant(search.at), saw)
+        return holds(clause.name, clause.reason, from_micros(search.at), saw)
     if search.verdict == "expire":
         return expires(clause.name, clause.reason, saw)
     return suppresses(clause.name, "no_opening", saw)

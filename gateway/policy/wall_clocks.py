@@ -12,6 +12,8 @@ from typing import Final
 
 import pytz
 
+from gateway.domain.instants import from_micros, to_micros
+
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
 DAY: Final = 86_400 * SECOND
@@ -21,16 +23,6 @@ EPOCH_ORDINAL: Final = _EPOCH.toordinal()
 _MICROSECOND: Final = timedelta(microseconds=1)
 NEVER: Final = 1 << 62
 """Later than any instant that a datetime can hold."""
-
-
-def to_micros(at: datetime) -> int:
-    """An aware instant as a number."""
-    return (at - _EPOCH_UTC) // _MICROSECOND
-
-
-def to_instant(micros: int) -> datetime:
-    """That instant in UTC."""
-    return _EPOCH_UTC + timedelta(microseconds=micros)
 
 
 def ordinal_of(wall: int) -> int:
@@ -49,13 +41,18 @@ class WallClock:
         """What the clock shows."""
         return instant + self._offsets[bisect_right(self._begins, instant) - 1]
 
+    def spell(self, instant: int) -> tuple[int, int, int]:
+        """The spell without a change in which an instant lies: begin, end (not included) and offset."""
+        index = bisect_right(self._begins, instant) - 1
+        following = self._begins[index + 1] if index + 1 < len(self._begins) else NEVER
+        return self._begins[index], following, self._offsets[index]
+
     def spells(self, instant: int) -> Iterator[tuple[int, int, int]]:
         """From an instant on, the spells without a change: begin, end (not included) and offset of each."""
-        index = bisect_right(self._begins, instant) - 1
-        while index < len(self._begins):
-            following = self._begins[index + 1] if index + 1 < len(self._begins) else NEVER
-            yield max(instant, self._begins[index]), following, self._offsets[index]
-            index += 1
+        following = instant
+        while following < NEVER:
+            begin, following, offset = self.spell(following)
+            yield max(instant, begin), following, offset
 
     def first_at(self, wall: int, instant: int) -> int:
         """The first instant, from the given one on, at which the clock shows this wall time or a later one."""
@@ -72,7 +69,7 @@ class WallClock:
     def shown(self, instant: int) -> str:
         """The wall time with its offset, such as `2026-11-21T23:40:00-06:00`."""
         wall = self.wall(instant)
-        return f"{to_instant(wall).isoformat()[:-6]}{_offset_shown(wall - instant)}"
+        return f"{from_micros(wall).isoformat()[:-6]}{_offset_shown(wall - instant)}"
 
 
 @lru_cache(maxsize=1_024)

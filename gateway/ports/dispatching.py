@@ -33,8 +33,9 @@ class StoredFacts(Value, frozen=True, kw_only=True):
     suppressions: tuple[Suppression, ...]
     subjects: tuple[str, ...] = ()
     """Whom caps count for, as pseudonyms: the person where there is an id, else each address on the channel."""
-    slots: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
-    """By a cap's counter, when others' slots were taken, newest first; not read where no cap may apply."""
+    slots: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By a cap's counter, when others' slots were taken, newest first, as `to_micros` counts; not read where no cap may
+    apply."""
     waiting: tuple[WaitingDelivery, ...] = ()
     """What else is held or queued for them; read with the slots."""
     service: str = ""

@@ -5,7 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.storage.tables import Instant, from_micros, to_micros
+from gateway.domain.instants import from_micros, to_micros
+from gateway.storage.tables import Instant
 
 
 def names(table: sa.Table, prefix: str = "") -> str:

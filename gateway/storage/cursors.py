@@ -8,8 +8,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from gateway.domain.instants import to_micros
 from gateway.errors import FieldProblem, InvalidRequest
-from gateway.storage.tables import to_micros
 
 _MAX_LENGTH: Final = 512
 Part = str | int

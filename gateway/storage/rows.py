@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from gateway.domain.ids import AttemptId, DeliveryId, EventId, MessageId, ServiceId
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.lifecycle import DeliveryStatus, Strategy, message_status
 from gateway.domain.messages import Attachment, Attempt, Delivery, Event, Message, Priority
 from gateway.domain.preferences import Category
@@ -15,7 +16,6 @@ from gateway.storage import tables
 from gateway.storage.columns import instant_or_none, micros_or_none
 from gateway.storage.documents import dump, load, load_result, recipient_of
 from gateway.storage.engines.statements import Row
-from gateway.storage.tables import from_micros, to_micros
 
 _SEARCH_LENGTH: Final = 2_000
 _MICROSECOND: Final = timedelta(microseconds=1)

@@ -6,6 +6,7 @@ from datetime import datetime
 from gateway.delivery.dispatching.routing import IN_ORDER, RoutingTable, country_of
 from gateway.delivery.dispatching.spending import NO_SPENDING, SpendingTerms
 from gateway.domain.decisions import Facts
+from gateway.domain.instants import to_micros
 from gateway.domain.messages import Message
 from gateway.domain.own_rules import own_rules
 from gateway.domain.preferences import Category, SuppressionReason
@@ -82,7 +83,7 @@ def as_of(stored: StoredFacts, at: datetime) -> StoredFacts:
         stored,
         consents=tuple([consent for consent in stored.consents if consent.at <= at]),
         suppressions=tuple([one for one in stored.suppressions if one.created_at <= at]),
-        slots={cap: tuple([slot for slot in slots if slot <= at]) for cap, slots in stored.slots.items()},
+        slots={cap: tuple([slot for slot in slots if slot <= to_micros(at)]) for cap, slots in stored.slots.items()},
         waiting=tuple([other for other in stored.waiting if other.created_at <= at]),
         spent=spent_until(stored.spent, at) if stored.spent else {},
     )

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 from gateway.delivery.dispatching.facts import Terms, as_of, read_facts
 from gateway.delivery.dispatching.routing import Route, RoutingTable
 from gateway.domain.decisions import Decision, Expire, Facts, Hold, Send, Suppress
+from gateway.domain.instants import to_micros
 from gateway.domain.messages import Lane
 from gateway.domain.recipients import Channel, Recipient
 from gateway.domain.rules import RuleSet
@@ -82,7 +83,7 @@ class Simulation:
     def __init__(self, recorded: Sequence[Recorded], terms: Terms) -> None:
         self._recorded = recorded
         self._terms = terms
-        self._slots: dict[tuple[str, str], list[datetime]] = {}
+        self._slots: dict[tuple[str, str], list[int]] = {}
         """By subject and counter, newest first."""
         self._held_by: dict[int, str] = {}
 
@@ -117,8 +118,8 @@ class Simulation:
             stored = replace(stored, slots=self._taken(stored.subjects), waiting=self._waiting(recorded, at, heap))
         return read_facts(recorded.claim, stored, ANY_ROUTE, self._terms)
 
-    def _taken(self, subjects: Iterable[str]) -> Mapping[str, tuple[datetime, ...]]:
-        found: dict[str, list[datetime]] = {}
+    def _taken(self, subjects: Iterable[str]) -> Mapping[str, tuple[int, ...]]:
+        found: dict[str, list[int]] = {}
         for subject in subjects:
             for (owner, counter), slots in self._slots.items():
                 if owner == subject:
@@ -139,7 +140,7 @@ class Simulation:
         for cap in speaking.frequency_caps:
             for subject in recorded.stored.subjects:
                 slots = self._slots.setdefault((subject, cap.counter), [])
-                slots.insert(0, at)
+                slots.insert(0, to_micros(at))
                 del slots[cap.limit :]
 
     def _outcome(self, place: int, decision: Decision, at: datetime) -> Outcome:

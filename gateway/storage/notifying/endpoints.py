@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import EndpointId, ServiceId
+from gateway.domain.instants import to_micros
 from gateway.domain.values import replace
 from gateway.domain.webhooks import DisabledReason, Endpoint, Replay
 from gateway.errors import Conflict, NotFound
@@ -19,7 +20,6 @@ from gateway.storage.engines.engine import Database
 from gateway.storage.engines.locks import locked
 from gateway.storage.engines.statements import Insert
 from gateway.storage.notifying.rows import endpoint_of, endpoint_row
-from gateway.storage.tables import to_micros
 from gateway.storage.upkeep.audit import write_audit
 
 _table: Final = tables.webhook_endpoints

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.domain.ids import EndpointId
+from gateway.domain.instants import to_micros
 from gateway.domain.values import replace
 from gateway.domain.webhooks import Endpoint, Notice
 from gateway.ports import Called, Fate, Told
@@ -18,7 +19,6 @@ from gateway.storage.notifying.endpoints import SELECT_ENDPOINTS, keep_endpoints
 from gateway.storage.notifying.replays import replay_portion
 from gateway.storage.notifying.rows import endpoint_of, notices_of
 from gateway.storage.rows import delivery_of, event_of, message_of
-from gateway.storage.tables import to_micros
 
 _FREE: Final = "n.due_at <= ? AND (n.taken_until IS NULL OR n.taken_until <= ?)"
 _LISTENERS: Final = (

@@ -6,12 +6,12 @@ from typing import Final
 import msgspec
 
 from gateway.domain.ids import EndpointId, EventId, MessageId, ServiceId
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.webhooks import DisabledReason, Endpoint, Failure, Notice, Secret
 from gateway.storage.columns import instant_or_none, micros_or_none
 from gateway.storage.documents import dump
 from gateway.storage.engines.statements import Row
 from gateway.storage.notifying.outbox import filter_of
-from gateway.storage.tables import from_micros, to_micros
 
 _load_secrets: Final = msgspec.json.Decoder(tuple[Secret, ...]).decode
 _load_failure: Final = msgspec.json.Decoder(Failure).decode

@@ -6,6 +6,7 @@ from typing import Final
 
 from gateway.domain.ids import MessageId, RecipientId, ServiceId
 from gateway.domain.inbound import InboundText
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel, comparable
 from gateway.errors import NotFound
@@ -17,7 +18,7 @@ from gateway.storage.engines.engine import Database
 from gateway.storage.people.inbound import text_of
 from gateway.storage.queue.counters import counters_under
 from gateway.storage.queue.facts import find_people
-from gateway.storage.tables import from_micros, inbound, to_micros
+from gateway.storage.tables import inbound
 
 PORTION: Final = 5_000
 """So many messages are looked through in one statement."""

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Final
 
 from gateway.domain.ids import EVENT, DeliveryId, EventId, MessageId, make_id
+from gateway.domain.instants import to_micros
 from gateway.domain.lifecycle import DeliveryStatus, can_advance
 from gateway.domain.messages import Event
 from gateway.storage.engines.driver import Driver, Engine, each_key
 from gateway.storage.events import write_events
 from gateway.storage.queue.standing import refresh_status
 from gateway.storage.rows import event_row
-from gateway.storage.tables import to_micros
 from gateway.storage.tracking.tracking import forget_words
 
 _SELECT: Final = "SELECT id, message_id, status, lease_owner FROM deliveries WHERE message_id IN ({keys})"

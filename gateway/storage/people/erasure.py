@@ -16,6 +16,7 @@ from typing import Final
 
 from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import ERASURE, ErasureId, RecipientId, ServiceId, make_id
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.preferences import BY_TEXT
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel, comparable
@@ -33,7 +34,6 @@ from gateway.storage.people.blanking import blank_messages
 from gateway.storage.people.ledger import blank_person
 from gateway.storage.people.recipients import person_lock
 from gateway.storage.queue.facts import find_suppressions
-from gateway.storage.tables import from_micros, to_micros
 from gateway.storage.upkeep.audit import write_audit
 
 _MESSAGES: Final = 200

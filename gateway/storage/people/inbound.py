@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from gateway.domain.audit import RECIPIENT, AuditAction, AuditEntry, By, make_entry
 from gateway.domain.ids import DeliveryId, InboundId, RecipientId, ServiceId
 from gateway.domain.inbound import InboundText
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.preferences import BY_TEXT, Suppression, SuppressionReason
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel, JsonValue
@@ -24,7 +25,6 @@ from gateway.storage.people.suppressions import address_lock, suppress
 from gateway.storage.queue.accept import accept_within
 from gateway.storage.queue.facts import find_suppressions
 from gateway.storage.reading.records import load_records
-from gateway.storage.tables import from_micros, to_micros
 from gateway.storage.tracking.reader_events import tell
 from gateway.storage.upkeep.audit import write_audit
 

@@ -12,6 +12,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from gateway.domain.ids import RecipientId, ServiceId
+from gateway.domain.instants import to_micros
 from gateway.domain.ledger import ERASED, ORIGIN, Head, Line, Naming, chain, head_after
 from gateway.domain.ledger_check import Kept
 from gateway.domain.preferences import Consent, consents_at
@@ -21,7 +22,7 @@ from gateway.storage.engines.engine import Database
 from gateway.storage.engines.statements import Insert, Row
 from gateway.storage.people.person_rows import consent_of, consent_row
 from gateway.storage.queue.holds import look_again
-from gateway.storage.tables import consent_chains, consents, to_micros
+from gateway.storage.tables import consent_chains, consents
 
 _SALT_BYTES: Final = 16
 _PORTION: Final = 1_000

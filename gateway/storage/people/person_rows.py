@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Final
 
 from gateway.domain.ids import ConsentId, RecipientId, ServiceId, SuppressionId
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.preferences import Consent, ConsentState, Suppression, SuppressionReason
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel, Recipient, comparable
 from gateway.storage.columns import instant_or_none, micros_or_none
 from gateway.storage.documents import dump, load, recipient_of
 from gateway.storage.engines.statements import Row
-from gateway.storage.tables import consents, from_micros, to_micros
+from gateway.storage.tables import consents
 
 _OF_THE_CHAIN: Final = frozenset(
     {"subject", "previous_hash", "hash", "position", "wording_digest", "evidence_salt", "evidence_digest"}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from gateway.domain.instants import to_micros
 from gateway.domain.ledger import Naming
 from gateway.domain.messages import Event
 from gateway.domain.preferences import Suppression
@@ -19,7 +20,6 @@ from gateway.storage.people.person_rows import recipient_row
 from gateway.storage.people.recipients import person_lock
 from gateway.storage.people.suppressions import suppress_all
 from gateway.storage.queue.holds import look_again
-from gateway.storage.tables import to_micros
 from gateway.storage.tracking.reader_events import tell
 
 _insert_new: Final = Insert(

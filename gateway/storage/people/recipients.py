@@ -7,6 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from gateway.domain.ids import RecipientId, ServiceId
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.ledger import Naming
 from gateway.domain.recipients import Channel, Recipient
 from gateway.errors import InvalidRequest, NotFound
@@ -21,7 +22,6 @@ from gateway.storage.engines.statements import Insert
 from gateway.storage.people.person_rows import recipient_row, stored_recipient_of
 from gateway.storage.queue.facts import Person, find_people
 from gateway.storage.queue.holds import look_again, look_again_at_person
-from gateway.storage.tables import from_micros, to_micros
 
 _upsert: Final = Insert(
     tables.recipients,

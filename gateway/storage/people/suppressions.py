@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import SuppressionId
+from gateway.domain.instants import to_micros
 from gateway.domain.preferences import Suppression
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel, comparable
@@ -22,7 +23,7 @@ from gateway.storage.engines.statements import Insert
 from gateway.storage.people.person_rows import suppression_of, suppression_row
 from gateway.storage.queue.facts import find_suppressions
 from gateway.storage.queue.holds import look_again_at_address
-from gateway.storage.tables import suppressions, to_micros
+from gateway.storage.tables import suppressions
 from gateway.storage.upkeep.audit import write_audit
 
 _SAME: Final = (

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Final
 
 from gateway.domain.ids import ServiceId
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.messages import Lane
 from gateway.domain.values import Value
 from gateway.ports import (
@@ -29,7 +30,6 @@ from gateway.storage.events import write_events
 from gateway.storage.people.recipients import remember
 from gateway.storage.queue import idempotency
 from gateway.storage.rows import attachment_rows, delivery_row, event_row, message_row
-from gateway.storage.tables import from_micros, to_micros
 
 insert_deliveries: Final = Insert(tables.deliveries, skip=frozenset({"claims", "subject", "own_status"}))
 _messages: Final = Insert(tables.messages)

@@ -1,9 +1,11 @@
 """Slots under frequency caps: taken in the transaction that marks `sending`, given back where nothing was sent."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from typing import Final
 
 from gateway.domain.ids import DeliveryId
+from gateway.domain.instants import to_micros
 from gateway.domain.lifecycle import WAITING
 from gateway.domain.messages import Message
 from gateway.domain.slots import SlotNeed
@@ -24,7 +26,6 @@ from gateway.storage.queue.counters import (
     read_usage,
 )
 from gateway.storage.queue.holds import look_again
-from gateway.storage.tables import to_micros
 
 _keep: Final = Insert(
     tables.cap_counters,
@@ -122,8 +123,10 @@ def _has_freed(message: Message, seen: StoredFacts, usage: Usage) -> bool:
 
 
 def _is_used_up(counters: Counters, need: SlotNeed, own: DeliveryId) -> bool:
-    counted_from = to_micros(need.counted_from)
     slots = _slots(counters, need)
+    if len(slots) < need.most:
+        return False
+    counted_from = to_micros(need.counted_from)
     return sum([slot.at >= counted_from and slot.delivery != own for slot in slots]) >= need.most
 
 
@@ -144,8 +147,9 @@ def _with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, 
 def _with_slot(slots: Slots, own: DeliveryId, at: int, limit: int) -> Slots:
     """With the delivery's slot at its newest call, and no more than there is a use for."""
     others = [slot for slot in slots if slot.delivery != own]
-    mine = Slot(at, own, stays=len(others) < len(slots))
-    return tuple(sorted([mine, *others], key=lambda slot: slot.at, reverse=True)[:limit])
+    place = bisect_left(others, -at, key=lambda slot: -slot.at)
+    others.insert(place, Slot(at, own, stays=len(others) < len(slots)))
+    return tuple(others[:limit])
 
 
 def _without(counters: Counters, subject: str, owners: set[tuple[str, DeliveryId]]) -> Counters:

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from gateway.domain.ids import ServiceId, WorkerId
+from gateway.domain.instants import to_micros
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Attachment, Lane
 from gateway.ports import Claim
@@ -22,7 +23,6 @@ from gateway.storage.queue.lanes import share
 from gateway.storage.queue.shares import first_portion, in_turn, next_portions
 from gateway.storage.queue.standing import select_attachments
 from gateway.storage.rows import MESSAGE_WIDTH, delivery_of, message_of
-from gateway.storage.tables import to_micros
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -6,13 +6,13 @@ row. Whoever changes them, or relies on them for a hold, locks the person.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from gateway.domain.ids import DeliveryId
+from gateway.domain.instants import from_micros
 from gateway.domain.messages import Lane
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
@@ -20,7 +20,6 @@ from gateway.domain.slots import WaitingDelivery
 from gateway.ports import Claim
 from gateway.storage.engines.driver import Driver, each_key
 from gateway.storage.engines.statements import Row
-from gateway.storage.tables import from_micros
 
 _COUNTERS: Final = (
     "WITH k AS ({keys}) SELECT t.subject, t.counters FROM k CROSS JOIN cap_counters t WHERE t.subject = k.column1"
@@ -96,7 +95,7 @@ async def _find(driver: Driver, counted: Collection[str]) -> dict[str, Counters]
 class Usage:
     """What others use, or wait to use, of the slots that a delivery may need."""
 
-    slots: Mapping[str, tuple[datetime, ...]]
+    slots: Mapping[str, tuple[int, ...]]
     """By counter, when they were taken, newest first."""
     waiting: tuple[WaitingDelivery, ...]
     """What is held or queued for the same people and has no slot yet."""
@@ -105,20 +104,23 @@ class Usage:
 async def read_usage(driver: Driver, of: Sequence[Counted]) -> list[Usage]:
     """For each claim how the slots of its people are used by others."""
     counters = await read_counters(driver, of)
-    # One that may have gone already is queued with the slot that it has.
-    served = {slot.delivery for of_one in counters.values() for counter in of_one.values() for slot in counter.slots}
     waiting: dict[tuple[str, bool], list[WaitingDelivery]] = {}
-    for subject, live, *row in await driver.select_in(_WAITING, each_key(name for _, names in of for name in names)):
-        if row[0] not in served:
-            waiting.setdefault((subject, bool(live)), []).append(_waiting_of(row))
+    if rows := await driver.select_in(_WAITING, each_key(name for _, names in of for name in names)):
+        # One that may have gone already is queued with the slot that it has.
+        served = {slot.delivery for one in counters.values() for counter in one.values() for slot in counter.slots}
+        for subject, live, *row in rows:
+            if row[0] not in served:
+                waiting.setdefault((subject, bool(live)), []).append(_waiting_of(row))
     return [
         Usage(
             slots=_taken_by_others(counters, claim.delivery.id, counted_as(claim, subjects)),
             waiting=tuple(
-                other
-                for subject in subjects
-                for other in waiting.get((subject, claim.message.live), ())
-                if other.id != claim.delivery.id
+                [
+                    other
+                    for subject in subjects
+                    for other in waiting.get((subject, claim.message.live), ())
+                    if other.id != claim.delivery.id
+                ]
             ),
         )
         for claim, subjects in of
@@ -130,14 +132,20 @@ def _names(of: Sequence[Counted]) -> set[str]:
 
 
 def _taken_by_others(
-    counters: Mapping[str, Counters], own: DeliveryId, counted: Collection[str]
-) -> dict[str, tuple[datetime, ...]]:
-    taken: dict[str, set[tuple[int, str]]] = {}
+    counters: Mapping[str, Counters], own: DeliveryId, counted: Sequence[str]
+) -> dict[str, tuple[int, ...]]:
+    taken: dict[str, list[Slot]] = {}
     for subject in counted:
         for cap, counter in counters.get(subject, {}).items():
-            if others := {(slot.at, slot.delivery) for slot in counter.slots if slot.delivery != own}:
-                taken.setdefault(cap, set()).update(others)
-    return {cap: tuple([from_micros(at) for at, _ in sorted(slots, reverse=True)]) for cap, slots in taken.items()}
+            if others := [slot for slot in counter.slots if slot.delivery != own]:
+                taken.setdefault(cap, []).extend(others)
+    if len(counted) == 1:
+        return {cap: tuple([slot.at for slot in slots]) for cap, slots in taken.items()}
+    # What went to several subjects of a person took one slot of each.
+    return {
+        cap: tuple([at for at, _ in sorted({(slot.at, slot.delivery) for slot in slots}, reverse=True)])
+        for cap, slots in taken.items()
+    }
 
 
 def _waiting_of(row: Row) -> WaitingDelivery:

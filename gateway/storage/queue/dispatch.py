@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.domain.ids import DeliveryId, WorkerId
+from gateway.domain.instants import to_micros
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane
 from gateway.domain.pseudonyms import Pseudonyms
@@ -20,7 +21,6 @@ from gateway.storage.queue.facts import Capped, read_facts
 from gateway.storage.queue.reservations import reserve_all
 from gateway.storage.queue.results import record_all
 from gateway.storage.queue.spending import Refunds, Spenders, look_again_at_held, read_spent
-from gateway.storage.tables import to_micros
 from gateway.storage.tracking.tracking import Stamped
 
 

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from gateway.domain.ids import DeliveryId, MessageId, ServiceId
+from gateway.domain.instants import to_micros
 from gateway.domain.messages import Message, accepted_delivery
 from gateway.domain.recipients import Channel
 from gateway.domain.values import Value
@@ -21,7 +22,6 @@ from gateway.storage.engines.driver import ConstraintBroken, Driver
 from gateway.storage.engines.statements import Insert, Row
 from gateway.storage.queue.standing import select_attachments
 from gateway.storage.rows import message_of
-from gateway.storage.tables import to_micros
 
 RETENTION: Final = timedelta(hours=72)
 """How long a key is kept at least; it outlives this while its message is not final."""

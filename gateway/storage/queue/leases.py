@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.domain.ids import EVENT, DeliveryId, EventId, MessageId, WorkerId, make_id
+from gateway.domain.instants import to_micros
 from gateway.domain.lifecycle import WORKER_LOST, DeliveryStatus
 from gateway.domain.messages import Event
 from gateway.ports import Clock
@@ -16,7 +17,6 @@ from gateway.storage.engines.statements import Row
 from gateway.storage.events import write_events
 from gateway.storage.queue.standing import refresh_status
 from gateway.storage.rows import event_row
-from gateway.storage.tables import to_micros
 
 SILENCE_SECONDS: Final = 30.0
 """How long the sweeper's own clock lets a worker be silent."""

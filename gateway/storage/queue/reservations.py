@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.domain.ids import DeliveryId
+from gateway.domain.instants import to_micros
 from gateway.domain.lifecycle import DeliveryStatus, can_advance
 from gateway.domain.messages import Content, EmailContent, PushContent, SmsContent
 from gateway.domain.preferences import Suppression
@@ -21,7 +22,6 @@ from gateway.storage.queue.facts import find_consents, find_suppressions
 from gateway.storage.queue.spending import take_all
 from gateway.storage.queue.standing import refresh_status
 from gateway.storage.rows import attempt_row, event_row
-from gateway.storage.tables import to_micros
 
 _RESERVE: Final = (
     "UPDATE deliveries SET status = 'sending', reason = NULL, not_before = NULL, provider = ?, attempts = ?,"

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from gateway.domain.ids import DeliveryId
+from gateway.domain.instants import to_micros
 from gateway.domain.lifecycle import WAITING, DeliveryStatus, advance
 from gateway.domain.preferences import Suppression
 from gateway.domain.pseudonyms import Pseudonyms
@@ -22,7 +23,6 @@ from gateway.storage.queue.holds import changed_people
 from gateway.storage.queue.spending import refund
 from gateway.storage.queue.standing import forget_secrets, refresh_status
 from gateway.storage.rows import delivery_row, event_row
-from gateway.storage.tables import to_micros
 from gateway.storage.tracking.tracking import Recorded, Stamped, settle_overtaken, without_repeated_fallbacks
 
 _RECORD: Final = (

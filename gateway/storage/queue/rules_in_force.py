@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from gateway.domain.instants import to_micros
 from gateway.domain.messages import Lane
 from gateway.storage.engines.driver import Driver, Engine
 from gateway.storage.engines.engine import Database
-from gateway.storage.tables import to_micros
 
 PORTION: Final = 500
 _PACE: Final = timedelta(seconds=1)

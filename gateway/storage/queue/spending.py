@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import msgspec
 
 from gateway.domain.ids import DeliveryId
+from gateway.domain.instants import to_micros
 from gateway.domain.recipients import Recipient
 from gateway.domain.spending import NOTHING, Buckets, Charge, ComplaintLimit, Spent
 from gateway.domain.values import replace
@@ -21,7 +22,6 @@ from gateway.storage.documents import dump
 from gateway.storage.engines.driver import Driver, Engine, each_key
 from gateway.storage.engines.statements import Insert, Row
 from gateway.storage.queue.caps import take_slots
-from gateway.storage.tables import to_micros
 
 _FIND: Final = (
     "WITH k AS ({keys}) SELECT t.counter, t.buckets FROM k CROSS JOIN spending_counters t WHERE t.counter = k.column1"

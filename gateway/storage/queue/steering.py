@@ -4,6 +4,7 @@ from typing import Final
 
 from gateway.domain.audit import AuditEntry
 from gateway.domain.ids import EVENT, EventId, MessageId, ServiceId, make_id
+from gateway.domain.instants import to_micros
 from gateway.domain.lifecycle import DeliveryStatus, Strategy, can_advance
 from gateway.domain.messages import Event
 from gateway.domain.values import replace
@@ -20,7 +21,6 @@ from gateway.storage.queue.standing import refresh_status
 from gateway.storage.reading.log import own_record
 from gateway.storage.reading.records import load_records
 from gateway.storage.rows import delivery_row, event_row
-from gateway.storage.tables import to_micros
 from gateway.storage.upkeep.audit import write_audit
 
 _DELIVERIES: Final = locked("SELECT id FROM deliveries WHERE message_id = ?")

@@ -6,6 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gateway.domain.ids import DeliveryId
+from gateway.domain.instants import to_micros
 from gateway.domain.recipients import Channel
 from gateway.errors import NotFound
 from gateway.ports import MailboxItem, Page
@@ -15,7 +16,7 @@ from gateway.storage.engines.commit import GroupCommit
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
 from gateway.storage.engines.statements import Insert, Row
-from gateway.storage.tables import mailbox, to_micros
+from gateway.storage.tables import mailbox
 
 
 class Mailbox:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from gateway.domain.instants import from_micros, to_micros
 from gateway.ports import Claim
 from gateway.storage import tables
 from gateway.storage.columns import names
@@ -11,7 +12,6 @@ from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
 from gateway.storage.engines.statements import Row
 from gateway.storage.rows import delivery_of, message_of
-from gateway.storage.tables import from_micros, to_micros
 
 _COUNT: Final = "SELECT COUNT(*) FROM messages WHERE created_at >= ? AND created_at < ?"
 _PAGE: Final = (

@@ -1,7 +1,7 @@
 """Every table, for SQLite and PostgreSQL alike, in modules by subject; the migrations are held to them by a test."""
 
 from gateway.storage.tables.incoming import engagements, inbound, receipts
-from gateway.storage.tables.kinds import Instant, from_micros, metadata, to_micros
+from gateway.storage.tables.kinds import Instant, metadata
 from gateway.storage.tables.notifying import notices, webhook_endpoints, webhook_replays
 from gateway.storage.tables.people import cap_counters, consent_chains, consents, erasures, recipients, suppressions
 from gateway.storage.tables.running import (
@@ -46,7 +46,6 @@ __all__ = [
     "engagements",
     "erasures",
     "events",
-    "from_micros",
     "idempotency_keys",
     "inbound",
     "mailbox",
@@ -61,7 +60,6 @@ __all__ = [
     "services",
     "spending_counters",
     "suppressions",
-    "to_micros",
     "webhook_endpoints",
     "webhook_replays",
     "workers",

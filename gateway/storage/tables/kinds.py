@@ -5,28 +5,12 @@ from callers become whole microseconds once, here.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-# The instants of one message's rows are mostly the same one.
-@lru_cache(maxsize=1_024)
-def to_micros(instant: datetime) -> int:
-    """Whole microseconds since 1970 of an aware datetime; exact, unlike `timestamp()`."""
-    return (instant - _EPOCH) // _MICROSECOND
-
-
-# A slot counts under several caps, and is read for each of them.
-@lru_cache(maxsize=1_024)
-def from_micros(micros: int) -> datetime:
-    """The aware UTC datetime of `to_micros`."""
-    return _EPOCH + timedelta(microseconds=micros)
+from gateway.domain.instants import from_micros, to_micros
 
 
 class Instant(sa.TypeDecorator[datetime]):

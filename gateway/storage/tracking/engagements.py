@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.domain.engagement import Conversion, Engagement, EngagementKind, Look, Maker, followed_together, judge
 from gateway.domain.ids import ENGAGEMENT, DeliveryId, EngagementId, MessageId, make_id
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.preferences import Category
 from gateway.domain.values import replace
 from gateway.errors import Conflict, NotFound
@@ -20,7 +21,6 @@ from gateway.storage.engines.locks import locked
 from gateway.storage.engines.statements import Insert, Row
 from gateway.storage.events import write_events
 from gateway.storage.rows import event_row
-from gateway.storage.tables import from_micros, to_micros
 from gateway.storage.tracking.engagement_events import event_of
 
 _MOST: Final = 20

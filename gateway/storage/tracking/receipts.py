@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.domain.ids import RECEIPT, AttemptId, DeliveryId, make_id
+from gateway.domain.instants import to_micros
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.receipts import Receipt
@@ -26,7 +27,6 @@ from gateway.storage.people.ledger import append_news
 from gateway.storage.people.suppressions import address_lock_of, suppress
 from gateway.storage.queue.spending import count_on
 from gateway.storage.queue.standing import forget_secrets, refresh_status
-from gateway.storage.tables import to_micros
 from gateway.storage.tracking.consequences import Effects, Kept, hear
 from gateway.storage.tracking.tracking import Tracked, forget_words, load_tracked
 

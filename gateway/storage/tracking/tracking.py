@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.domain.ids import EVENT, DeliveryId, EventId, make_id
+from gateway.domain.instants import from_micros
 from gateway.domain.lifecycle import DeliveryStatus, Fact
 from gateway.domain.messages import Attempt, Delivery, Event, Message
 from gateway.domain.receipts import Receipt
@@ -18,7 +19,6 @@ from gateway.storage.documents import dump, load_receipt
 from gateway.storage.engines.driver import Driver, each_key
 from gateway.storage.engines.statements import Row
 from gateway.storage.rows import MESSAGE_WIDTH, attempt_of, delivery_of, message_of
-from gateway.storage.tables import from_micros
 
 _DELIVERIES: Final = (
     f"SELECT {names(tables.messages, 'm.')}, {names(tables.deliveries, 'd.')}"  # noqa: S608 - our own names

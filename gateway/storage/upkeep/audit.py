@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from gateway.domain.audit import Actor, AuditAction, AuditEntry
 from gateway.domain.ids import AuditId, ServiceId
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.messages import Event
 from gateway.ports import AuditQuery, Page
 from gateway.storage.columns import stored
@@ -17,7 +18,7 @@ from gateway.storage.engines.engine import Database
 from gateway.storage.engines.statements import Insert, Row
 from gateway.storage.events import write_events
 from gateway.storage.rows import event_row
-from gateway.storage.tables import audit, from_micros, to_micros
+from gateway.storage.tables import audit
 
 _insert: Final = Insert(audit)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Outcome, Priority, SendResult
 from gateway.domain.preferences import Category
@@ -45,6 +46,11 @@ def need(limit: int = 3, *, most: int | None = None, counter: str = "offers", at
         counted_from=at - DAY + timedelta(microseconds=1),
         kept_until=at + DAY,
     )
+
+
+def taken(*instants: datetime) -> dict[str, tuple[int, ...]]:
+    """Slots under `offers`, as the facts tell them."""
+    return {"offers": tuple([to_micros(at) for at in instants])}
 
 
 async def facts_of(store: Store, claim: Claim) -> StoredFacts:
@@ -143,7 +149,7 @@ async def test_a_slot_stays_with_what_was_sent_or_may_have_been(store: Store) ->
     await store.dispatch.record(step_for(lost, S.UNKNOWN, events=()))
 
     assert not await reserve(store, third, need(2))
-    assert (await facts_of(store, third)).slots == {"offers": (NOW, NOW)}
+    assert (await facts_of(store, third)).slots == taken(NOW, NOW)
 
 
 async def test_a_retry_takes_no_second_slot_and_gives_back_none_that_may_have_been_spent(store: Store) -> None:
@@ -158,7 +164,7 @@ async def test_a_retry_takes_no_second_slot_and_gives_back_none_that_may_have_be
     await reserve(store, again, need(1), at=NOW + HOUR)
     await free(store, again, attempt=None)
 
-    assert (await facts_of(store, second)).slots == {"offers": (NOW + HOUR,)}
+    assert (await facts_of(store, second)).slots == taken(NOW + HOUR)
 
 
 async def test_a_counter_keeps_no_more_slots_than_its_limit(store: Store) -> None:
@@ -170,7 +176,7 @@ async def test_a_counter_keeps_no_more_slots_than_its_limit(store: Store) -> Non
     ]
 
     assert granted == [True] * 7
-    assert (await facts_of(store, claims[7])).slots == {"offers": (NOW + 6 * DAY, NOW + 5 * DAY)}
+    assert (await facts_of(store, claims[7])).slots == taken(NOW + 6 * DAY, NOW + 5 * DAY)
 
 
 async def test_slots_kept_for_others_are_not_there(store: Store) -> None:
@@ -257,7 +263,7 @@ async def test_what_is_queued_with_its_slot_is_not_counted_twice(store: Store) -
     (usual,) = await claims_of(store, [2])
     facts = await facts_of(store, usual)
 
-    assert (facts.waiting, facts.slots) == ((), {"offers": (NOW,)})
+    assert (facts.waiting, facts.slots) == ((), taken(NOW))
 
 
 async def test_counters_that_count_for_nothing_are_forgotten(store: Store) -> None:
@@ -309,4 +315,4 @@ async def test_the_counter_agrees_with_one_that_keeps_every_message(store: Store
 
     (after,) = await claims_of(store, [99])
     kept = (await facts_of(store, after)).slots.get("offers", ())
-    assert list(kept) == sorted(spent.values(), reverse=True)[: len(kept)]
+    assert [from_micros(at) for at in kept] == sorted(spent.values(), reverse=True)[: len(kept)]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from gateway.domain.instants import to_micros
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Outcome, SendResult
 from gateway.domain.slots import SlotNeed
@@ -17,7 +18,6 @@ from gateway.domain.values import replace
 from gateway.ports import Claim, Retention
 from gateway.storage import tables
 from gateway.storage.store import Store
-from gateway.storage.tables import to_micros
 from tests.contract.store_builders import (
     WORKER,
     answered_attempt,

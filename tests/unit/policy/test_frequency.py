@@ -1,6 +1,6 @@
 """Caps: rolling windows and calendars, kept slots, and never one more than the limit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.decisions import Expire, Facts, Hold, Send, Suppress
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.preferences import Category
 from gateway.domain.rule_tables import parse_rules
 from gateway.domain.rules import Calendar, FrequencyCap, RuleSet
 from gateway.policy.frequency import in_use, next_slot, period_start
 from gateway.policy.gate import decide
-from gateway.policy.wall_clocks import to_instant, to_micros, wall_clock
+from gateway.policy.wall_clocks import wall_clock
 from tests.factories import NOW, make_facts, make_recipient
 from tests.unit.policy.clock_oracle import has_room, utc, wall
 
@@ -30,7 +31,7 @@ def earliest(
     one: FrequencyCap, taken: Sequence[datetime], now: datetime = NOW, zones: Sequence[str] = ("UTC",)
 ) -> datetime:
     clocks = [wall_clock(zone) for zone in zones]
-    return to_instant(next_slot(one, [to_micros(slot) for slot in taken], clocks, to_micros(now)))
+    return from_micros(next_slot(one, [to_micros(slot) for slot in taken], clocks, to_micros(now)))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_a_day_begins_after_a_gap_at_midnight() -> None:
 
     assert found == change
     assert wall(found, "Asia/Beirut").hour == 1
-    assert to_instant(period_start(Calendar.DAY, wall_clock("Asia/Beirut"), to_micros(change + HOUR))) == change
+    assert from_micros(period_start(Calendar.DAY, wall_clock("Asia/Beirut"), to_micros(change + HOUR))) == change
 
 
 SLOTS = st.lists(st.integers(0, 12 * 24 * 60), max_size=12)
@@ -159,9 +160,11 @@ def rules(*caps: dict[str, object], hours: list[dict[str, Any]] | None = None) -
 DAILY = {"name": "daily", "limit": 1, "per": "24h"}
 
 
-def capped(set_of_rules: RuleSet, **changes: object) -> Facts:
-    changes = {"slots": {"daily": (NOW - HOUR,)}, "recipient": make_recipient(timezone="UTC"), **changes}
-    return make_facts(rules=set_of_rules, **changes)
+def capped(set_of_rules: RuleSet, slots: Mapping[str, Sequence[datetime]] | None = None, **changes: object) -> Facts:
+    taken = {"daily": (NOW - HOUR,)} if slots is None else slots
+    changes = {"recipient": make_recipient(timezone="UTC"), **changes}
+    counted = {counter: tuple([to_micros(at) for at in instants]) for counter, instants in taken.items()}
+    return make_facts(rules=set_of_rules, slots=counted, **changes)
 
 
 def test_a_full_cap_defers_to_the_earliest_instant() -> None:

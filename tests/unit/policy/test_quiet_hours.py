@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.decisions import Expire, Facts, Hold, Send, Suppress
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import PhoneNumber
 from gateway.domain.rule_tables import parse_rules
@@ -18,7 +19,7 @@ from gateway.domain.rules import QuietHours, RuleSet, Weekday, Window
 from gateway.policy.clauses import Hours
 from gateway.policy.gate import decide
 from gateway.policy.quiet_hours import next_opening
-from gateway.policy.wall_clocks import DAY, to_instant, to_micros, wall_clock
+from gateway.policy.wall_clocks import DAY, wall_clock
 from gateway.policy.zones import Whereabouts
 from tests.factories import make_facts, make_recipient
 from tests.unit.policy.clock_oracle import candidates, is_open, utc, wall
@@ -417,7 +418,7 @@ WINDOWS = st.builds(
     Window, days=DAYS | st.just(tuple(Weekday)), start=st.integers(0, 1439), end=st.integers(1, 1440)
 ).filter(lambda window: window.start != window.end)
 FIRST, LAST = to_micros(utc(2020, 1, 1)), to_micros(utc(2035, 12, 1))
-INSTANTS = st.integers(FIRST, LAST).map(to_instant)
+INSTANTS = st.integers(FIRST, LAST).map(from_micros)
 
 
 @st.composite
@@ -445,7 +446,7 @@ def somewhere(*zones: str) -> Whereabouts:
 def found_by_rule(rule: QuietHours, zone: str, now: datetime) -> datetime | None:
     start = to_micros(now)
     found = next_opening(rule, somewhere(zone), wall_clock(zone), start, start + 14 * DAY)
-    return None if found is None else to_instant(found)
+    return None if found is None else from_micros(found)
 
 
 def found_by_looking(rule: QuietHours, zones: Sequence[str], now: datetime) -> datetime | None:
@@ -473,7 +474,7 @@ def test_the_hold_is_the_earliest_allowed_minute(data: st.DataObject, zone: str)
 
 def changes_of(zone: str) -> list[datetime]:
     """When the clocks of a zone are changed in the years under test."""
-    return [to_instant(at) for at, _, _ in wall_clock(zone).spells(FIRST) if FIRST < at < LAST]
+    return [from_micros(at) for at, _, _ in wall_clock(zone).spells(FIRST) if FIRST < at < LAST]
 
 
 def zones_under_test() -> list[str]:
@@ -504,7 +505,7 @@ def test_several_clocks_and_rules_agree_on_the_earliest_minute(data: st.DataObje
 
     found = Hours(rule, somewhere(*zones)).earliest(start, start + 14 * DAY)
 
-    assert (None if found is None else to_instant(found)) == found_by_looking(rule, zones, now)
+    assert (None if found is None else from_micros(found)) == found_by_looking(rule, zones, now)
 
 
 @settings(max_examples=2_000 if LONG else 60)

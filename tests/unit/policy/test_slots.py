@@ -8,6 +8,7 @@ import pytz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.domain.instants import to_micros
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.domain.rules import Calendar, FrequencyCap, RuleSet
@@ -15,7 +16,7 @@ from gateway.domain.slots import SlotNeed
 from gateway.domain.values import replace
 from gateway.policy.frequency import next_slot
 from gateway.policy.slots import needed_slots
-from gateway.policy.wall_clocks import to_micros, wall_clocks
+from gateway.policy.wall_clocks import wall_clocks
 from gateway.policy.zones import locate
 from tests.factories import NOW, make_facts, make_recipient
 
@@ -34,7 +35,7 @@ def need(
     facts = make_facts(
         recipient=make_recipient(timezone=zone),
         rules=RuleSet(frequency_caps=(rule,)),
-        slots={rule.counter: tuple(used)},
+        slots={rule.counter: tuple([to_micros(at) for at in used])},
         waiting={rule.counter: tuple(kept)},
     )
     (found,) = needed_slots(facts, now)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.decisions import Decision, Expire, Facts, Hold, Send, Suppress
+from gateway.domain.instants import to_micros
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.domain.rules import Calendar, Over
@@ -32,7 +33,6 @@ from gateway.policy.spending import (
     spent_in,
     spent_until,
 )
-from gateway.policy.wall_clocks import to_micros
 from tests.factories import NOW, make_facts
 
 HOUR = timedelta(hours=1)

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from alembic import op
 
 from gateway.domain.ids import ConsentId, RecipientId, ServiceId
+from gateway.domain.instants import from_micros
 from gateway.domain.ledger import ORIGIN, Head, Line, chain, head_after
 from gateway.domain.preferences import Consent, ConsentState
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Channel
-from gateway.storage.tables import from_micros
 from gateway.storage.upkeep.secret import secret_of
 
 revision = "0006"

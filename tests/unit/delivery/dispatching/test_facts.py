@@ -10,6 +10,7 @@ from gateway.delivery.dispatching.facts import Terms, read_facts
 from gateway.delivery.dispatching.routing import Route, RoutingTable
 from gateway.domain.decisions import Facts
 from gateway.domain.ids import DeliveryId
+from gateway.domain.instants import to_micros
 from gateway.domain.messages import Lane
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
@@ -79,10 +80,10 @@ def test_a_persons_own_rules_stand_beside_the_operators() -> None:
     ],
 )
 def test_what_is_more_urgent_and_came_first_keeps_its_slot(other: dict[str, Any], keeps: bool) -> None:
-    facts = facts_of(terms(caps=(CAP,)), waiting=(waiting(**other),), slots={"daily": (NOW,)})
+    facts = facts_of(terms(caps=(CAP,)), waiting=(waiting(**other),), slots={"daily": (to_micros(NOW),)})
 
     assert facts.waiting == {"daily": (NOW + HOUR,) if keeps else ()}
-    assert facts.slots == {"daily": (NOW,)}
+    assert facts.slots == {"daily": (to_micros(NOW),)}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from gateway.domain.ids import MessageId
 from gateway.domain.preferences import Category, Consent, Suppression, SuppressionReason
 from gateway.domain.recipients import Channel, JsonValue, Recipient
 from gateway.domain.rules import NO_RULES, RuleSet
+from gateway.domain.slots import SlotNeed
 from gateway.domain.spending import SpendingFacts
 from gateway.domain.values import Value, field
 
@@ -25,6 +26,8 @@ class Send(Value, frozen=True, kw_only=True):
 
     route: tuple[str, ...]
     trace: tuple[TraceStep, ...]
+    slots: tuple[SlotNeed, ...] = ()
+    """What it needs of each cap that speaks of it."""
 
 
 class Hold(Value, frozen=True, kw_only=True):

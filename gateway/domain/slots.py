@@ -16,12 +16,12 @@ class SlotNeed(Value, frozen=True, kw_only=True):
     """The cap's counter (`FrequencyCap.counter`)."""
     limit: int
     """The cap's limit, which is also how many slots its counter keeps."""
-    counted_from: datetime
-    """Slots that others took at this instant or later count."""
+    counted_from: int
+    """Slots that others took at this instant or later count; as `to_micros` counts, like what follows."""
     most: int
     """With so many of them it is refused: the limit, less what is kept for deliveries that go first."""
-    kept_until: datetime
-    """From this instant on the slot counts for nothing, in whatever zone."""
+    kept_for: int
+    """So many microseconds after the call the slot counts for nothing, in whatever zone."""
 
 
 class WaitingDelivery(Value, frozen=True, kw_only=True):

@@ -13,8 +13,10 @@ from gateway.domain.durations import format_duration
 from gateway.domain.instants import from_micros, rfc3339, to_micros
 from gateway.domain.recipients import JsonValue
 from gateway.domain.rules import Calendar, FrequencyCap, Over, QuietHours
+from gateway.domain.slots import SlotNeed
 from gateway.policy.frequency import in_use, next_slot
 from gateway.policy.quiet_hours import closure_at, next_opening
+from gateway.policy.slots import slot_need
 from gateway.policy.wall_clocks import WallClock, wall_clocks
 from gateway.policy.zones import Whereabouts
 
@@ -80,6 +82,10 @@ class Cap:
     def earliest(self, instant: int, _limit: int) -> int:
         """When a slot is free."""
         return next_slot(self._cap, self._used + self._kept, self._clocks, instant)
+
+    def need(self, instant: int) -> SlotNeed:
+        """The slot that a delivery must have which goes then."""
+        return slot_need(self._cap, self._used, self._kept, self._clocks, instant)
 
     def saw(self, instant: int) -> dict[str, JsonValue]:
         """The limit, and how many slots are used or kept for what goes first."""

@@ -83,7 +83,11 @@ def _in_period(period: Calendar, taken: Sequence[int], clock: WallClock, instant
 
 def _period(period: Calendar, clock: WallClock, instant: int) -> tuple[int, int]:
     """The wall times of the midnights with which the clock's day, week or month begins and ends."""
-    ordinal = ordinal_of(clock.wall(instant))
+    return _midnights(period, ordinal_of(clock.wall(instant)))
+
+
+@lru_cache(maxsize=1_024)
+def _midnights(period: Calendar, ordinal: int) -> tuple[int, int]:
     match period:
         case Calendar.DAY:
             first, after = ordinal, ordinal + 1

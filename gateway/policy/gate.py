@@ -50,7 +50,11 @@ def decide(facts: Facts, now: datetime) -> Decision:
         return _stopped(timing.stopped, tuple(trace))
     ruling = check_route(facts, now)
     trace.append(ruling.step)
-    return Send(route=facts.route, trace=tuple(trace)) if facts.route else _stopped(ruling, tuple(trace))
+    return (
+        Send(route=facts.route, trace=tuple(trace), slots=timing.slots)
+        if facts.route
+        else _stopped(ruling, tuple(trace))
+    )
 
 
 def _stopped(ruling: Ruling, trace: tuple[TraceStep, ...]) -> Decision:

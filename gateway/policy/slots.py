@@ -5,53 +5,36 @@ The store refuses a delivery that finds more slots in use than the decision left
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from gateway.domain.decisions import Facts
-from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.rules import Calendar, FrequencyCap
 from gateway.domain.slots import SlotNeed
 from gateway.policy.frequency import in_use, next_slot, period_start
-from gateway.policy.wall_clocks import WallClock, wall_clocks
-from gateway.policy.zones import locate
+from gateway.policy.wall_clocks import DAY, WallClock
 
-_LONGEST: Final = {
-    Calendar.DAY: timedelta(days=3),
-    Calendar.WEEK: timedelta(days=9),
-    Calendar.MONTH: timedelta(days=33),
-}
+_LONGEST: Final = {Calendar.DAY: 3 * DAY, Calendar.WEEK: 9 * DAY, Calendar.MONTH: 33 * DAY}
 """A period in any zone, and the time in which its day is still a day somewhere."""
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def needed_slots(facts: Facts, now: datetime) -> tuple[SlotNeed, ...]:
-    """One for each cap that speaks of a delivery which the gate let go at `now`."""
-    caps = facts.rules.speaking_of(facts.channel, facts.category, facts.topic).frequency_caps
-    if not caps:
-        return ()
-    clocks = wall_clocks(locate(facts.recipient, facts.default_timezone).zones)
-    return tuple([_need(cap, facts, clocks, now) for cap in caps])
-
-
-def _need(cap: FrequencyCap, facts: Facts, clocks: Sequence[WallClock], now: datetime) -> SlotNeed:
-    instant = to_micros(now)
-    used = facts.slots.get(cap.counter, ())
-    kept = tuple([max(to_micros(at), instant) for at in facts.waiting.get(cap.counter, ())])
-    counted_from = _counted_from(cap, clocks, instant)
+def slot_need(
+    cap: FrequencyCap, used: tuple[int, ...], kept: tuple[int, ...], clocks: Sequence[WallClock], instant: int
+) -> SlotNeed:
+    """What a delivery needs of a cap that lets it go at the instant; `used` newest first, `kept` for others."""
+    span = _LONGEST[cap.per] if isinstance(cap.per, Calendar) else cap.per // _MICROSECOND
+    if isinstance(cap.per, Calendar):
+        counted_from = min([period_start(cap.per, clock, instant) for clock in clocks])
+    else:
+        counted_from = instant - span + 1
+    counting = sum([at >= counted_from for at in used]) if used else 0
     return SlotNeed(
         counter=cap.counter,
         limit=cap.limit,
-        counted_from=from_micros(counted_from),
-        most=sum([at >= counted_from for at in used]) + _room(cap, used + kept, clocks, instant),
-        kept_until=now + (_LONGEST[cap.per] if isinstance(cap.per, Calendar) else cap.per),
+        counted_from=counted_from,
+        most=counting + _room(cap, used + kept, clocks, instant),
+        kept_for=span,
     )
-
-
-def _counted_from(cap: FrequencyCap, clocks: Sequence[WallClock], instant: int) -> int:
-    if isinstance(cap.per, Calendar):
-        return min([period_start(cap.per, clock, instant) for clock in clocks])
-    return instant - cap.per // _MICROSECOND + 1
 
 
 def _room(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock], instant: int) -> int:

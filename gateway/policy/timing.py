@@ -7,6 +7,7 @@ from typing import Final, Literal
 from gateway.domain.decisions import Facts, TraceStep
 from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.rules import Overridden
+from gateway.domain.slots import SlotNeed
 from gateway.domain.values import Value, replace
 from gateway.policy.clauses import Cap, Clause, Hours, Schedule
 from gateway.policy.quiet_hours import fits_place
@@ -24,6 +25,8 @@ class Timing(Value, frozen=True, kw_only=True):
 
     steps: tuple[TraceStep, ...]
     stopped: Ruling | None
+    slots: tuple[SlotNeed, ...] = ()
+    """What it needs of each cap that speaks of it, where it may go now."""
 
 
 _AT_ONCE: Final = Timing(steps=(passes(Schedule.name, {"send_at": None}).step,), stopped=None)
@@ -40,6 +43,7 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
         return _AT_ONCE
     start, end = to_micros(now), to_micros(facts.expires_at)
     clauses: list[Clause] = [Schedule(facts.send_at)]
+    caps: list[Cap] = []
     budgets = clauses_of(facts)
     clauses += [budget for budget in budgets if budget.defers]
     dropping: list[Cap | Spending] = [budget for budget in budgets if not budget.defers]
@@ -56,7 +60,11 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
         rulings |= {cap: _at_the_end(cap, search) for cap in dropping}
         stopped = next((rulings[cap] for cap in dropping if rulings[cap].step.verdict == "suppress"), stopped)
     steps = [ruling.step for ruling in rulings.values()]
-    return Timing(steps=(*steps, *[_overridden(one) for one in rules.overridden]), stopped=stopped)
+    return Timing(
+        steps=(*steps, *[_overridden(one) for one in rules.overridden]),
+        stopped=stopped,
+        slots=tuple([cap.need(start) for cap in caps]) if stopped is None else (),
+    )
 
 
 def _overridden(rule: Overridden) -> TraceStep:

@@ -30,7 +30,6 @@ from gateway.domain.lifecycle import POISON, WAITING, DeliveryStatus
 from gateway.domain.values import replace
 from gateway.errors import ContentError, NotFound, Overloaded, Unavailable
 from gateway.metrics import Metrics
-from gateway.policy.slots import needed_slots
 from gateway.policy.spending import charges_of
 from gateway.ports import Claim, Clock, DispatchStore, Provider, Reservation, Step, StoredFacts, Wake
 
@@ -220,7 +219,7 @@ class Dispatcher:
             versions=prepared.composed.versions,
             events=(steps.event(claim, DeliveryStatus.SENDING, now, told),),
             subjects=() if job.stored is None else job.stored.subjects,
-            slots=needed_slots(facts, now),
+            slots=decision.slots,
             charges=charges_of(facts, now),
         )
         if not await self._reserve(job, intent):

@@ -126,8 +126,7 @@ def _is_used_up(counters: Counters, need: SlotNeed, own: DeliveryId) -> bool:
     slots = _slots(counters, need)
     if len(slots) < need.most:
         return False
-    counted_from = to_micros(need.counted_from)
-    return sum([slot.at >= counted_from and slot.delivery != own for slot in slots]) >= need.most
+    return sum([slot.at >= need.counted_from and slot.delivery != own for slot in slots]) >= need.most
 
 
 def _slots(counters: Counters, need: SlotNeed) -> Slots:
@@ -140,7 +139,7 @@ def _with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, 
     kept = {cap: counter for cap, counter in counters.items() if counter.kept_until > at - _CLOCKS_DIFFER}
     for need in needs:
         slots = _with_slot(_slots(counters, need), own, at, need.limit)
-        kept[need.counter] = Counter(to_micros(need.kept_until), slots)
+        kept[need.counter] = Counter(at + need.kept_for, slots)
     return kept
 
 

@@ -43,8 +43,8 @@ def need(limit: int = 3, *, most: int | None = None, counter: str = "offers", at
         counter=counter,
         limit=limit,
         most=limit if most is None else most,
-        counted_from=at - DAY + timedelta(microseconds=1),
-        kept_until=at + DAY,
+        counted_from=to_micros(at - DAY) + 1,
+        kept_for=DAY // timedelta(microseconds=1),
     )
 
 

@@ -118,7 +118,9 @@ async def test_every_charge_is_counted_or_none(store: Store) -> None:
 
 
 async def test_who_finds_no_slot_under_a_cap_spends_nothing(store: Store) -> None:
-    need = SlotNeed(counter="offers", limit=1, most=0, counted_from=NOW - DAY, kept_until=NOW + DAY)
+    need = SlotNeed(
+        counter="offers", limit=1, most=0, counted_from=to_micros(NOW - DAY), kept_for=DAY // timedelta(microseconds=1)
+    )
     (claim,) = await claims_of(store, 1)
 
     assert not await reserve(store, claim, slots=(need,), subjects=("somebody",))

@@ -8,14 +8,16 @@ import pytz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.domain.instants import to_micros
+from gateway.domain.decisions import Facts, Send
+from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.domain.rules import Calendar, FrequencyCap, RuleSet
 from gateway.domain.slots import SlotNeed
 from gateway.domain.values import replace
 from gateway.policy.frequency import next_slot
-from gateway.policy.slots import needed_slots
+from gateway.policy.gate import decide
+from gateway.policy.slots import slot_need
 from gateway.policy.wall_clocks import wall_clocks
 from gateway.policy.zones import locate
 from tests.factories import NOW, make_facts, make_recipient
@@ -31,20 +33,23 @@ def cap(per: timedelta | Calendar = DAY, limit: int = 3) -> FrequencyCap:
 def need(
     rule: FrequencyCap, used: list[datetime], kept: list[datetime], now: datetime = NOW, zone: str = ZONES[0]
 ) -> SlotNeed:
-    """What a delivery needs that the gate let go at `now`."""
-    facts = make_facts(
-        recipient=make_recipient(timezone=zone),
-        rules=RuleSet(frequency_caps=(rule,)),
-        slots={rule.counter: tuple([to_micros(at) for at in used])},
-        waiting={rule.counter: tuple(kept)},
+    """What a delivery needs that goes at `now`."""
+    taken, waiting = (tuple([to_micros(at) for at in instants]) for instants in (used, kept))
+    return slot_need(
+        rule, taken, waiting, wall_clocks(locate(make_recipient(timezone=zone), "UTC").zones), to_micros(now)
     )
-    (found,) = needed_slots(facts, now)
-    return found
+
+
+def slots_of(facts: Facts) -> tuple[SlotNeed, ...]:
+    """What the gate says that a delivery needs which it lets go."""
+    decision = decide(facts, NOW)
+    assert isinstance(decision, Send)
+    return decision.slots
 
 
 def test_no_cap_needs_no_slot() -> None:
-    assert needed_slots(make_facts(), NOW) == ()
-    assert needed_slots(make_facts(rules=RuleSet(frequency_caps=(replace(cap(), topics=("other",)),))), NOW) == ()
+    assert slots_of(make_facts()) == ()
+    assert slots_of(make_facts(rules=RuleSet(frequency_caps=(replace(cap(), topics=("other",)),)))) == ()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +66,7 @@ def test_no_cap_needs_no_slot() -> None:
 def test_a_cap_asks_for_a_slot_where_it_speaks_of_the_delivery(about: dict[str, Any], speaks: bool) -> None:
     rules = RuleSet(frequency_caps=(replace(cap(), **about),))
 
-    assert [one.counter for one in needed_slots(make_facts(rules=rules), NOW)] == (["offers"] if speaks else [])
+    assert [one.counter for one in slots_of(make_facts(rules=rules))] == (["offers"] if speaks else [])
 
 
 def test_of_whom_no_zone_is_known_the_days_are_those_of_the_default() -> None:
@@ -70,17 +75,17 @@ def test_of_whom_no_zone_is_known_the_days_are_those_of_the_default() -> None:
         recipient=nobody, rules=RuleSet(frequency_caps=(cap(Calendar.DAY),)), default_timezone="Asia/Tokyo"
     )
 
-    (found,) = needed_slots(facts, NOW)
+    (found,) = slots_of(facts)
 
-    assert found.counted_from.astimezone(pytz.timezone("Asia/Tokyo")).hour == 0
+    assert from_micros(found.counted_from).astimezone(pytz.timezone("Asia/Tokyo")).hour == 0
 
 
 def test_a_window_counts_from_just_after_its_length_ago() -> None:
     found = need(cap(), [NOW - DAY], [])
 
     assert (found.counter, found.limit, found.most) == ("offers", 3, 3)
-    assert found.counted_from == NOW - DAY + timedelta(microseconds=1)
-    assert found.kept_until == NOW + DAY
+    assert found.counted_from == to_micros(NOW - DAY) + 1
+    assert found.kept_for == DAY // timedelta(microseconds=1)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +97,7 @@ def test_a_window_counts_from_just_after_its_length_ago() -> None:
     ],
 )
 def test_a_calendar_counts_from_the_first_instant_of_the_persons_own_period(per: Calendar, begins: datetime) -> None:
-    assert need(cap(per), [], []).counted_from == begins
+    assert need(cap(per), [], []).counted_from == to_micros(begins)
 
 
 def test_slots_kept_for_others_leave_less_room() -> None:
@@ -124,5 +129,5 @@ def test_the_store_lets_exactly_as_many_go_as_the_cap_has_room_for(
 
     found = need(rule, used, kept, zone=zone)
 
-    counted = sum(at >= found.counted_from for at in used)
+    counted = sum(to_micros(at) >= found.counted_from for at in used)
     assert max(found.most - counted, 0) == room

@@ -1,5 +1,6 @@
 """Ids: opaque, prefixed, and sortable by the time they were made."""
 
+import os
 import random
 import secrets
 from datetime import datetime
@@ -42,12 +43,11 @@ WORKER: Final = "wrk"
 ENDPOINT: Final = "whe"
 REPLAY: Final = "rpl"
 
+_ENTROPY_BYTES: Final = 16
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32 in lower case: ASCII order is numeric order, and no letter is read as a digit."""
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 """Two digits at a time."""
-
-
 _RANDOM_DIGITS: Final = bytes(ord(_ALPHABET[byte % 32]) for byte in range(256))
 """A digit for each byte: every digit stands for eight of them, so that random bytes are random digits."""
 
@@ -73,10 +73,24 @@ def make_id(prefix: str, at: datetime, entropy: int | None = None) -> str:
     """
     # Most ids name and open nothing, so the generator need only be seeded well; asking the system for randomness
     # costs more than the rest of the id.
-    number = random.getrandbits(128) if entropy is None else entropy
-    return f"{prefix}_{_time_digits(at)}{number.to_bytes(16).translate(_RANDOM_DIGITS).decode()}"
+    number = random.getrandbits(8 * _ENTROPY_BYTES) if entropy is None else entropy
+    return f"{prefix}_{_time_digits(at)}{number.to_bytes(_ENTROPY_BYTES).translate(_RANDOM_DIGITS).decode()}"
+
+
+_FETCHED_AT_ONCE: Final = 64
+_unforeseeable: Final[list[bytes]] = []
+"""The system's randomness, in pieces of which each serves once: asking for it lets other threads go first, which takes
+longer than all else that makes an id. A forked process starts without any, or its ids would be its parent's."""
+os.register_at_fork(after_in_child=_unforeseeable.clear)
 
 
 def make_delivery_id(at: datetime) -> DeliveryId:
     """An id that nobody can foretell who has seen others: whoever knows it may say that the e-mail bounced."""
-    return DeliveryId(make_id(DELIVERY, at, secrets.randbits(128)))
+    try:
+        entropy = _unforeseeable.pop()
+    except IndexError:
+        fetched = secrets.token_bytes(_ENTROPY_BYTES * _FETCHED_AT_ONCE)
+        pieces = [fetched[start : start + _ENTROPY_BYTES] for start in range(0, len(fetched), _ENTROPY_BYTES)]
+        entropy = pieces.pop()
+        _unforeseeable.extend(pieces)
+    return DeliveryId(make_id(DELIVERY, at, int.from_bytes(entropy)))

@@ -50,11 +50,9 @@ def decide(facts: Facts, now: datetime) -> Decision:
         return _stopped(timing.stopped, tuple(trace))
     ruling = check_route(facts, now)
     trace.append(ruling.step)
-    return (
-        Send(route=facts.route, trace=tuple(trace), slots=timing.slots)
-        if facts.route
-        else _stopped(ruling, tuple(trace))
-    )
+    if not facts.route:
+        return _stopped(ruling, tuple(trace))
+    return Send(route=facts.route, trace=tuple(trace), slots=timing.slots)
 
 
 def _stopped(ruling: Ruling, trace: tuple[TraceStep, ...]) -> Decision:

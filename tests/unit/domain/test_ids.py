@@ -1,5 +1,6 @@
 """Ids sort by time, say what they name, and never meet."""
 
+import multiprocessing
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -51,3 +52,12 @@ def test_the_same_entropy_makes_the_same_id(entropy: int) -> None:
 
 def test_no_id_of_its_instant_is_lower_than_the_one_without_entropy() -> None:
     assert ids.make_id(ids.EVENT, NOW, 0).endswith("0" * 16)
+
+
+def test_a_forked_process_makes_none_of_its_parents_delivery_ids() -> None:
+    ids.make_delivery_id(NOW)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        theirs = set(pool.map(ids.make_delivery_id, [NOW] * 200, chunksize=200))
+    ours = {ids.make_delivery_id(NOW) for _ in range(200)}
+
+    assert (len(ours), len(theirs), ours & theirs) == (200, 200, set())

@@ -31,7 +31,7 @@ from gateway.domain.values import replace
 from gateway.policy.gate import decide
 
 CONNECTIONS: Final = 16
-PEOPLE: Final = 2_000
+PEOPLE: Final = 10_000
 DECISIONS: Final = 4_000
 GOAL: Final = "delivered a second under rules at least 0.92 of without"
 _AT_ONCE: Final = 32

@@ -45,7 +45,7 @@ class SmtpSettings:
     password: str | None = field(default=None, repr=False)
     timeout_seconds: float = 30.0
     """For one call in all, a new connection included; the envelope's deadline holds too."""
-    connections: int = 10
+    connections: int = 20
     messages_per_connection: int = 100
     idle_seconds: float = 60.0
     """After so long without use a connection is closed; servers hang up after some minutes themselves."""

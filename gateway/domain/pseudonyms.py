@@ -16,15 +16,17 @@ _HEX_DIGITS: Final = 32
 class Pseudonyms:
     """HMAC-SHA256 (RFC 2104) under a key made from the gateway's kept secret."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_keyed",)
 
     def __init__(self, secret: bytes) -> None:
-        self._key = hmac.digest(secret, _PURPOSE, "sha256")
+        self._keyed = hmac.new(hmac.digest(secret, _PURPOSE, "sha256"), digestmod="sha256")
 
     def of(self, label: str, *parts: str) -> str:
         """The name of these parts for one purpose: 32 hex digits; other labels and other cuts give other names."""
         told = "".join([f"{len(part)}:{part}" for part in (label, *parts)])
-        return hmac.digest(self._key, told.encode("utf-8", "surrogatepass"), "sha256").hex()[:_HEX_DIGITS]
+        naming = self._keyed.copy()
+        naming.update(told.encode("utf-8", "surrogatepass"))
+        return naming.hexdigest()[:_HEX_DIGITS]
 
     def of_address(self, channel: str, address: str) -> str:
         """The name of an address; it must be in its comparable spelling (`recipients.comparable`)."""

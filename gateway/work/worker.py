@@ -75,6 +75,8 @@ class Worker:
         self._drain = drain
         self._id = WorkerId("")
         self._jobs: dict[asyncio.Task[None], Claim] = {}
+        self._ordinary = 0
+        """How many of them are of lanes that are not urgent."""
         self._taking = asyncio.Lock()
         """Held from a claim until each of its deliveries has its job: who holds it sees every claim with its job."""
         self._finished = 0
@@ -169,9 +171,8 @@ class Worker:
 
     def _free_places(self) -> tuple[int, int]:
         """How many places are free for the urgent lanes, and how many of these for every lane."""
-        ordinary = sum(claim.message.lane > Lane.HIGH for claim in self._jobs.values())
         free = self._places - len(self._jobs)
-        return free, max(min(free, self._places - self._kept_for_urgent - ordinary), 0)
+        return free, max(min(free, self._places - self._kept_for_urgent - self._ordinary), 0)
 
     async def _start(self, claims: Sequence[Claim]) -> None:
         try:
@@ -184,11 +185,13 @@ class Worker:
         for claim in claims:
             job = asyncio.create_task(self._dispatcher.dispatch(claim, facts.get(claim.delivery.id)))
             self._jobs[job] = claim
+            self._ordinary += _is_ordinary(claim)
             job.add_done_callback(self._finish)
         self._metrics.in_flight.set(len(self._jobs))
 
     def _finish(self, job: asyncio.Task[None]) -> None:
         claim = self._jobs.pop(job)
+        self._ordinary -= _is_ordinary(claim)
         if not job.cancelled() and (error := job.exception()) is not None:
             # Not even its failure could be recorded: the next sweep gives the claim back.
             _log.error("claim.dropped", delivery=claim.delivery.id, error=type(error).__name__)
@@ -213,3 +216,7 @@ class Worker:
         joined = WorkerId(ids.make_id(ids.WORKER, self._clock.now()))
         await self._leases.join(joined)
         self._id = joined
+
+
+def _is_ordinary(claim: Claim) -> bool:
+    return claim.message.lane > Lane.HIGH

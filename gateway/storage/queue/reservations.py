@@ -20,7 +20,7 @@ from gateway.storage.people.suppressions import address_lock
 from gateway.storage.queue.claims import still_held
 from gateway.storage.queue.facts import find_consents, find_suppressions
 from gateway.storage.queue.spending import take_all
-from gateway.storage.queue.standing import refresh_status
+from gateway.storage.queue.standing import find_status
 from gateway.storage.rows import attempt_row, event_row
 
 _RESERVE: Final = (
@@ -29,7 +29,7 @@ _RESERVE: Final = (
 )
 _POSITION: Final = {Engine.SQLITE: "instr", Engine.POSTGRESQL: "strpos"}
 _RENDERED: Final = {
-    engine: "UPDATE messages SET locale = ?, versions = ?,"  # noqa: S608 - our own names
+    engine: "UPDATE messages SET status = ?, locale = ?, versions = ?,"  # noqa: S608 - our own names
     f" search = CASE WHEN {position}(search, ?) > 0 THEN search ELSE search || ' ' || ? END WHERE id = ?"
     for engine, position in _POSITION.items()
 }
@@ -64,8 +64,9 @@ async def reserve_all(driver: Driver, reservations: Sequence[Reservation], pseud
         (_insert_contents, [(reservation.claim.delivery.id, dump(reservation.content)) for reservation in taken]),
     )
     # Locks the messages, in the order of their ids.
-    await refresh_status(driver, [reservation.claim.message.id for reservation in taken])
-    await driver.execute_many(_RENDERED[driver.engine], [_rendered_row(reservation) for reservation in taken])
+    standing = await find_status(driver, [reservation.claim.message.id for reservation in taken])
+    rows = [_rendered_row(one, standing[one.claim.message.id][1]) for one in taken]
+    await driver.execute_many(_RENDERED[driver.engine], rows)
     return [
         yes and reservation.claim.delivery.id not in used_up
         for yes, reservation in zip(granted, reservations, strict=True)
@@ -126,9 +127,10 @@ def _reserve_row(reservation: Reservation) -> Row:
     )
 
 
-def _rendered_row(reservation: Reservation) -> Row:
+def _rendered_row(reservation: Reservation, status: str) -> Row:
     versions, headline = reservation.versions, _headline(reservation.content).lower()
     return (
+        status,
         versions.resolved_locale,
         dump(versions),
         headline,

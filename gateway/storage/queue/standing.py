@@ -29,6 +29,13 @@ _ATTACHMENTS: Final = (
 
 async def refresh_status(driver: Driver, message_ids: Iterable[str]) -> None:
     """Work out anew the status of each message from those of its deliveries."""
+    standing = await find_status(driver, message_ids)
+    changed = [(now, message_id) for message_id, (kept, now) in standing.items() if now != kept]
+    await driver.execute_many("UPDATE messages SET status = ? WHERE id = ?", changed)
+
+
+async def find_status(driver: Driver, message_ids: Iterable[str]) -> Mapping[str, tuple[str, str]]:
+    """By message the status that is kept and what it is by now; nobody else changes it until the transaction ends."""
     keys = each_key(message_ids)
     if driver.engine is Engine.POSTGRESQL:
         # So that of two who end two deliveries of one message at once the second sees what the first did.
@@ -36,12 +43,10 @@ async def refresh_status(driver: Driver, message_ids: Iterable[str]) -> None:
     found: dict[str, tuple[str, str, list[DeliveryStatus]]] = {}
     for message_id, strategy, kept, status in await driver.select_in(_STATUSES, keys):
         found.setdefault(message_id, (strategy, kept, []))[2].append(DeliveryStatus(status))
-    changed = [
-        (now, message_id)
+    return {
+        message_id: (kept, message_status(Strategy(strategy), statuses))
         for message_id, (strategy, kept, statuses) in found.items()
-        if (now := message_status(Strategy(strategy), statuses)) != kept
-    ]
-    await driver.execute_many("UPDATE messages SET status = ? WHERE id = ?", changed)
+    }
 
 
 async def forget_secrets(driver: Driver, message_ids: Iterable[str]) -> None:

@@ -30,7 +30,10 @@ def show(
         loaded = load_settings()
     except ConfigurationError as error:
         raise fail(error.message) from error
-    rows = [(key, _shown(value), loaded.sources.get(key, "default")) for key, value in _flatten("", loaded.settings)]
+    rows = [
+        (key, _shown(value), loaded.sources.get(key.partition("[")[0], "default"))
+        for key, value in _flatten("", loaded.settings)
+    ]
     if as_json:
         print_json({key: {"value": value, "source": source} if sources else value for key, value, source in rows})
     elif sources:
@@ -76,15 +79,16 @@ def _flatten(prefix: str, value: object) -> Iterator[tuple[str, object]]:
     elif isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _flatten(f"{prefix}.{name}", inner)
+    elif isinstance(value, list | tuple) and any(isinstance(item, BaseModel | Mapping) for item in value):
+        for number, item in enumerate(value):
+            yield from _flatten(f"{prefix}[{number}]", item)
     else:
         yield prefix, value
 
 
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(
-            _shown(item.model_dump(mode="json") if isinstance(item, BaseModel) else item) for item in value
-        )
+        return ", ".join(_shown(item) for item in value)
     if isinstance(value, timedelta):
         return format_duration(value)
     return "" if value is None else masked_url(str(value))

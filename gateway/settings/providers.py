@@ -46,7 +46,7 @@ class SmtpProviderSettings(SendingSection, Section):
     """`starttls` and `tls` both refuse to go on without a verified certificate."""
     ca_file: Path | None = None
     timeout: Duration = timedelta(seconds=30)
-    connections: Annotated[int, Field(ge=1, le=200)] = 10
+    connections: Annotated[int, Field(ge=1, le=200)] = 20
     messages_per_connection: Annotated[int, Field(ge=1)] = 100
     bounce_domain: Domain | None = None
     """Bounces come to `bounce+<delivery id>@<bounce_domain>`; left out, to the sender."""

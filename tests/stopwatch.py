@@ -7,7 +7,7 @@ _TRIES = 3
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """The least of three tries: a collection of garbage, which takes half a second in a large run, may fall into one."""
+    """The least of three tries: a collection of garbage, half a second in a large run, may fall into one."""
     return min(_once(work) for _ in range(_TRIES))
 
 

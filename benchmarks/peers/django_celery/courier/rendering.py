@@ -26,7 +26,7 @@ def render(message: Message) -> tuple[str, dict[str, str]]:
     locale = resolve(message.recipient["locale"])
     parts = templates_of(locale, message.template)
     zone = ZoneInfo(message.recipient["timezone"])
-    given = {**message.data, "zone": zone, "preferences_url": "", "unsubscribe_url": ""}
+    given = {**message.data, "zone": zone, "preferences_url": "", "unsubscribe_url": "", "postal_address": ()}
     subject = " ".join(parts["subject.txt"].render(given).split())
     preheader = " ".join(parts["preheader.txt"].render(given).split())
     html = parts["body.html"].render(given, subject=subject, preheader=preheader)

@@ -17,7 +17,7 @@ class SlotNeed(Value, frozen=True, kw_only=True):
     limit: int
     """The cap's limit, which is also how many slots its counter keeps."""
     counted_from: int
-    """Slots that others took at this instant or later count; as `to_micros` counts, like what follows."""
+    """Slots that others took at this instant or later count; as `to_micros` counts."""
     most: int
     """With so many of them it is refused: the limit, less what is kept for deliveries that go first."""
     kept_for: int

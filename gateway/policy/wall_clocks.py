@@ -41,18 +41,13 @@ class WallClock:
         """What the clock shows."""
         return instant + self._offsets[bisect_right(self._begins, instant) - 1]
 
-    def spell(self, instant: int) -> tuple[int, int, int]:
-        """The spell without a change in which an instant lies: begin, end (not included) and offset."""
-        index = bisect_right(self._begins, instant) - 1
-        following = self._begins[index + 1] if index + 1 < len(self._begins) else NEVER
-        return self._begins[index], following, self._offsets[index]
-
     def spells(self, instant: int) -> Iterator[tuple[int, int, int]]:
         """From an instant on, the spells without a change: begin, end (not included) and offset of each."""
-        following = instant
-        while following < NEVER:
-            begin, following, offset = self.spell(following)
-            yield max(instant, begin), following, offset
+        index = bisect_right(self._begins, instant) - 1
+        while index < len(self._begins):
+            following = self._begins[index + 1] if index + 1 < len(self._begins) else NEVER
+            yield max(instant, self._begins[index]), following, self._offsets[index]
+            index += 1
 
     def first_at(self, wall: int, instant: int) -> int:
         """The first instant, from the given one on, at which the clock shows this wall time or a later one."""

@@ -35,7 +35,7 @@ from gateway.ports import Claim, Clock, DispatchStore, Provider, Reservation, St
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-_STALE_SECONDS: Final = 1.0
+_STALE_SECONDS: Final = 0.5
 """After a longer wait for a place policy is asked again: a STOP may have come meanwhile."""
 _AWAY: Final = (Unavailable, Overloaded)
 """The store can take nothing now, or no more than waits already; what is to be written waits for it."""

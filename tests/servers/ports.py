@@ -27,8 +27,8 @@ _PORTS: Final = _own_ports()
 
 def free_port() -> int:
     """A port of loopback on which nobody listens, and that nobody else is given before its turn comes again."""
-    for port in _PORTS:
+    while True:
+        port = next(_PORTS)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise AssertionError("the ports never end")

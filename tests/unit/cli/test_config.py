@@ -1,13 +1,13 @@
 """`heliograph config show` prints what is in force, tables within lists included, and nothing that is secret."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.config import app
-from gateway.configuration import CONFIG_VARIABLE
 
 SETTINGS = """\
 [providers.relay]
@@ -26,11 +26,8 @@ forbid = [{from = "22:00", to = "08:00"}]
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    file = tmp_path / "heliograph.toml"
-    file.write_text(SETTINGS, encoding="utf-8")
-    monkeypatch.setenv(CONFIG_VARIABLE, str(file))
-    return file
+def file(write_settings: Callable[[str], Path]) -> Path:
+    return write_settings(SETTINGS)
 
 
 def test_each_value_stands_on_a_line_of_its_own_with_its_place(file: Path) -> None:

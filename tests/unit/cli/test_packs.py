@@ -1,13 +1,13 @@
 """`heliograph config packs` tells every rule that ships, on what ground, and whether it is in force."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.config import app
-from gateway.configuration import CONFIG_VARIABLE
 from gateway.policy.packs.reading import load_packs
 
 OVERRIDDEN = """
@@ -20,11 +20,8 @@ reason = "advice of counsel"
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    file = tmp_path / "heliograph.toml"
-    file.write_text(OVERRIDDEN, encoding="utf-8")
-    monkeypatch.setenv(CONFIG_VARIABLE, str(file))
-    return file
+def settings(write_settings: Callable[[str], Path]) -> Path:
+    return write_settings(OVERRIDDEN)
 
 
 def test_every_rule_is_listed_with_its_source_and_standing(settings: Path) -> None:

@@ -4,14 +4,16 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+from gateway.domain.encoding import encode
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def rfc3339(at: datetime) -> str:
     """An aware instant in UTC with `Z`, such as `2026-11-22T18:00:00Z`."""
-    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
-    return f"{utc.isoformat()[:-6]}Z"
+    # As msgspec writes it, within quotes: six times as fast as `isoformat`.
+    return encode(at if at.tzinfo is UTC else at.astimezone(UTC))[1:-1].decode()
 
 
 def rfc3339_or_none(at: datetime | None) -> str | None:

@@ -15,9 +15,9 @@ from gateway.domain.recipients import JsonValue
 from gateway.domain.rules import Calendar, FrequencyCap, Over, QuietHours
 from gateway.domain.slots import SlotNeed
 from gateway.policy.frequency import in_use, next_slot
-from gateway.policy.quiet_hours import closure_at, next_opening
+from gateway.policy.quiet_hours import Opening, closure_at, next_opening
 from gateway.policy.slots import slot_need
-from gateway.policy.wall_clocks import WallClock, wall_clocks
+from gateway.policy.wall_clocks import NEVER, WallClock, wall_clocks
 from gateway.policy.zones import Whereabouts
 
 
@@ -77,7 +77,8 @@ class Cap:
         self._clocks = wall_clocks(place.zones)
         self._used = facts.slots.get(cap.counter, ())
         # Who is due already goes as soon as it can.
-        self._kept = tuple([max(to_micros(at), now) for at in facts.waiting.get(cap.counter, ())])
+        waiting = facts.waiting.get(cap.counter)
+        self._kept = tuple([max(to_micros(at), now) for at in waiting]) if waiting else ()
 
     def earliest(self, instant: int, _limit: int) -> int:
         """When a slot is free."""
@@ -112,26 +113,31 @@ class Hours:
         self._rule = rule
         self._place = place
         self._clocks = wall_clocks(place.zones)
+        self._open = (0, 0)
+        """The last opening found on all the clocks: most messages go in the same one."""
 
     def earliest(self, instant: int, limit: int) -> int | None:
         """When it is open on all the clocks."""
-        agreed, asked = 0, 0
+        if self._is_known_open(instant):
+            return instant if instant < limit else None
+        agreed, asked, until = 0, 0, NEVER
         while agreed < len(self._clocks):
             opening = self._opening(self._clocks[asked % len(self._clocks)], instant, limit)
             if opening is None:
                 return None
-            agreed = agreed + 1 if opening == instant else 1
-            instant = opening
+            agreed, until = (agreed + 1, min(until, opening[1])) if opening[0] == instant else (1, opening[1])
+            instant = opening[0]
             asked += 1
+        self._open = (instant, until)
         return instant
 
     def saw(self, instant: int) -> dict[str, JsonValue]:
         """What the clocks show, the one that speaks against it where there is one, and why the day is closed."""
-        clock = self._clocks[0]
-        if len(self._clocks) > 1:
+        clock, closed = self._clocks[0], None
+        if not self._is_known_open(instant):
             shut = (one for one in self._clocks if self._opening(one, instant, instant + 1) is None)
             clock = next(shut, clock)
-        closed = closure_at(self._rule, self._place, clock, instant)
+            closed = closure_at(self._rule, self._place, clock, instant)
         saw: dict[str, JsonValue] = {
             "origin": self._rule.origin,
             "local": clock.shown(instant),
@@ -139,7 +145,10 @@ class Hours:
         }
         return saw if closed is None else {**saw, "closed": closed}
 
-    def _opening(self, clock: WallClock, instant: int, limit: int) -> int | None:
+    def _is_known_open(self, instant: int) -> bool:
+        return self._open[0] <= instant < self._open[1]
+
+    def _opening(self, clock: WallClock, instant: int, limit: int) -> Opening | None:
         return next_opening(self._rule, self._place, clock, instant, limit)
 
 

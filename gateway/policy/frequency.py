@@ -14,6 +14,8 @@ from gateway.domain.rules import Calendar, FrequencyCap
 from gateway.policy.wall_clocks import DAY, EPOCH_ORDINAL, WallClock, ordinal_of
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+_AHEAD: Final = 2 * DAY
+"""No clock is so far ahead of UTC."""
 
 
 def next_slot(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock], instant: int) -> int:
@@ -36,18 +38,18 @@ def in_use(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock],
     if isinstance(cap.per, Calendar):
         return max([_in_period(cap.per, taken, clock, instant) for clock in clocks])
     window = cap.per // _MICROSECOND
-    return sum([instant - window < slot < instant + window for slot in taken])
+    since, until = instant - window, instant + window
+    return sum([since < slot < until for slot in taken])
 
 
 def period_start(period: Calendar, clock: WallClock, instant: int) -> int:
     """The first instant of the clock's day, week or month; never after the given one."""
-    return _first_at(clock, _period(period, clock, instant)[0])
-
-
-@lru_cache(maxsize=4_096)
-def _first_at(clock: WallClock, midnight: int) -> int:
-    # No clock is two days ahead of UTC.
-    return clock.first_at(midnight, midnight - 2 * DAY)
+    ordinal = ordinal_of(clock.wall(instant))
+    plain = _instants(period, clock, ordinal)
+    if plain is not None:
+        return plain[0]
+    midnight = _midnights(period, ordinal)[0]
+    return clock.first_at(midnight, midnight - _AHEAD)
 
 
 def _next_in_window(limit: int, window: int, taken: Sequence[int], instant: int) -> int:
@@ -73,8 +75,23 @@ def _next_in_calendar(
 
 
 def _in_period(period: Calendar, taken: Sequence[int], clock: WallClock, instant: int) -> int:
-    begin, end = _period(period, clock, instant)
+    ordinal = ordinal_of(clock.wall(instant))
+    plain = _instants(period, clock, ordinal)
+    if plain is not None:
+        since, until = plain
+        return sum([since <= slot < until for slot in taken])
+    begin, end = _midnights(period, ordinal)
     return sum([begin <= clock.wall(slot) < end for slot in taken])
+
+
+# Thousands of deliveries ask for the same few days.
+@lru_cache(maxsize=4_096)
+def _instants(period: Calendar, clock: WallClock, ordinal: int) -> tuple[int, int] | None:
+    """From when until when the clock shows the period that a date lies in; None where it is changed at such a time."""
+    begin, end = _midnights(period, ordinal)
+    _, until, offset = next(clock.spells(begin - _AHEAD))
+    # A clock that is set back after the end shows no time of the period again: none is set back by more than a day.
+    return (begin - offset, end - offset) if end - offset + DAY <= until else None
 
 
 def _period(period: Calendar, clock: WallClock, instant: int) -> tuple[int, int]:

@@ -16,6 +16,8 @@ from gateway.policy.zones import Whereabouts
 
 Span = tuple[int, int]
 """Minutes of a local day, half-open."""
+Opening = tuple[int, int]
+"""From an instant on until just before another."""
 WHOLE_DAY: Final[tuple[Span, ...]] = ((0, MINUTES_OF_DAY),)
 
 
@@ -26,8 +28,8 @@ def fits_place(rule: QuietHours, place: Whereabouts) -> bool:
     )
 
 
-def next_opening(rule: QuietHours, place: Whereabouts, clock: WallClock, instant: int, limit: int) -> int | None:
-    """The earliest instant, from the given one on and before the limit, at which the rule lets a message go.
+def next_opening(rule: QuietHours, place: Whereabouts, clock: WallClock, instant: int, limit: int) -> Opening | None:
+    """From when, at or after the instant and before the limit, the rule lets a message go, and until when at least.
 
     In one zone; None when there is none. Instants are microseconds since 1970.
     """
@@ -36,18 +38,18 @@ def next_opening(rule: QuietHours, place: Whereabouts, clock: WallClock, instant
             return None
         found = _next_in_spell(rule, place, begin + offset, min(end, limit) + offset)
         if found is not None:
-            return found - offset
+            return found[0] - offset, found[1] - offset
     return None
 
 
-def _next_in_spell(rule: QuietHours, place: Whereabouts, wall: int, until: int) -> int | None:
+def _next_in_spell(rule: QuietHours, place: Whereabouts, wall: int, until: int) -> Opening | None:
     """The same on a clock that is not changed meanwhile, from one wall time until before another."""
     for day in range(wall // DAY, (until - 1) // DAY + 1):
         midnight = day * DAY
         for start, end in open_spans(rule, place, day + EPOCH_ORDINAL):
-            found = max(wall, midnight + start * MINUTE)
-            if found < min(midnight + end * MINUTE, until):
-                return found
+            opens, closes = max(wall, midnight + start * MINUTE), min(midnight + end * MINUTE, until)
+            if opens < closes:
+                return opens, closes
     return None
 
 

@@ -22,10 +22,11 @@ def slot_need(
     cap: FrequencyCap, used: tuple[int, ...], kept: tuple[int, ...], clocks: Sequence[WallClock], instant: int
 ) -> SlotNeed:
     """What a delivery needs of a cap that lets it go at the instant; `used` newest first, `kept` for others."""
-    span = _LONGEST[cap.per] if isinstance(cap.per, Calendar) else cap.per // _MICROSECOND
     if isinstance(cap.per, Calendar):
+        span = _LONGEST[cap.per]
         counted_from = min([period_start(cap.per, clock, instant) for clock in clocks])
     else:
+        span = cap.per // _MICROSECOND
         counted_from = instant - span + 1
     counting = sum([at >= counted_from for at in used]) if used else 0
     return SlotNeed(
@@ -39,7 +40,9 @@ def slot_need(
 
 def _room(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock], instant: int) -> int:
     """How many more may go at this very instant."""
-    if isinstance(cap.per, Calendar) or max(taken, default=instant) <= instant:
+    if not taken:
+        return cap.limit
+    if isinstance(cap.per, Calendar) or max(taken) <= instant:
         return max(cap.limit - in_use(cap, taken, clocks, instant), 0)
 
     # What is kept for later takes room before it is taken.

@@ -138,12 +138,9 @@ class _Time:
         return [instant, *sorted(end for start in buckets if (end := self.forgotten_at(start)) > instant)]
 
 
-def clauses_of(facts: Facts) -> list[Spending]:
-    """One for each budget that speaks of the delivery."""
-    spending = facts.spending
-    if spending is None:
-        return []
-    return [Spending(budget, spending, facts.default_timezone) for budget in spending.budgets]
+def clauses_of(spending: SpendingFacts, zone: str) -> list[Spending]:
+    """One for each budget that speaks of the delivery; calendar periods are the zone's."""
+    return [Spending(budget, spending, zone) for budget in spending.budgets]
 
 
 def charges_of(facts: Facts, now: datetime) -> tuple[Charge, ...]:
@@ -151,7 +148,7 @@ def charges_of(facts: Facts, now: datetime) -> tuple[Charge, ...]:
     spending, instant = facts.spending, to_micros(now)
     if spending is None:
         return ()
-    charges = [clause.charge(instant) for clause in clauses_of(facts)]
+    charges = [clause.charge(instant) for clause in clauses_of(spending, facts.default_timezone)]
     if spending.complaints is not None and spending.domain is not None:
         charges.append(_mailed(spending.domain, spending.complaints.per, instant))
     return tuple(charges)

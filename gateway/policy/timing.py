@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 from gateway.domain.decisions import Facts, TraceStep
 from gateway.domain.instants import from_micros, to_micros
-from gateway.domain.rules import Overridden
+from gateway.domain.preferences import Category
+from gateway.domain.recipients import Channel
+from gateway.domain.rules import FrequencyCap, Overridden, RuleSet
 from gateway.domain.slots import SlotNeed
 from gateway.domain.values import Value, replace
 from gateway.policy.clauses import Cap, Clause, Hours, Schedule
@@ -14,7 +17,7 @@ from gateway.policy.quiet_hours import fits_place
 from gateway.policy.rulings import Ruling, expires, holds, passes, suppresses
 from gateway.policy.spending import Spending, clauses_of
 from gateway.policy.wall_clocks import DAY
-from gateway.policy.zones import locate
+from gateway.policy.zones import Whereabouts, locate
 
 HORIZON: Final = 14 * DAY
 """A message that no opening awaits within so long is refused, not held for ever."""
@@ -33,35 +36,62 @@ _AT_ONCE: Final = Timing(steps=(passes(Schedule.name, {"send_at": None}).step,),
 """Most messages: nothing speaks of them."""
 
 
+class _Speaking(Value, frozen=True, kw_only=True):
+    """What of a set of rules speaks of such a message to people in one place."""
+
+    caps: tuple[FrequencyCap, ...] = ()
+    hours: tuple[Hours, ...] = ()
+    overridden: tuple[TraceStep, ...] = ()
+
+
+_NOTHING: Final = _Speaking()
+
+
+# Thousands of people live in the same few places.
+@lru_cache(maxsize=4_096)
+def _speaking(
+    rules: RuleSet, channel: Channel, category: Category, topic: str | None, place: Whereabouts
+) -> _Speaking:
+    found = rules.speaking_of(channel, category, topic)
+    return _Speaking(
+        caps=found.frequency_caps,
+        hours=tuple([Hours(rule, place) for rule in found.quiet_hours if fits_place(rule, place)]),
+        overridden=tuple([_overridden(rule) for rule in found.overridden]),
+    )
+
+
 def check_timing(facts: Facts, now: datetime) -> Timing:
     """Find the earliest instant that pleases the caller, the caps that defer and the quiet hours at once.
 
     A cap that drops is asked at that instant, for by then its slots may be free.
     """
-    rules = facts.rules.speaking_of(facts.channel, facts.category, facts.topic)
-    if not rules and facts.send_at is None and facts.spending is None:
+    if not facts.rules and facts.send_at is None and facts.spending is None:
         return _AT_ONCE
     start, end = to_micros(now), to_micros(facts.expires_at)
     clauses: list[Clause] = [Schedule(facts.send_at)]
-    caps: list[Cap] = []
-    budgets = clauses_of(facts)
-    clauses += [budget for budget in budgets if budget.defers]
-    dropping: list[Cap | Spending] = [budget for budget in budgets if not budget.defers]
-    if rules:
+    dropping: list[Cap | Spending] = []
+    speaking, caps = _NOTHING, list[Cap]()
+    if facts.spending is not None:
+        budgets = clauses_of(facts.spending, facts.default_timezone)
+        clauses += [budget for budget in budgets if budget.defers]
+        dropping += [budget for budget in budgets if not budget.defers]
+    if facts.rules:
         place = locate(facts.recipient, facts.default_timezone)
-        caps = [Cap(cap, facts, place, start) for cap in rules.frequency_caps]
+        speaking = _speaking(facts.rules, facts.channel, facts.category, facts.topic, place)
+        caps = [Cap(cap, facts, place, start) for cap in speaking.caps]
         clauses += [cap for cap in caps if cap.defers]
-        clauses += [Hours(rule, place) for rule in rules.quiet_hours if fits_place(rule, place)]
+        clauses += speaking.hours
         dropping += [cap for cap in caps if not cap.defers]
     search = _search(clauses, start, end)
-    rulings = {clause: _ruling(clause, search) for clause in clauses}
-    stopped = rulings[search.last] if search.last is not None else None
+    refused = {clause: _ruling(clause, search, at) for clause, at in search.refused.items()}
+    steps = [refused[clause].step if clause in refused else _passed(clause, search.at) for clause in clauses]
+    stopped = refused[search.last] if search.last is not None else None
     if search.verdict == "hold":
-        rulings |= {cap: _at_the_end(cap, search) for cap in dropping}
-        stopped = next((rulings[cap] for cap in dropping if rulings[cap].step.verdict == "suppress"), stopped)
-    steps = [ruling.step for ruling in rulings.values()]
+        refusals = [_at_the_end(cap, search) for cap in dropping]
+        steps += [ruling.step for ruling in refusals]
+        stopped = next((ruling for ruling in refusals if ruling.step.verdict == "suppress"), stopped)
     return Timing(
-        steps=(*steps, *[_overridden(one) for one in rules.overridden]),
+        steps=(*steps, *speaking.overridden),
         stopped=stopped,
         slots=tuple([cap.need(start) for cap in caps]) if stopped is None else (),
     )
@@ -107,12 +137,13 @@ def _search(clauses: Sequence[Clause], start: int, end: int) -> _Search:
     return search
 
 
-def _ruling(clause: Clause, search: _Search) -> Ruling:
-    """What a clause said: where it first refused, else at the end of the search."""
-    refused = search.refused.get(clause)
-    if refused is None:
-        return passes(clause.name, clause.saw(search.at))
-    saw = clause.saw(refused)
+def _passed(clause: Clause, at: int) -> TraceStep:
+    return TraceStep(rule=clause.name, verdict="pass", saw=clause.saw(at))
+
+
+def _ruling(clause: Clause, search: _Search, first: int) -> Ruling:
+    """What a clause said that has refused: of the instant at which it first did."""
+    saw = clause.saw(first)
     if clause is not search.last or search.verdict == "hold":
         return holds(clause.name, clause.reason, from_micros(search.at), saw)
     if search.verdict == "expire":

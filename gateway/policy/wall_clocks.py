@@ -12,7 +12,7 @@ from typing import Final
 
 import pytz
 
-from gateway.domain.instants import from_micros, to_micros
+from gateway.domain.instants import from_micros, rfc3339, to_micros
 
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
@@ -36,18 +36,27 @@ class WallClock:
     def __init__(self, zone: str) -> None:
         self.zone = zone
         self._begins, self._offsets = _offsets(zone)
+        self._last = next(self.spells(-NEVER))
+        """The spell that was asked for last: most look at instants of the same one."""
 
     def wall(self, instant: int) -> int:
         """What the clock shows."""
-        return instant + self._offsets[bisect_right(self._begins, instant) - 1]
+        begin, end, offset = self._last
+        if begin <= instant < end:
+            return instant + offset
+        index = bisect_right(self._begins, instant) - 1
+        self._last = self._spell(index)
+        return instant + self._offsets[index]
 
     def spells(self, instant: int) -> Iterator[tuple[int, int, int]]:
         """From an instant on, the spells without a change: begin, end (not included) and offset of each."""
-        index = bisect_right(self._begins, instant) - 1
-        while index < len(self._begins):
-            following = self._begins[index + 1] if index + 1 < len(self._begins) else NEVER
-            yield max(instant, self._begins[index]), following, self._offsets[index]
-            index += 1
+        for index in range(bisect_right(self._begins, instant) - 1, len(self._begins)):
+            begin, end, offset = self._spell(index)
+            yield max(instant, begin), end, offset
+
+    def _spell(self, index: int) -> tuple[int, int, int]:
+        following = self._begins[index + 1] if index + 1 < len(self._begins) else NEVER
+        return self._begins[index], following, self._offsets[index]
 
     def first_at(self, wall: int, instant: int) -> int:
         """The first instant, from the given one on, at which the clock shows this wall time or a later one."""
@@ -64,7 +73,7 @@ class WallClock:
     def shown(self, instant: int) -> str:
         """The wall time with its offset, such as `2026-11-21T23:40:00-06:00`."""
         wall = self.wall(instant)
-        return f"{from_micros(wall).isoformat()[:-6]}{_offset_shown(wall - instant)}"
+        return rfc3339(from_micros(wall))[:-1] + _offset_shown(wall - instant)
 
 
 @lru_cache(maxsize=1_024)

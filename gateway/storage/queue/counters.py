@@ -134,18 +134,20 @@ def _names(of: Sequence[Counted]) -> set[str]:
 def _taken_by_others(
     counters: Mapping[str, Counters], own: DeliveryId, counted: Sequence[str]
 ) -> dict[str, tuple[int, ...]]:
-    taken: dict[str, list[Slot]] = {}
+    if len(counted) == 1:
+        kept = counters.get(counted[0], {})
+        return {
+            cap: others
+            for cap, counter in kept.items()
+            if (others := tuple([slot.at for slot in counter.slots if slot.delivery != own]))
+        }
+    taken: dict[str, set[tuple[int, str]]] = {}
     for subject in counted:
         for cap, counter in counters.get(subject, {}).items():
-            if others := [slot for slot in counter.slots if slot.delivery != own]:
-                taken.setdefault(cap, []).extend(others)
-    if len(counted) == 1:
-        return {cap: tuple([slot.at for slot in slots]) for cap, slots in taken.items()}
-    # What went to several subjects of a person took one slot of each.
-    return {
-        cap: tuple([at for at, _ in sorted({(slot.at, slot.delivery) for slot in slots}, reverse=True)])
-        for cap, slots in taken.items()
-    }
+            if others_of_one := [(slot.at, slot.delivery) for slot in counter.slots if slot.delivery != own]:
+                # What went to several subjects of a person took one slot of each.
+                taken.setdefault(cap, set()).update(others_of_one)
+    return {cap: tuple([at for at, _ in sorted(slots, reverse=True)]) for cap, slots in taken.items()}
 
 
 def _waiting_of(row: Row) -> WaitingDelivery:

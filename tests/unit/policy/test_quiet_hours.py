@@ -446,7 +446,7 @@ def somewhere(*zones: str) -> Whereabouts:
 def found_by_rule(rule: QuietHours, zone: str, now: datetime) -> datetime | None:
     start = to_micros(now)
     found = next_opening(rule, somewhere(zone), wall_clock(zone), start, start + 14 * DAY)
-    return None if found is None else from_micros(found)
+    return None if found is None else from_micros(found[0])
 
 
 def found_by_looking(rule: QuietHours, zones: Sequence[str], now: datetime) -> datetime | None:

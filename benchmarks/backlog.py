@@ -1,6 +1,8 @@
 """A backlog made fast: copies of what the gateway accepted, written straight into its tables.
 
 A copy has its original's instants and an id of its own: it lies in the same month and falls due when the original does.
+The copies of one lie together, and those of one that was accepted later behind them: so does what was accepted over
+time.
 """
 
 import asyncio
@@ -18,6 +20,7 @@ _DIGITS: Final = 7
 _PARENTS: Final = {tables.messages.name: "id", tables.deliveries.name: "message_id"}
 """What a claim reads, and the column by which a row belongs to its message."""
 _BATCH: Final = 20_000
+_SEEDS: Final = "SELECT id, row_number() OVER (ORDER BY id) AS place FROM messages"
 
 
 def fill(url: str, count: int) -> int:
@@ -31,12 +34,13 @@ def fill(url: str, count: int) -> int:
 
 def _fill_sqlite(driver: sqlite3.Connection, count: int) -> int:
     present = driver.execute("SELECT count(*) FROM messages").fetchone()[0]
-    driver.execute("CREATE TEMP TABLE seeds AS SELECT id FROM messages")
-    series = "WITH RECURSIVE series(n) AS (VALUES(?) UNION ALL SELECT n + 1 FROM series WHERE n < ?) "
-    for first, last in _steps(present, count):
+    driver.execute(f"CREATE TEMP TABLE seeds AS {_SEEDS}")
+    copies, steps = _steps(present, count)
+    series = f"WITH RECURSIVE series(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM series WHERE n < {copies}) "
+    for first, last in steps:
         driver.execute("BEGIN")
         for table in (tables.messages, tables.deliveries):
-            driver.execute(series + _copy(table, f"printf('%0{_DIGITS}d', n)"), (first, last))
+            driver.execute(series + _copy(table, f"printf('%0{_DIGITS}d', n)", first, last))
         driver.execute("COMMIT")
     driver.execute("ANALYZE")
     return int(driver.execute("SELECT count(*) FROM deliveries").fetchone()[0])
@@ -55,25 +59,27 @@ async def _fill_postgres(url: str, count: int) -> int:
         # The copies belong to each other as their originals do, so no key needs to be looked up.
         await driver.execute("SET session_replication_role = replica; SET synchronous_commit = off")
         present = await driver.fetchval("SELECT count(*) FROM messages")
-        await driver.execute("CREATE TEMP TABLE seeds AS SELECT id FROM messages")
-        for first, last in _steps(present, count):
+        await driver.execute(f"CREATE TEMP TABLE seeds AS {_SEEDS}")
+        copies, steps = _steps(present, count)
+        series = f"WITH series AS (SELECT n FROM generate_series(1, {copies}) n) "
+        for first, last in steps:
             for table in (tables.messages, tables.deliveries):
-                series = f"WITH series AS (SELECT n FROM generate_series({first}, {last}) n) "
-                await driver.execute(series + _copy(table, f"lpad(n::text, {_DIGITS}, '0')"))
+                await driver.execute(series + _copy(table, f"lpad(n::text, {_DIGITS}, '0')", first, last))
         await driver.execute("VACUUM (ANALYZE) messages, deliveries")
         return int(await driver.fetchval("SELECT count(*) FROM deliveries"))
     finally:
         await driver.close()
 
 
-def _steps(present: int, count: int) -> list[tuple[int, int]]:
-    """The copies to make of each present message, in steps of about a batch: from, to."""
+def _steps(present: int, count: int) -> tuple[int, list[tuple[int, int]]]:
+    """How many copies to make of each present message, and of which of them in steps of about a batch: from, to."""
     assert present, "a backlog needs some messages to copy"
-    copies, step = -(-(count - present) // present), max(_BATCH // present, 1)
-    return [(first, min(first + step, copies + 1) - 1) for first in range(1, copies + 1, step)]
+    copies = -(-(count - present) // present)
+    step = max(_BATCH // max(copies, 1), 1)
+    return copies, [(first, first + step - 1) for first in range(1, present + 1, step)] if copies else []
 
 
-def _copy(table: sa.Table, number: str) -> str:
+def _copy(table: sa.Table, number: str, first: int, last: int) -> str:
     columns = [f'"{column.name}"' for column in table.columns]
     cut = f"1, length(t.{{}}) - {_DIGITS}) || {number}"
     values = [
@@ -82,5 +88,6 @@ def _copy(table: sa.Table, number: str) -> str:
     ]
     return (
         f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT {', '.join(values)}"
-        f" FROM {table.name} t JOIN seeds ON seeds.id = t.{_PARENTS[table.name]}, series"
+        f" FROM seeds JOIN {table.name} t ON t.{_PARENTS[table.name]} = seeds.id, series"
+        f" WHERE seeds.place BETWEEN {first} AND {last} ORDER BY seeds.place, n"
     )

@@ -49,7 +49,9 @@ _NOTHING: Final = _Speaking()
 
 # Thousands of people live in the same few places.
 @lru_cache(maxsize=4_096)
-def _speaking(rules: RuleSet, channel: Channel, category: Category, topic: str | None, place: Whereabouts) -> _Speaking:
+def _speaking(
+    rules: RuleSet, channel: Channel, category: Category, topic: str | None, place: Whereabouts
+) -> _Speaking:
     found = rules.speaking_of(channel, category, topic)
     return _Speaking(
         caps=found.frequency_caps,

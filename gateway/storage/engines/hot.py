@@ -7,12 +7,10 @@ is done in the thread.
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
-from queue import SimpleQueue
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from gateway.storage.engines.driver import SqliteDriver, Work, finish
 
@@ -21,52 +19,28 @@ T = TypeVar("T")
 _IMPATIENCE: Final = "PRAGMA busy_timeout = 0"
 
 
-class _CarriedThrough(asyncio.Future[T]):
-    """Ends only when its work has: who is cancelled while waiting for it learns so then."""
-
-    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - as asyncio has it
-        """What was begun is not undone."""
-        return False
-
-
-_Work = tuple[Callable[[], Any], _CarriedThrough[Any]]
-
-
 class Thread:
-    """One thread for what may wait; whatever was begun in it is carried through, even if its caller is cancelled.
-
-    An executor would do the same with three times the hand-overs, each of which waits for a turn of a busy loop.
-    """
+    """One thread for what may wait; whatever was begun in it is carried through, even if its caller is cancelled."""
 
     def __init__(self, name: str) -> None:
-        self._work: SimpleQueue[_Work | None] = SimpleQueue()
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     async def run(self, function: Callable[[], T]) -> T:
         """Call it there."""
-        ended = _CarriedThrough[T]()
-        self._work.put((function, ended))
+        future = asyncio.get_running_loop().run_in_executor(self._executor, function)
         try:
-            return await ended
+            return await asyncio.shield(future)
         except asyncio.CancelledError:
+            while not future.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
             # Its failure has nobody left to tell it to.
-            ended.exception()
+            future.exception()
             raise
 
     def close(self) -> None:
         """Let it end; it is done with its work."""
-        self._work.put(None)
-
-    def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            function, ended = work
-            try:
-                tell = partial(ended.set_result, function())
-            except BaseException as error:
-                tell = partial(ended.set_exception, error)
-            # A loop that is closed has nobody left who waits.
-            with suppress(RuntimeError):
-                ended.get_loop().call_soon_threadsafe(tell)
+        self._executor.shutdown(wait=False)
 
 
 class Hot:

@@ -1,8 +1,8 @@
 """A backlog made fast: copies of what the gateway accepted, written straight into its tables.
 
 A copy has its original's instants and an id of its own: it lies in the same month and falls due when the original does.
-The copies of one lie together, and those of one that was accepted later behind them: so does what was accepted over
-time.
+All the copies of one lie together, before those of one that was accepted later: as they would had they been accepted
+one after the other.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ async def _fill_postgres(url: str, count: int) -> int:
 def _steps(present: int, count: int) -> tuple[int, list[tuple[int, int]]]:
     """How many copies to make of each present message, and of which of them in steps of about a batch: from, to."""
     assert present, "a backlog needs some messages to copy"
-    copies = -(-(count - present) // present)
+    copies = max(-(-(count - present) // present), 0)
     step = max(_BATCH // max(copies, 1), 1)
     return copies, [(first, first + step - 1) for first in range(1, present + 1, step)] if copies else []
 

@@ -110,7 +110,7 @@ class Over(StrEnum):
     """It is suppressed on this channel, and the next one is tried."""
 
 
-class FrequencyCap(Value, frozen=True, kw_only=True, cache_hash=True):
+class FrequencyCap(Value, frozen=True, kw_only=True):
     """At most `limit` deliveries that fit every list go to one person per period: one counter for all of them."""
 
     name: str
@@ -150,7 +150,7 @@ class Overridden(Value, frozen=True, kw_only=True):
     """Why the operator does not follow it."""
 
 
-class RuleSet(Value, frozen=True, kw_only=True, cache_hash=True):
+class RuleSet(Value, frozen=True, kw_only=True):
     """Rules that are in force together; a message must please all of them."""
 
     quiet_hours: tuple[QuietHours, ...] = ()

@@ -146,7 +146,8 @@ class Hours:
         return saw if closed is None else {**saw, "closed": closed}
 
     def _is_known_open(self, instant: int) -> bool:
-        return self._open[0] <= instant < self._open[1]
+        begin, end = self._open
+        return begin <= instant < end
 
     def _opening(self, clock: WallClock, instant: int, limit: int) -> Opening | None:
         return next_opening(self._rule, self._place, clock, instant, limit)

@@ -87,7 +87,7 @@ def _in_period(period: Calendar, taken: Sequence[int], clock: WallClock, instant
 # Thousands of deliveries ask for the same few days.
 @lru_cache(maxsize=4_096)
 def _instants(period: Calendar, clock: WallClock, ordinal: int) -> tuple[int, int] | None:
-    """From when until when the clock shows the period that a date lies in; None where it is changed at such a time."""
+    """From when until when the clock shows the period that a date lies in; None where it is changed in those days."""
     begin, end = _midnights(period, ordinal)
     _, until, offset = next(clock.spells(begin - _AHEAD))
     # A clock that is set back after the end shows no time of the period again: none is set back by more than a day.

@@ -7,9 +7,7 @@ from typing import Final, Literal
 
 from gateway.domain.decisions import Facts, TraceStep
 from gateway.domain.instants import from_micros, to_micros
-from gateway.domain.preferences import Category
-from gateway.domain.recipients import Channel
-from gateway.domain.rules import FrequencyCap, Overridden, RuleSet
+from gateway.domain.rules import Overridden
 from gateway.domain.slots import SlotNeed
 from gateway.domain.values import Value, replace
 from gateway.policy.clauses import Cap, Clause, Hours, Schedule
@@ -17,7 +15,7 @@ from gateway.policy.quiet_hours import fits_place
 from gateway.policy.rulings import Ruling, expires, holds, passes, suppresses
 from gateway.policy.spending import Spending, clauses_of
 from gateway.policy.wall_clocks import DAY
-from gateway.policy.zones import Whereabouts, locate
+from gateway.policy.zones import locate
 
 HORIZON: Final = 14 * DAY
 """A message that no opening awaits within so long is refused, not held for ever."""
@@ -36,28 +34,8 @@ _AT_ONCE: Final = Timing(steps=(passes(Schedule.name, {"send_at": None}).step,),
 """Most messages: nothing speaks of them."""
 
 
-class _Speaking(Value, frozen=True, kw_only=True):
-    """What of a set of rules speaks of such a message to people in one place."""
-
-    caps: tuple[FrequencyCap, ...] = ()
-    hours: tuple[Hours, ...] = ()
-    overridden: tuple[TraceStep, ...] = ()
-
-
-_NOTHING: Final = _Speaking()
-
-
-# Thousands of people live in the same few places.
-@lru_cache(maxsize=4_096)
-def _speaking(
-    rules: RuleSet, channel: Channel, category: Category, topic: str | None, place: Whereabouts
-) -> _Speaking:
-    found = rules.speaking_of(channel, category, topic)
-    return _Speaking(
-        caps=found.frequency_caps,
-        hours=tuple([Hours(rule, place) for rule in found.quiet_hours if fits_place(rule, place)]),
-        overridden=tuple([_overridden(rule) for rule in found.overridden]),
-    )
+# Thousands of people live in the same few places, and each of these remembers when it was last open.
+_hours: Final = lru_cache(maxsize=4_096)(Hours)
 
 
 def check_timing(facts: Facts, now: datetime) -> Timing:
@@ -65,22 +43,22 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
 
     A cap that drops is asked at that instant, for by then its slots may be free.
     """
-    if not facts.rules and facts.send_at is None and facts.spending is None:
+    rules = facts.rules.speaking_of(facts.channel, facts.category, facts.topic)
+    if not rules and facts.send_at is None and facts.spending is None:
         return _AT_ONCE
     start, end = to_micros(now), to_micros(facts.expires_at)
     clauses: list[Clause] = [Schedule(facts.send_at)]
     dropping: list[Cap | Spending] = []
-    speaking, caps = _NOTHING, list[Cap]()
+    caps: list[Cap] = []
     if facts.spending is not None:
         budgets = clauses_of(facts.spending, facts.default_timezone)
         clauses += [budget for budget in budgets if budget.defers]
         dropping += [budget for budget in budgets if not budget.defers]
-    if facts.rules:
+    if rules:
         place = locate(facts.recipient, facts.default_timezone)
-        speaking = _speaking(facts.rules, facts.channel, facts.category, facts.topic, place)
-        caps = [Cap(cap, facts, place, start) for cap in speaking.caps]
+        caps = [Cap(cap, facts, place, start) for cap in rules.frequency_caps]
         clauses += [cap for cap in caps if cap.defers]
-        clauses += speaking.hours
+        clauses += [_hours(rule, place) for rule in rules.quiet_hours if fits_place(rule, place)]
         dropping += [cap for cap in caps if not cap.defers]
     search = _search(clauses, start, end)
     refused = {clause: _ruling(clause, search, at) for clause, at in search.refused.items()}
@@ -91,7 +69,7 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
         steps += [ruling.step for ruling in refusals]
         stopped = next((ruling for ruling in refusals if ruling.step.verdict == "suppress"), stopped)
     return Timing(
-        steps=(*steps, *speaking.overridden),
+        steps=(*steps, *[_overridden(one) for one in rules.overridden]),
         stopped=stopped,
         slots=tuple([cap.need(start) for cap in caps]) if stopped is None else (),
     )

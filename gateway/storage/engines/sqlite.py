@@ -31,7 +31,7 @@ BUSY_SECONDS: Final = 4.0
 """How long a writer waits for another process; two such waits in a row stay below ten seconds."""
 _READERS: Final = 4
 _HOT_KIB: Final = 12_288
-"""Of the pages that hot work reads and writes; a claim from a deep backlog finds its messages all over the file."""
+"""Of the pages that hot work reads and writes: what waits together was mostly accepted together, and lies together."""
 _COLD_KIB: Final = 4_096
 _CHECKPOINT_PAGES: Final = 4_000
 _STATEMENTS: Final = 512

@@ -59,7 +59,7 @@ Counters = Mapping[str, Counter]
 Counted = tuple[Claim, Sequence[str]]
 """A claim and its subjects."""
 # What a reservation reads was mostly just read for the decision.
-_load: Final = lru_cache(maxsize=128)(msgspec.json.Decoder(Counters).decode)
+_load: Final = lru_cache(maxsize=1_024)(msgspec.json.Decoder(Counters).decode)
 
 
 def counted_as(claim: Claim, subjects: Iterable[str]) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
 """Caps: rolling windows and calendars, kept slots, and never one more than the limit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import pytz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -316,3 +317,26 @@ def test_a_persons_own_cap_counts_for_itself() -> None:
     decided = [decide(capped(own, slots={counter: (NOW - HOUR,)}), NOW) for counter in ("daily", "own:daily")]
 
     assert [type(decision) for decision in decided] == [Send, Hold]
+
+
+SHOWN_PERIODS: Mapping[Calendar, Callable[[datetime], object]] = {
+    Calendar.DAY: lambda shown: shown.date(),
+    Calendar.WEEK: lambda shown: shown.isocalendar()[:2],
+    Calendar.MONTH: lambda shown: (shown.year, shown.month),
+}
+FIRST = to_micros(utc(2020, 1, 4))
+
+
+@given(data=st.data(), zone=st.sampled_from(pytz.all_timezones), period=st.sampled_from(list(Calendar)))
+def test_a_slot_counts_where_the_clock_shows_the_same_period(data: st.DataObject, zone: str, period: Calendar) -> None:
+    """Most of all around the instants at which a clock is changed."""
+    clock = wall_clock(zone)
+    changes = [from_micros(max(begin, FIRST)) for begin, _ in clock.since(FIRST)[:30]]
+    changed = data.draw(st.sampled_from(changes))
+    at = changed + data.draw(st.integers(-2 * 24 * 60, 2 * 24 * 60)) * timedelta(minutes=1)
+    slots = [changed + number * timedelta(minutes=15) for number in range(-300, 300)]
+
+    counted = in_use(cap(period, limit=10), [to_micros(slot) for slot in slots], [clock], to_micros(at))
+
+    shown = SHOWN_PERIODS[period]
+    assert counted == sum(shown(wall(slot, zone)) == shown(wall(at, zone)) for slot in slots)

@@ -508,6 +508,37 @@ def test_several_clocks_and_rules_agree_on_the_earliest_minute(data: st.DataObje
     assert (None if found is None else from_micros(found)) == found_by_looking(rule, zones, now)
 
 
+@pytest.mark.parametrize("zones", [("Europe/Paris", "America/New_York"), ("America/New_York", "Europe/Paris")])
+def test_a_remembered_opening_ends_with_the_first_clock_that_closes(zones: Sequence[str]) -> None:
+    (rule,) = hours(allow=during("09:00", "21:00")).quiet_hours
+    shared = Hours(rule, somewhere(*zones))
+
+    def opens(at: datetime) -> datetime:
+        found = shared.earliest(to_micros(at), to_micros(at + FORTNIGHT))
+        assert found is not None
+        return from_micros(found)
+
+    assert opens(utc(2026, 11, 22, 12)) == utc(2026, 11, 22, 14)
+    assert opens(utc(2026, 11, 22, 19, 59)) == utc(2026, 11, 22, 19, 59)
+    assert opens(utc(2026, 11, 22, 20)) == utc(2026, 11, 23, 14)
+
+
+@settings(max_examples=1_000 if LONG else 60)
+@given(data=st.data(), zones=st.lists(st.sampled_from(pytz.all_timezones), min_size=1, max_size=3, unique=True))
+def test_what_was_asked_before_changes_no_answer(data: st.DataObject, zones: list[str]) -> None:
+    """Hours serve many people: what they remember of one instant must not show at another."""
+    now = data.draw(INSTANTS)
+    rule, place, start = data.draw(rules_near(now)), somewhere(*zones), to_micros(now)
+    shared = Hours(rule, place)
+    within = data.draw(st.sampled_from((DAY // 24, 14 * DAY)))
+
+    for at in range(start, start + 2 * DAY, DAY // 96):
+        assert shared.earliest(at, at + within) == Hours(rule, place).earliest(at, at + within)
+        assert shared.saw(at) == Hours(rule, place).saw(at)
+        # What is open at an instant may be asked about with a limit that lies before it.
+        assert shared.earliest(at, at) is None
+
+
 @settings(max_examples=2_000 if LONG else 60)
 @given(data=st.data(), zone=st.sampled_from(pytz.all_timezones))
 def test_nothing_goes_inside_quiet_hours(data: st.DataObject, zone: str) -> None:

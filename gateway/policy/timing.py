@@ -61,9 +61,9 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
         clauses += [_hours(rule, place) for rule in rules.quiet_hours if fits_place(rule, place)]
         dropping += [cap for cap in caps if not cap.defers]
     search = _search(clauses, start, end)
-    refused = {clause: _ruling(clause, search, at) for clause, at in search.refused.items()}
-    steps = [refused[clause].step if clause in refused else _passed(clause, search.at) for clause in clauses]
-    stopped = refused[search.last] if search.last is not None else None
+    refused = {one: _ruling(clauses[one], at, search, is_last=one == search.last) for one, at in search.refused.items()}
+    steps = [refused[one].step if one in refused else _passed(clause, search.at) for one, clause in enumerate(clauses)]
+    stopped = None if search.last is None else refused[search.last]
     if search.verdict == "hold":
         refusals = [_at_the_end(cap, search) for cap in dropping]
         steps += [ruling.step for ruling in refusals]
@@ -86,10 +86,10 @@ class _Search:
         self.at = start
         self.verdict: Literal["hold", "suppress", "expire"] = "hold"
         """`hold` until `at`, which may be now; `suppress` where no opening comes, `expire` where none comes in time."""
-        self.last: Clause | None = None
-        """The clause that moved it last, or stopped it; None where none did."""
-        self.refused: dict[Clause, int] = {}
-        """Where each first refused."""
+        self.last: int | None = None
+        """Which clause moved it last, or stopped it; None where none did."""
+        self.refused: dict[int, int] = {}
+        """Which clauses refused, and where each first did."""
 
 
 def _search(clauses: Sequence[Clause], start: int, end: int) -> _Search:
@@ -97,20 +97,20 @@ def _search(clauses: Sequence[Clause], start: int, end: int) -> _Search:
     search, anew = _Search(start), start
     agreed, asked = 0, 0
     while agreed < len(clauses):
-        clause = clauses[asked % len(clauses)]
+        one = asked % len(clauses)
         limit = min(anew + HORIZON, end)
-        earliest = clause.earliest(search.at, limit)
+        earliest = clauses[one].earliest(search.at, limit)
         asked += 1
         if earliest == search.at:
             agreed += 1
             continue
-        search.refused.setdefault(clause, search.at)
-        search.last = clause
+        search.refused.setdefault(one, search.at)
+        search.last = one
         if earliest is None or earliest >= end:
             search.verdict = "suppress" if earliest is None and limit < end else "expire"
             return search
         search.at, agreed = earliest, 1
-        if clause.ends:
+        if clauses[one].ends:
             anew = earliest
     return search
 
@@ -119,10 +119,10 @@ def _passed(clause: Clause, at: int) -> TraceStep:
     return TraceStep(rule=clause.name, verdict="pass", saw=clause.saw(at))
 
 
-def _ruling(clause: Clause, search: _Search, first: int) -> Ruling:
+def _ruling(clause: Clause, refused_at: int, search: _Search, *, is_last: bool) -> Ruling:
     """What a clause said that has refused: of the instant at which it first did."""
-    saw = clause.saw(first)
-    if clause is not search.last or search.verdict == "hold":
+    saw = clause.saw(refused_at)
+    if not is_last or search.verdict == "hold":
         return holds(clause.name, clause.reason, from_micros(search.at), saw)
     if search.verdict == "expire":
         return expires(clause.name, clause.reason, saw)

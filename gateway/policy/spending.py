@@ -120,9 +120,13 @@ class _Time:
 
     def forgotten_at(self, instant: int) -> int:
         """When the part that the instant lies in counts for nothing any more."""
-        start = self.bucket(instant)
+        return self._end(self.bucket(instant))
+
+    def _end(self, start: int) -> int:
+        """When a part counts for nothing that begins then, as one may that was counted while the limit's time was
+        another."""
         if isinstance(self._per, Calendar):
-            return period_start(self._per, self._clock, start + _INTO_NEXT[self._per])
+            return period_start(self._per, self._clock, self.bucket(start) + _INTO_NEXT[self._per])
         return start + self._width + self._window
 
     def spent(self, buckets: Buckets, instant: int) -> Spent:
@@ -135,7 +139,7 @@ class _Time:
 
     def instants(self, buckets: Buckets, instant: int) -> Sequence[int]:
         """This one, and the later ones at which less counts."""
-        return [instant, *sorted(end for start in buckets if (end := self.forgotten_at(start)) > instant)]
+        return [instant, *sorted(end for start in buckets if (end := self._end(start)) > instant)]
 
 
 def clauses_of(spending: SpendingFacts, zone: str) -> list[Spending]:

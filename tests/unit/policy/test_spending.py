@@ -101,6 +101,19 @@ def test_what_is_held_may_go_at_the_instant_that_it_is_held_to_and_just_before_n
         assert decision.not_before - at <= HOUR + HOUR / 12 + timedelta(seconds=max(before, default=0))
 
 
+@pytest.mark.parametrize("per", [timedelta(minutes=40), timedelta(days=1), timedelta(days=30), *Calendar])
+def test_what_was_counted_while_the_time_of_the_limit_was_another_still_ends(per: timedelta | Calendar) -> None:
+    """Its parts begin where none of the new ones would."""
+    was = facts(limit())
+    spent = counted(counted({}, was, NOW - HOUR / 2), was, NOW - HOUR / 10)
+    changed = replace(facts(limit(per=per, messages=1), spent), expires_at=NOW + timedelta(days=90))
+
+    decision = decide(changed, NOW)
+
+    assert isinstance(decision, Hold)
+    assert isinstance(decide(changed, decision.not_before), Send)
+
+
 def test_a_day_is_that_of_the_default_zone() -> None:
     # Toronto is five hours behind UTC in November.
     evening = datetime.fromisoformat("2026-11-22T23:30-05:00")

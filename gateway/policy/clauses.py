@@ -77,8 +77,7 @@ class Cap:
         self._clocks = wall_clocks(place.zones)
         self._used = facts.slots.get(cap.counter, ())
         # Who is due already goes as soon as it can.
-        waiting = facts.waiting.get(cap.counter)
-        self._kept = tuple([max(to_micros(at), now) for at in waiting]) if waiting else ()
+        self._kept = tuple([max(to_micros(at), now) for at in facts.waiting.get(cap.counter, ())])
 
     def earliest(self, instant: int, _limit: int) -> int:
         """When a slot is free."""

@@ -40,9 +40,7 @@ def slot_need(
 
 def _room(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock], instant: int) -> int:
     """How many more may go at this very instant."""
-    if not taken:
-        return cap.limit
-    if isinstance(cap.per, Calendar) or max(taken) <= instant:
+    if isinstance(cap.per, Calendar) or max(taken, default=instant) <= instant:
         return max(cap.limit - in_use(cap, taken, clocks, instant), 0)
 
     # What is kept for later takes room before it is taken.

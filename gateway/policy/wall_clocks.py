@@ -36,17 +36,15 @@ class WallClock:
     def __init__(self, zone: str) -> None:
         self.zone = zone
         self._begins, self._offsets = _offsets(zone)
-        self._last = next(self.spells(-NEVER))
+        self._last = self._spell(0)
         """The spell that was asked for last: most look at instants of the same one."""
 
     def wall(self, instant: int) -> int:
         """What the clock shows."""
         begin, end, offset = self._last
-        if begin <= instant < end:
-            return instant + offset
-        index = bisect_right(self._begins, instant) - 1
-        self._last = self._spell(index)
-        return instant + self._offsets[index]
+        if not begin <= instant < end:
+            self._last = _, _, offset = self._spell(bisect_right(self._begins, instant) - 1)
+        return instant + offset
 
     def spells(self, instant: int) -> Iterator[tuple[int, int, int]]:
         """From an instant on, the spells without a change: begin, end (not included) and offset of each."""

@@ -110,7 +110,7 @@ class Over(StrEnum):
     """It is suppressed on this channel, and the next one is tried."""
 
 
-class FrequencyCap(Value, frozen=True, kw_only=True):
+class FrequencyCap(Value, frozen=True, kw_only=True, cache_hash=True):
     """At most `limit` deliveries that fit every list go to one person per period: one counter for all of them."""
 
     name: str

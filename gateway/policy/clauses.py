@@ -4,9 +4,9 @@ Each is a clause that can say, of any instant, which is the earliest from there 
 are microseconds since 1970.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.domain.decisions import Facts
 from gateway.domain.durations import format_duration
@@ -62,6 +62,23 @@ class Schedule:
         return {"now": _instant_shown(instant), "send_at": rfc3339(self._send_at)}
 
 
+class CapAtPlace:
+    """A cap as it is to all who live by the same clocks: everything but what they have used."""
+
+    def __init__(self, cap: FrequencyCap, place: Whereabouts) -> None:
+        self.cap = cap
+        self.counter = cap.counter
+        self.clocks = wall_clocks(place.zones)
+        self.per = cap.per.value if isinstance(cap.per, Calendar) else format_duration(cap.per)
+        self.over = cap.over.value
+        self.where = _shown(place) if isinstance(cap.per, Calendar) else {}
+        """What the trace says of the clocks, where the cap goes by them."""
+
+
+# Thousands of people live in the same few places, and a cap has much to it that is the same for all of them.
+_cap_at: Final = lru_cache(maxsize=4_096)(CapAtPlace)
+
+
 class Cap:
     """A limit per period."""
 
@@ -70,36 +87,38 @@ class Cap:
     def __init__(self, cap: FrequencyCap, facts: Facts, place: Whereabouts, now: int) -> None:
         self.name = cap.name
         self.defers = cap.over is Over.DEFER
-        self.falls_through = cap.over is Over.NEXT_CHANNEL
-        """Whether the next channel is tried where it does not defer."""
-        self._cap = cap
-        self._place = place
-        self._clocks = wall_clocks(place.zones)
-        self._used = facts.slots.get(cap.counter, ())
+        self._at = at = _cap_at(cap, place)
+        self._used = facts.slots.get(at.counter, ())
+        waiting = facts.waiting.get(at.counter)
         # Who is due already goes as soon as it can.
-        self._kept = tuple([max(to_micros(at), now) for at in facts.waiting.get(cap.counter, ())])
+        self._kept = tuple([max(to_micros(at), now) for at in waiting]) if waiting else ()
+
+    @property
+    def falls_through(self) -> bool:
+        """Whether the next channel is tried where it does not defer."""
+        return self._at.cap.over is Over.NEXT_CHANNEL
 
     def earliest(self, instant: int, _limit: int) -> int:
         """When a slot is free."""
-        return next_slot(self._cap, self._used + self._kept, self._clocks, instant)
+        return next_slot(self._at.cap, self._used + self._kept, self._at.clocks, instant)
 
     def need(self, instant: int) -> SlotNeed:
         """The slot that a delivery must have which goes then."""
-        return slot_need(self._cap, self._used, self._kept, self._clocks, instant)
+        return slot_need(self._at.cap, self._used, self._kept, self._at.clocks, instant)
 
     def saw(self, instant: int) -> dict[str, JsonValue]:
         """The limit, and how many slots are used or kept for what goes first."""
-        cap = self._cap
-        saw: dict[str, JsonValue] = {
+        at, cap = self._at, self._at.cap
+        return {
             "origin": cap.origin,
             "at": _instant_shown(instant),
             "limit": cap.limit,
-            "per": _per_shown(cap.per),
-            "used": in_use(cap, self._used, self._clocks, instant),
-            "kept": in_use(cap, self._kept, self._clocks, instant),
-            "over": cap.over.value,
+            "per": at.per,
+            "used": in_use(cap, self._used, at.clocks, instant),
+            "kept": in_use(cap, self._kept, at.clocks, instant) if self._kept else 0,
+            "over": at.over,
+            **at.where,
         }
-        return {**saw, **_shown(self._place)} if isinstance(cap.per, Calendar) else saw
 
 
 class Hours:
@@ -156,11 +175,6 @@ class Hours:
 @lru_cache(maxsize=64)
 def _instant_shown(instant: int) -> str:
     return rfc3339(from_micros(instant))
-
-
-@lru_cache(maxsize=256)
-def _per_shown(per: timedelta | Calendar) -> str:
-    return per.value if isinstance(per, Calendar) else format_duration(per)
 
 
 def _shown(place: Whereabouts) -> dict[str, JsonValue]:

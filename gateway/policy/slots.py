@@ -28,14 +28,12 @@ def slot_need(
     else:
         span = cap.per // _MICROSECOND
         counted_from = instant - span + 1
-    counting = sum([at >= counted_from for at in used]) if used else 0
-    return SlotNeed(
-        counter=cap.counter,
-        limit=cap.limit,
-        counted_from=counted_from,
-        most=counting + _room(cap, used + kept, clocks, instant),
-        kept_for=span,
-    )
+    if not kept and len(clocks) == 1 and (not used or used[0] <= instant):
+        # What counts is what is in use now, and there is room.
+        most = cap.limit
+    else:
+        most = sum([at >= counted_from for at in used]) + _room(cap, used + kept, clocks, instant)
+    return SlotNeed(counter=cap.counter, limit=cap.limit, counted_from=counted_from, most=most, kept_for=span)
 
 
 def _room(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock], instant: int) -> int:

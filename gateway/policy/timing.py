@@ -30,7 +30,8 @@ class Timing(Value, frozen=True, kw_only=True):
     """What it needs of each cap that speaks of it, where it may go now."""
 
 
-_AT_ONCE: Final = Timing(steps=(passes(Schedule.name, {"send_at": None}).step,), stopped=None)
+_AT_ANY_TIME: Final = passes(Schedule.name, {"send_at": None}).step
+_AT_ONCE: Final = Timing(steps=(_AT_ANY_TIME,), stopped=None)
 """Most messages: nothing speaks of them."""
 
 
@@ -47,7 +48,7 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
     if not rules and facts.send_at is None and facts.spending is None:
         return _AT_ONCE
     start, end = to_micros(now), to_micros(facts.expires_at)
-    clauses: list[Clause] = [Schedule(facts.send_at)]
+    clauses: list[Clause] = [] if facts.send_at is None else [Schedule(facts.send_at)]
     dropping: list[Cap | Spending] = []
     caps: list[Cap] = []
     if facts.spending is not None:
@@ -56,23 +57,31 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
         dropping += [budget for budget in budgets if not budget.defers]
     if rules:
         place = locate(facts.recipient, facts.default_timezone)
-        caps = [Cap(cap, facts, place, start) for cap in rules.frequency_caps]
-        clauses += [cap for cap in caps if cap.defers]
-        clauses += [_hours(rule, place) for rule in rules.quiet_hours if fits_place(rule, place)]
-        dropping += [cap for cap in caps if not cap.defers]
+        for rule in rules.frequency_caps:
+            cap = Cap(rule, facts, place, start)
+            caps.append(cap)
+            (clauses if cap.defers else dropping).append(cap)
+        for hours in rules.quiet_hours:
+            if fits_place(hours, place):
+                clauses.append(_hours(hours, place))
     search = _search(clauses, start, end)
-    refused = {one: _ruling(clauses[one], at, search, is_last=one == search.last) for one, at in search.refused.items()}
-    steps = [refused[one].step if one in refused else _passed(clause, search.at) for one, clause in enumerate(clauses)]
-    stopped = None if search.last is None else refused[search.last]
-    if search.verdict == "hold":
+    steps = [_AT_ANY_TIME] if facts.send_at is None else []
+    stopped = None
+    for one, clause in enumerate(clauses):
+        if one in search.refused:
+            ruling = _ruling(clause, search.refused[one], search, is_last=one == search.last)
+            stopped = ruling if one == search.last else stopped
+            steps.append(ruling.step)
+        else:
+            steps.append(TraceStep(rule=clause.name, verdict="pass", saw=clause.saw(search.at)))
+    if search.verdict == "hold" and dropping:
         refusals = [_at_the_end(cap, search) for cap in dropping]
         steps += [ruling.step for ruling in refusals]
         stopped = next((ruling for ruling in refusals if ruling.step.verdict == "suppress"), stopped)
-    return Timing(
-        steps=(*steps, *[_overridden(one) for one in rules.overridden]),
-        stopped=stopped,
-        slots=tuple([cap.need(start) for cap in caps]) if stopped is None else (),
-    )
+    if rules.overridden:
+        steps += [_overridden(one) for one in rules.overridden]
+    slots = [cap.need(start) for cap in caps] if stopped is None else ()
+    return Timing(steps=tuple(steps), stopped=stopped, slots=tuple(slots))
 
 
 def _overridden(rule: Overridden) -> TraceStep:
@@ -113,10 +122,6 @@ def _search(clauses: Sequence[Clause], start: int, end: int) -> _Search:
         if clauses[one].ends:
             anew = earliest
     return search
-
-
-def _passed(clause: Clause, at: int) -> TraceStep:
-    return TraceStep(rule=clause.name, verdict="pass", saw=clause.saw(at))
 
 
 def _ruling(clause: Clause, refused_at: int, search: _Search, *, is_last: bool) -> Ruling:

@@ -81,7 +81,7 @@ class Belongings:
         ]
         counters = await self._reader.run(lambda driver: counters_under(driver, subjects))
         return [
-            UsedSlots(cap=cap, slots=tuple([from_micros(slot.at) for slot in counter.slots]))
+            UsedSlots(cap=cap, slots=tuple([from_micros(at) for at in counter.slots.at]))
             for subject in sorted(counters)
             for cap, counter in sorted(counters[subject].items())
         ]

@@ -1,6 +1,5 @@
 """Slots under frequency caps: taken in the transaction that marks `sending`, given back where nothing was sent."""
 
-from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -11,17 +10,18 @@ from gateway.domain.messages import Message
 from gateway.domain.slots import SlotNeed
 from gateway.ports import Reservation, Step, StoredFacts
 from gateway.storage import tables
-from gateway.storage.documents import dump
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.statements import Insert
 from gateway.storage.queue.counters import (
+    NO_SLOTS,
     Counter,
     Counters,
-    Slot,
     Slots,
     Usage,
     counted_as,
+    dump_counters,
     lock_counters,
+    names_of,
     read_counters,
     read_usage,
 )
@@ -34,31 +34,32 @@ _keep: Final = Insert(
 # Most leave the instant as it is, and with it the index on it.
 _CHANGE: Final = "UPDATE cap_counters SET counters = ? WHERE subject = ?"
 _DAY: Final = 86_400_000_000
+_NOTHING: Final[Counters] = {}
 _CLOCKS_DIFFER: Final = 3_600_000_000
 """By how many microseconds machines may disagree: what counts for nothing any more is kept for as long."""
 
 
 async def take_slots(driver: Driver, reservations: Sequence[Reservation]) -> set[DeliveryId]:
     """Take every slot that each reservation needs, or none of them; the deliveries that found a cap used up."""
-    capped = [reservation for reservation in reservations if reservation.slots]
+    capped = [(one, counted_as(one.claim, one.subjects)) for one in reservations if one.slots]
     if not capped:
         return set()
-    of = [(reservation.claim, reservation.subjects) for reservation in capped]
-    await lock_counters(driver, of)
-    counters = await read_counters(driver, of)
+    names = {name for _, counted in capped for name in counted}
+    await lock_counters(driver, names)
+    counters = await read_counters(driver, names)
     refused: set[DeliveryId] = set()
-    before = {subject: _forgotten_at(of_one) for subject, of_one in counters.items()}
+    before = {name: _forgotten_at(of_one) for name, of_one in counters.items()}
     taken: set[str] = set()
-    for reservation in capped:
+    for reservation, counted in capped:
         own, at = reservation.claim.delivery.id, to_micros(reservation.attempt.started_at)
-        counted = counted_as(reservation.claim, reservation.subjects)
-        if any(_is_used_up(counters.get(one, {}), need, own) for one in counted for need in reservation.slots):
+        so_far = [(name, counters.get(name, _NOTHING)) for name in counted]
+        if any(_is_used_up(of_one, need, own) for _, of_one in so_far for need in reservation.slots):
             refused.add(own)
             continue
-        for one in counted:
-            counters[one] = _with_slots(counters.get(one, {}), reservation.slots, own, at)
+        for name, of_one in so_far:
+            counters[name] = _with_slots(of_one, reservation.slots, own, at)
         taken.update(counted)
-    rows = [(one, dump(counters[one]), _forgotten_at(counters[one])) for one in sorted(taken)]
+    rows = [(one, dump_counters(counters[one]), _forgotten_at(counters[one])) for one in sorted(taken)]
     await driver.insert_all((_keep, [row for row in rows if row[2] != before.get(row[0])]))
     await driver.execute_many(_CHANGE, [(text, one) for one, text, at in rows if at == before.get(one)])
     return refused
@@ -76,13 +77,13 @@ async def give_back(driver: Driver, freeing: Sequence[Step], now: int) -> None:
     """
     if not freeing:
         return
-    before = await read_counters(driver, [(step.claim, step.subjects) for step in freeing])
+    before = await read_counters(driver, names_of([(step.claim, step.subjects) for step in freeing]))
     owners = {
         (subject, step.claim.delivery.id) for step in freeing for subject in counted_as(step.claim, step.subjects)
     }
     after = {subject: _without(counters, subject, owners) for subject, counters in before.items()}
     freed = [subject for subject in sorted(after) if after[subject] != before[subject]]
-    await driver.execute_many(_CHANGE, [(dump(after[subject]), subject) for subject in freed])
+    await driver.execute_many(_CHANGE, [(dump_counters(after[subject]), subject) for subject in freed])
     # Of those that come back with nothing to give, as every refused one does, nobody need hear.
     woken = [step for step in freeing if step.status not in WAITING or _gave(step, freed)]
     await look_again(driver, {subject for step in woken for subject in step.subjects}, now)
@@ -124,38 +125,31 @@ def _has_freed(message: Message, seen: StoredFacts, usage: Usage) -> bool:
 
 def _is_used_up(counters: Counters, need: SlotNeed, own: DeliveryId) -> bool:
     slots = _slots(counters, need)
-    if len(slots) < need.most:
+    if len(slots.at) < need.most:
         return False
-    return sum([slot.at >= need.counted_from and slot.delivery != own for slot in slots]) >= need.most
+    return sum([at >= need.counted_from for at in slots.of_others(own)]) >= need.most
 
 
 def _slots(counters: Counters, need: SlotNeed) -> Slots:
     counter = counters.get(need.counter)
-    return () if counter is None else counter.slots
+    return NO_SLOTS if counter is None else counter.slots
 
 
 def _with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, at: int) -> Counters:
     """With the delivery's slots at its newest call, and without what is of no use any more."""
     kept = {cap: counter for cap, counter in counters.items() if counter.kept_until > at - _CLOCKS_DIFFER}
     for need in needs:
-        slots = _with_slot(_slots(counters, need), own, at, need.limit)
-        kept[need.counter] = Counter(at + need.kept_for, slots)
+        kept[need.counter] = Counter(at + need.kept_for, _slots(counters, need).plus(own, at, need.limit))
     return kept
-
-
-def _with_slot(slots: Slots, own: DeliveryId, at: int, limit: int) -> Slots:
-    """With the delivery's slot at its newest call, and no more than there is a use for."""
-    others = [slot for slot in slots if slot.delivery != own]
-    place = bisect_left(others, -at, key=lambda slot: -slot.at)
-    others.insert(place, Slot(at, own, stays=len(others) < len(slots)))
-    return tuple(others[:limit])
 
 
 def _without(counters: Counters, subject: str, owners: set[tuple[str, DeliveryId]]) -> Counters:
     return {
         cap: Counter(
             counter.kept_until,
-            tuple([slot for slot in counter.slots if slot.stays or (subject, slot.delivery) not in owners]),
+            counter.slots.without(
+                [one for one in counter.slots.deliveries if one not in counter.slots.stay and (subject, one) in owners]
+            ),
         )
         for cap, counter in counters.items()
     }

@@ -4,9 +4,9 @@ A counter keeps no more slots than its cap's limit, so that a check counts no me
 row. Whoever changes them, or relies on them for a hold, locks the person.
 """
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from operator import neg
 from typing import Final
 
 import msgspec
@@ -17,7 +17,9 @@ from gateway.domain.messages import Lane
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel
 from gateway.domain.slots import WaitingDelivery
+from gateway.domain.values import Value
 from gateway.ports import Claim
+from gateway.storage.documents import dump
 from gateway.storage.engines.driver import Driver, each_key
 from gateway.storage.engines.statements import Row
 
@@ -32,22 +34,49 @@ _WAITING: Final = (
 _TEST: Final = ":test"
 
 
-class Slot(msgspec.Struct, frozen=True, array_like=True):
-    """A slot as it is kept: `[instant, delivery, stays]`."""
+class Slots(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Slots as they are kept, newest first: `[instants, deliveries, those that stay]`."""
 
-    at: int
+    at: tuple[int, ...] = ()
     """Microseconds, as in all tables."""
-    delivery: str
-    stays: bool = False
-    """An earlier call of the delivery may have been taken: no later one that was not gives the slot back."""
+    deliveries: tuple[str, ...] = ()
+    """Whose each of them is."""
+    stay: tuple[str, ...] = ()
+    """Deliveries an earlier call of which may have been taken: no later one that was not gives the slot back."""
+
+    def of_others(self, own: DeliveryId) -> tuple[int, ...]:
+        """When those were taken that are not this delivery's."""
+        return self.without((own,)).at if own in self.deliveries else self.at
+
+    def without(self, deliveries: Collection[str]) -> "Slots":
+        """All but those of these deliveries."""
+        kept = [(at, one) for at, one in zip(self.at, self.deliveries, strict=True) if one not in deliveries]
+        return Slots(
+            tuple([at for at, _ in kept]),
+            tuple([one for _, one in kept]),
+            tuple([one for one in self.stay if one not in deliveries]),
+        )
+
+    def plus(self, own: DeliveryId, at: int, limit: int) -> "Slots":
+        """With the delivery's slot at its newest call, and no more than there is a use for."""
+        others, stay = self, self.stay
+        if own in self.deliveries:
+            others = self.without((own,))
+            stay = (*others.stay, own)
+        place = bisect_left(others.at, -at, key=neg)
+        deliveries = (*others.deliveries[:place], own, *others.deliveries[place:])[:limit]
+        return Slots(
+            (*others.at[:place], at, *others.at[place:])[:limit],
+            deliveries,
+            tuple([one for one in stay if one in deliveries]) if stay else (),
+        )
 
 
-Slots = tuple[Slot, ...]
-"""Newest first."""
+NO_SLOTS: Final = Slots()
 
 
-class Counter(msgspec.Struct, frozen=True, array_like=True):
-    """A cap's counter as it is kept: `[kept_until, slots]`."""
+class Counter(msgspec.Struct, frozen=True, gc=False):
+    """A cap's counter."""
 
     kept_until: int
     """From this instant on none of its slots counts."""
@@ -58,8 +87,25 @@ Counters = Mapping[str, Counter]
 """A person's, by the cap's counter."""
 Counted = tuple[Claim, Sequence[str]]
 """A claim and its subjects."""
-# What a reservation reads was mostly just read for the decision.
-_load: Final = lru_cache(maxsize=1_024)(msgspec.json.Decoder(Counters).decode)
+_decode: Final = msgspec.json.Decoder(tuple[tuple[Slots, dict[str, int]], ...]).decode
+
+
+def load_counters(text: str) -> Counters:
+    """The counters that were dumped."""
+    return {
+        counter: Counter(kept_until, slots)
+        for slots, counters in _decode(text)
+        for counter, kept_until in counters.items()
+    }
+
+
+def dump_counters(counters: Counters) -> str:
+    """As they are kept: slots and, under them, all counters that hold just these with the instant of each; most caps
+    count the same messages."""
+    by_slots: dict[Slots, dict[str, int]] = {}
+    for name, counter in counters.items():
+        by_slots.setdefault(counter.slots, {})[name] = counter.kept_until
+    return dump(list(by_slots.items()))
 
 
 def counted_as(claim: Claim, subjects: Iterable[str]) -> tuple[str, ...]:
@@ -67,32 +113,27 @@ def counted_as(claim: Claim, subjects: Iterable[str]) -> tuple[str, ...]:
     return tuple(subjects) if claim.message.live else tuple([f"{subject}{_TEST}" for subject in subjects])
 
 
-async def lock_counters(driver: Driver, of: Sequence[Counted]) -> None:
-    """Nobody else takes or frees a slot of these people until the transaction ends."""
-    await lock_subjects(driver, _names(of))
+def names_of(of: Iterable[Counted]) -> set[str]:
+    """What these people are counted as, for all of these claims."""
+    return {name for claim, subjects in of for name in counted_as(claim, subjects)}
 
 
-async def lock_subjects(driver: Driver, counted: Collection[str]) -> None:
-    """The same, of those who are named by what they are counted as."""
+async def lock_counters(driver: Driver, counted: Collection[str]) -> None:
+    """Nobody else takes or frees a slot of those who are counted as this until the transaction ends."""
     await driver.lock([f"slots:{name}" for name in sorted(counted)])
+
+
+async def read_counters(driver: Driver, counted: Collection[str]) -> dict[str, Counters]:
+    """The counters of those who are counted as this."""
+    return {name: load_counters(counters) for name, counters in await driver.select_in(_COUNTERS, each_key(counted))}
 
 
 async def counters_under(driver: Driver, subjects: Iterable[str]) -> dict[str, Counters]:
     """The counters of these subjects, and of what was tried out on them."""
-    return await _find(driver, {name for one in subjects for name in (one, f"{one}{_TEST}")})
+    return await read_counters(driver, {name for one in subjects for name in (one, f"{one}{_TEST}")})
 
 
-async def read_counters(driver: Driver, of: Sequence[Counted]) -> dict[str, Counters]:
-    """The counters of these people, by what they are counted as."""
-    return await _find(driver, _names(of))
-
-
-async def _find(driver: Driver, counted: Collection[str]) -> dict[str, Counters]:
-    return {subject: _load(counters) for subject, counters in await driver.select_in(_COUNTERS, each_key(counted))}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Value, frozen=True, kw_only=True):
     """What others use, or wait to use, of the slots that a delivery may need."""
 
     slots: Mapping[str, tuple[int, ...]]
@@ -101,34 +142,46 @@ class Usage:
     """What is held or queued for the same people and has no slot yet."""
 
 
+_Waiting = Mapping[tuple[str, bool], Sequence[WaitingDelivery]]
+"""By subject, and whether it is for people."""
+
+
 async def read_usage(driver: Driver, of: Sequence[Counted]) -> list[Usage]:
     """For each claim how the slots of its people are used by others."""
-    counters = await read_counters(driver, of)
-    waiting: dict[tuple[str, bool], list[WaitingDelivery]] = {}
-    if rows := await driver.select_in(_WAITING, each_key(name for _, names in of for name in names)):
-        # One that may have gone already is queued with the slot that it has.
-        served = {slot.delivery for one in counters.values() for counter in one.values() for slot in counter.slots}
-        for subject, live, *row in rows:
-            if row[0] not in served:
-                waiting.setdefault((subject, bool(live)), []).append(_waiting_of(row))
+    counted = [counted_as(claim, subjects) for claim, subjects in of]
+    counters = await read_counters(driver, {name for names in counted for name in names})
+    waiting = await _find_waiting(driver, of, counters)
     return [
         Usage(
-            slots=_taken_by_others(counters, claim.delivery.id, counted_as(claim, subjects)),
-            waiting=tuple(
-                [
-                    other
-                    for subject in subjects
-                    for other in waiting.get((subject, claim.message.live), ())
-                    if other.id != claim.delivery.id
-                ]
-            ),
+            slots=_taken_by_others(counters, claim.delivery.id, names),
+            waiting=_beside(claim, subjects, waiting) if waiting else (),
         )
-        for claim, subjects in of
+        for (claim, subjects), names in zip(of, counted, strict=True)
     ]
 
 
-def _names(of: Sequence[Counted]) -> set[str]:
-    return {name for claim, subjects in of for name in counted_as(claim, subjects)}
+async def _find_waiting(driver: Driver, of: Sequence[Counted], counters: Mapping[str, Counters]) -> _Waiting:
+    rows = await driver.select_in(_WAITING, each_key([name for _, names in of for name in names]))
+    if not rows:
+        return {}
+    # One that may have gone already is queued with the slot that it has.
+    served = {one for of_one in counters.values() for counter in of_one.values() for one in counter.slots.deliveries}
+    waiting: dict[tuple[str, bool], list[WaitingDelivery]] = {}
+    for subject, live, *row in rows:
+        if row[0] not in served:
+            waiting.setdefault((subject, bool(live)), []).append(_waiting_of(row))
+    return waiting
+
+
+def _beside(claim: Claim, subjects: Sequence[str], waiting: _Waiting) -> tuple[WaitingDelivery, ...]:
+    return tuple(
+        [
+            other
+            for subject in subjects
+            for other in waiting.get((subject, claim.message.live), ())
+            if other.id != claim.delivery.id
+        ]
+    )
 
 
 def _taken_by_others(
@@ -136,17 +189,14 @@ def _taken_by_others(
 ) -> dict[str, tuple[int, ...]]:
     if len(counted) == 1:
         kept = counters.get(counted[0], {})
-        return {
-            cap: others
-            for cap, counter in kept.items()
-            if (others := tuple([slot.at for slot in counter.slots if slot.delivery != own]))
-        }
+        return {cap: others for cap, counter in kept.items() if (others := counter.slots.of_others(own))}
     taken: dict[str, set[tuple[int, str]]] = {}
     for subject in counted:
         for cap, counter in counters.get(subject, {}).items():
-            if others_of_one := [(slot.at, slot.delivery) for slot in counter.slots if slot.delivery != own]:
+            slots = counter.slots.without((own,))
+            if slots.at:
                 # What went to several subjects of a person took one slot of each.
-                taken.setdefault(cap, set()).update(others_of_one)
+                taken.setdefault(cap, set()).update(zip(slots.at, slots.deliveries, strict=True))
     return {cap: tuple([at for at, _ in sorted(slots, reverse=True)]) for cap, slots in taken.items()}
 
 

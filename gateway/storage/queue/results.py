@@ -18,7 +18,7 @@ from gateway.storage.people.suppressions import address_lock_of, suppress
 from gateway.storage.queue.accept import insert_deliveries
 from gateway.storage.queue.caps import freed_meanwhile, give_back, is_held_for_caps
 from gateway.storage.queue.claims import still_held
-from gateway.storage.queue.counters import lock_counters
+from gateway.storage.queue.counters import lock_counters, names_of
 from gateway.storage.queue.holds import changed_people
 from gateway.storage.queue.spending import refund
 from gateway.storage.queue.standing import forget_secrets, refresh_status
@@ -80,7 +80,8 @@ async def _outdated(driver: Driver, steps: Sequence[Step]) -> set[DeliveryId]:
     await refund(driver, [step for step in steps if step.refunds])
     held = [step for step in steps if step.seen is not None]
     freeing = [step for step in steps if step.frees_slots]
-    await lock_counters(driver, [(step.claim, step.subjects) for step in (*filter(is_held_for_caps, held), *freeing)])
+    counted = [(step.claim, step.subjects) for step in (*filter(is_held_for_caps, held), *freeing)]
+    await lock_counters(driver, names_of(counted))
     if not held:
         return set()
     return await freed_meanwhile(driver, held) | await changed_people(driver, held)

@@ -15,7 +15,7 @@ from gateway.storage.engines.engine import Database
 from gateway.storage.engines.locks import locked
 from gateway.storage.events import write_events
 from gateway.storage.queue.accept import insert_deliveries
-from gateway.storage.queue.counters import lock_subjects
+from gateway.storage.queue.counters import lock_counters
 from gateway.storage.queue.holds import look_again
 from gateway.storage.queue.standing import refresh_status
 from gateway.storage.reading.log import own_record
@@ -107,7 +107,7 @@ async def _let_others_go(driver: Driver, message_id: MessageId, now: int) -> Non
     """Have looked at again what is held for the same person: a slot may have been kept for what was cancelled."""
     subjects = {row[0] for row in await driver.fetch(_SUBJECTS, (message_id,))}
     if subjects:
-        await lock_subjects(driver, subjects)
+        await lock_counters(driver, subjects)
         await look_again(driver, subjects, now)
 
 

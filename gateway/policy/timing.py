@@ -103,10 +103,10 @@ class _Search:
 
 def _search(clauses: Sequence[Clause], start: int, end: int) -> _Search:
     """Ask round until nobody moves the instant any more, or none is left before the expiry."""
-    search, anew = _Search(start), start
+    search, anew, count = _Search(start), start, len(clauses)
     agreed, asked = 0, 0
-    while agreed < len(clauses):
-        one = asked % len(clauses)
+    while agreed < count:
+        one = asked % count
         limit = min(anew + HORIZON, end)
         earliest = clauses[one].earliest(search.at, limit)
         asked += 1

@@ -12,20 +12,9 @@ from gateway.ports import Reservation, Step, StoredFacts
 from gateway.storage import tables
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.statements import Insert
-from gateway.storage.queue.counters import (
-    NO_SLOTS,
-    Counter,
-    Counters,
-    Slots,
-    Usage,
-    counted_as,
-    dump_counters,
-    lock_counters,
-    names_of,
-    read_counters,
-    read_usage,
-)
+from gateway.storage.queue.counters import Usage, counted_as, lock_counters, names_of, read_counters, read_usage
 from gateway.storage.queue.holds import look_again
+from gateway.storage.queue.slots import NO_COUNTER, Counter, Counters, dump_counters
 
 _keep: Final = Insert(
     tables.cap_counters,
@@ -124,22 +113,18 @@ def _has_freed(message: Message, seen: StoredFacts, usage: Usage) -> bool:
 
 
 def _is_used_up(counters: Counters, need: SlotNeed, own: DeliveryId) -> bool:
-    slots = _slots(counters, need)
+    slots = counters.get(need.counter, NO_COUNTER).slots
     if len(slots.at) < need.most:
         return False
     return sum([at >= need.counted_from for at in slots.of_others(own)]) >= need.most
-
-
-def _slots(counters: Counters, need: SlotNeed) -> Slots:
-    counter = counters.get(need.counter)
-    return NO_SLOTS if counter is None else counter.slots
 
 
 def _with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, at: int) -> Counters:
     """With the delivery's slots at its newest call, and without what is of no use any more."""
     kept = {cap: counter for cap, counter in counters.items() if counter.kept_until > at - _CLOCKS_DIFFER}
     for need in needs:
-        kept[need.counter] = Counter(at + need.kept_for, _slots(counters, need).plus(own, at, need.limit))
+        slots = counters.get(need.counter, NO_COUNTER).slots
+        kept[need.counter] = Counter(at + need.kept_for, slots.plus(own, at, need.limit))
     return kept
 
 

@@ -4,12 +4,8 @@ A counter keeps no more slots than its cap's limit, so that a check counts no me
 row. Whoever changes them, or relies on them for a hold, locks the person.
 """
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from operator import neg
 from typing import Final
-
-import msgspec
 
 from gateway.domain.ids import DeliveryId
 from gateway.domain.instants import from_micros
@@ -19,9 +15,9 @@ from gateway.domain.recipients import Channel
 from gateway.domain.slots import WaitingDelivery
 from gateway.domain.values import Value
 from gateway.ports import Claim
-from gateway.storage.documents import dump
 from gateway.storage.engines.driver import Driver, each_key
 from gateway.storage.engines.statements import Row
+from gateway.storage.queue.slots import Counters, load_counters
 
 _COUNTERS: Final = (
     "WITH k AS ({keys}) SELECT t.subject, t.counters FROM k CROSS JOIN cap_counters t WHERE t.subject = k.column1"
@@ -33,79 +29,8 @@ _WAITING: Final = (
 )
 _TEST: Final = ":test"
 
-
-class Slots(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Slots as they are kept, newest first: `[instants, deliveries, those that stay]`."""
-
-    at: tuple[int, ...] = ()
-    """Microseconds, as in all tables."""
-    deliveries: tuple[str, ...] = ()
-    """Whose each of them is."""
-    stay: tuple[str, ...] = ()
-    """Deliveries an earlier call of which may have been taken: no later one that was not gives the slot back."""
-
-    def of_others(self, own: DeliveryId) -> tuple[int, ...]:
-        """When those were taken that are not this delivery's."""
-        return self.without((own,)).at if own in self.deliveries else self.at
-
-    def without(self, deliveries: Collection[str]) -> "Slots":
-        """All but those of these deliveries."""
-        kept = [(at, one) for at, one in zip(self.at, self.deliveries, strict=True) if one not in deliveries]
-        return Slots(
-            tuple([at for at, _ in kept]),
-            tuple([one for _, one in kept]),
-            tuple([one for one in self.stay if one not in deliveries]),
-        )
-
-    def plus(self, own: DeliveryId, at: int, limit: int) -> "Slots":
-        """With the delivery's slot at its newest call, and no more than there is a use for."""
-        others, stay = self, self.stay
-        if own in self.deliveries:
-            others = self.without((own,))
-            stay = (*others.stay, own)
-        place = bisect_left(others.at, -at, key=neg)
-        deliveries = (*others.deliveries[:place], own, *others.deliveries[place:])[:limit]
-        return Slots(
-            (*others.at[:place], at, *others.at[place:])[:limit],
-            deliveries,
-            tuple([one for one in stay if one in deliveries]) if stay else (),
-        )
-
-
-NO_SLOTS: Final = Slots()
-
-
-class Counter(msgspec.Struct, frozen=True, gc=False):
-    """A cap's counter."""
-
-    kept_until: int
-    """From this instant on none of its slots counts."""
-    slots: Slots
-
-
-Counters = Mapping[str, Counter]
-"""A person's, by the cap's counter."""
 Counted = tuple[Claim, Sequence[str]]
 """A claim and its subjects."""
-_decode: Final = msgspec.json.Decoder(tuple[tuple[Slots, dict[str, int]], ...]).decode
-
-
-def load_counters(text: str) -> Counters:
-    """The counters that were dumped."""
-    return {
-        counter: Counter(kept_until, slots)
-        for slots, counters in _decode(text)
-        for counter, kept_until in counters.items()
-    }
-
-
-def dump_counters(counters: Counters) -> str:
-    """As they are kept: slots and, under them, all counters that hold just these with the instant of each; most caps
-    count the same messages."""
-    by_slots: dict[Slots, dict[str, int]] = {}
-    for name, counter in counters.items():
-        by_slots.setdefault(counter.slots, {})[name] = counter.kept_until
-    return dump(list(by_slots.items()))
 
 
 def counted_as(claim: Claim, subjects: Iterable[str]) -> tuple[str, ...]:

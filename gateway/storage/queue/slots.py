@@ -6,6 +6,7 @@ makes a handful of values, all of them short-lived.
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from operator import neg
 from typing import Final
 
@@ -71,6 +72,9 @@ _CapByCap = dict[str, tuple[int, tuple[tuple[int, str, bool], ...]]]
 _decode: Final = msgspec.json.Decoder(_Groups | _CapByCap).decode
 
 
+# What a reservation reads was mostly just read for the decision. To remember more would keep old values alive all over
+# the memory that new ones come and go in.
+@lru_cache(maxsize=128)
 def load_counters(text: str) -> Counters:
     """The counters that were dumped."""
     kept = _decode(text)

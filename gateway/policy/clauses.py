@@ -48,22 +48,20 @@ class Schedule:
 
     name, reason, ends = "schedule", "scheduled", True
 
-    def __init__(self, send_at: datetime | None) -> None:
+    def __init__(self, send_at: datetime) -> None:
         self._send_at = send_at
 
     def earliest(self, instant: int, _limit: int) -> int:
         """Then, or at once where that is over."""
-        return instant if self._send_at is None else max(instant, to_micros(self._send_at))
+        return max(instant, to_micros(self._send_at))
 
     def saw(self, instant: int) -> dict[str, JsonValue]:
         """Both instants."""
-        if self._send_at is None:
-            return {"send_at": None}
         return {"now": _instant_shown(instant), "send_at": rfc3339(self._send_at)}
 
 
 class CapAtPlace:
-    """A cap as it is to all who live by the same clocks: everything but what they have used."""
+    """A cap as it is to all of whom the same place is presumed: everything but what they have used."""
 
     def __init__(self, cap: FrequencyCap, place: Whereabouts) -> None:
         self.cap = cap
@@ -87,37 +85,36 @@ class Cap:
     def __init__(self, cap: FrequencyCap, facts: Facts, place: Whereabouts, now: int) -> None:
         self.name = cap.name
         self.defers = cap.over is Over.DEFER
-        self._at = at = _cap_at(cap, place)
-        self._used = facts.slots.get(at.counter, ())
-        waiting = facts.waiting.get(at.counter)
+        self._placed = placed = _cap_at(cap, place)
+        self._used = facts.slots.get(placed.counter, ())
         # Who is due already goes as soon as it can.
-        self._kept = tuple([max(to_micros(at), now) for at in waiting]) if waiting else ()
+        self._kept = tuple([max(to_micros(due_at), now) for due_at in facts.waiting.get(placed.counter, ())])
 
     @property
     def falls_through(self) -> bool:
         """Whether the next channel is tried where it does not defer."""
-        return self._at.cap.over is Over.NEXT_CHANNEL
+        return self._placed.cap.over is Over.NEXT_CHANNEL
 
     def earliest(self, instant: int, _limit: int) -> int:
         """When a slot is free."""
-        return next_slot(self._at.cap, self._used + self._kept, self._at.clocks, instant)
+        return next_slot(self._placed.cap, self._used + self._kept, self._placed.clocks, instant)
 
     def need(self, instant: int) -> SlotNeed:
         """The slot that a delivery must have which goes then."""
-        return slot_need(self._at.cap, self._used, self._kept, self._at.clocks, instant)
+        return slot_need(self._placed.cap, self._used, self._kept, self._placed.clocks, instant)
 
     def saw(self, instant: int) -> dict[str, JsonValue]:
         """The limit, and how many slots are used or kept for what goes first."""
-        at, cap = self._at, self._at.cap
+        placed, cap = self._placed, self._placed.cap
         return {
             "origin": cap.origin,
             "at": _instant_shown(instant),
             "limit": cap.limit,
-            "per": at.per,
-            "used": in_use(cap, self._used, at.clocks, instant),
-            "kept": in_use(cap, self._kept, at.clocks, instant) if self._kept else 0,
-            "over": at.over,
-            **at.where,
+            "per": placed.per,
+            "used": in_use(cap, self._used, placed.clocks, instant),
+            "kept": in_use(cap, self._kept, placed.clocks, instant),
+            "over": placed.over,
+            **placed.where,
         }
 
 

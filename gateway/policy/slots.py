@@ -29,7 +29,7 @@ def slot_need(
         span = cap.per // _MICROSECOND
         counted_from = instant - span + 1
     if not kept and len(clocks) == 1 and (not used or used[0] <= instant):
-        # What counts is what is in use now, and there is room.
+        # On one clock, with nothing ahead, what counts is what is in use; that the delivery may go says there is room.
         most = cap.limit
     else:
         most = sum([at >= counted_from for at in used]) + _room(cap, used + kept, clocks, instant)

@@ -129,12 +129,8 @@ def _with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, 
 
 
 def _without(counters: Counters, subject: str, owners: set[tuple[str, DeliveryId]]) -> Counters:
+    given = {owner for counted, owner in owners if counted == subject}
     return {
-        cap: Counter(
-            counter.kept_until,
-            counter.slots.without(
-                [one for one in counter.slots.deliveries if one not in counter.slots.stay and (subject, one) in owners]
-            ),
-        )
+        cap: Counter(counter.kept_until, counter.slots.without(given.difference(counter.slots.stay)))
         for cap, counter in counters.items()
     }

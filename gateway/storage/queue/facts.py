@@ -88,7 +88,8 @@ def _subjects(claim: Claim, addresses: Sequence[str], pseudonyms: Pseudonyms) ->
     person = person_of(claim)
     if person is not None:
         return (pseudonyms.of_person(*person),)
-    return tuple([pseudonyms.of_address(claim.delivery.channel.value, address) for address in addresses])
+    # A device may be named twice, and counts once.
+    return tuple(dict.fromkeys([pseudonyms.of_address(claim.delivery.channel.value, one) for one in addresses]))
 
 
 def person_of(claim: Claim) -> Person | None:

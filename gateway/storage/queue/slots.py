@@ -50,7 +50,7 @@ class Slots(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return Slots(
             (*others.at[:place], at, *others.at[place:])[:limit],
             deliveries,
-            tuple([one for one in stay if one in deliveries]) if stay else (),
+            tuple([one for one in deliveries if one in stay]) if stay else (),
         )
 
 
@@ -68,7 +68,7 @@ Counters = Mapping[str, Counter]
 """A person's, by the cap's counter."""
 _Groups = tuple[tuple[Slots, dict[str, int]], ...]
 _CapByCap = dict[str, tuple[int, tuple[tuple[int, str, bool], ...]]]
-"""As they were kept once: until its person is written to again, or its slots count no more, such a row may be met."""
+"""As they were kept before, cap by cap: such a row is met until its person is written to again."""
 _decode: Final = msgspec.json.Decoder(_Groups | _CapByCap).decode
 
 
@@ -92,8 +92,7 @@ def _slots_of(slots: Sequence[tuple[int, str, bool]]) -> Slots:
 
 
 def dump_counters(counters: Counters) -> str:
-    """As they are kept: slots and, under them, all counters that hold just these with the instant of each; most caps
-    count the same messages."""
+    """As they are kept: `[[slots, {counter: kept_until, …}], …]`."""
     by_slots: dict[Slots, dict[str, int]] = {}
     for name, counter in counters.items():
         by_slots.setdefault(counter.slots, {})[name] = counter.kept_until

@@ -106,8 +106,8 @@ cap_counters: Final = sa.Table(
     metadata,
     # Whom the slots were spent on: a pseudonym of the recipient, or of the address where there is no id.
     sa.Column("subject", Text, primary_key=True),
-    # Of each slot its instant and its delivery, newest first, and by cap until when its slots count, never more of them
-    # than the cap's limit (storage.queue.slots).
+    # `[[[instants, deliveries, those that stay], {counter: kept until, …}], …]`: slots that counters share, newest
+    # first and no more than a cap's limit (storage.queue.slots).
     sa.Column("counters", Json, nullable=False),
     # From then on none of the slots counts: the end of a day, so that the index changes once a day.
     sa.Column("expires_at", Instant, nullable=False),

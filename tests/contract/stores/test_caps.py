@@ -13,6 +13,7 @@ from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Outcome, Priority, SendResult
 from gateway.domain.preferences import Category
+from gateway.domain.recipients import Channel, PushDevice, PushPlatform, Recipient
 from gateway.domain.slots import SlotNeed
 from gateway.domain.values import replace
 from gateway.ports import Claim, Retention, Step, StoredFacts
@@ -192,6 +193,18 @@ async def test_a_test_key_takes_nothing_away_from_what_reaches_people(store: Sto
 
     assert await reserve(store, trial, need(1))
     assert await reserve(store, real, need(1))
+
+
+async def test_a_device_that_is_named_twice_counts_once_and_its_slot_is_given_back(store: Store) -> None:
+    device = PushDevice(platform=PushPlatform.FCM, token="device-7")
+    anybody = Recipient(push=(device, device))
+    claim, later = await claims_of(store, (1, 2), to=anybody, channels=(Channel.PUSH,))
+    assert await reserve(store, claim, need(1))
+    assert not await reserve(store, later, need(1))
+
+    await free(store, claim)
+
+    assert await reserve(store, later, need(1))
 
 
 async def test_people_are_counted_apart_and_those_without_an_id_by_address(store: Store) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from gateway.errors import ConfigurationError
 
-NEWEST: Final = "0010"
+NEWEST: Final = "0011"
 """The last step in `versions`. A test holds the two together, as it does with NEEDED."""
 NEEDED: Final = "0010"
 """The revision that this code cannot work without: the last step that says "pre"."""

@@ -60,7 +60,7 @@ class Schedule:
         return {"now": _instant_shown(instant), "send_at": rfc3339(self._send_at)}
 
 
-class CapAtPlace:
+class _CapAtPlace:
     """A cap as it is to all of whom the same place is presumed: everything but what they have used."""
 
     def __init__(self, cap: FrequencyCap, place: Whereabouts) -> None:
@@ -74,7 +74,7 @@ class CapAtPlace:
 
 
 # Thousands of people live in the same few places, and a cap has much to it that is the same for all of them.
-_cap_at: Final = lru_cache(maxsize=4_096)(CapAtPlace)
+_cap_at: Final = lru_cache(maxsize=4_096)(_CapAtPlace)
 
 
 class Cap:

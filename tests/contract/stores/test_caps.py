@@ -199,6 +199,7 @@ async def test_a_device_that_is_named_twice_counts_once_and_its_slot_is_given_ba
     device = PushDevice(platform=PushPlatform.FCM, token="device-7")
     anybody = Recipient(push=(device, device))
     claim, later = await claims_of(store, (1, 2), to=anybody, channels=(Channel.PUSH,))
+    assert len((await facts_of(store, claim)).subjects) == 1
     assert await reserve(store, claim, need(1))
     assert not await reserve(store, later, need(1))
 

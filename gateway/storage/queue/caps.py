@@ -12,7 +12,7 @@ from gateway.ports import Reservation, Step, StoredFacts
 from gateway.storage import tables
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.statements import Insert
-from gateway.storage.queue.counters import Usage, counted_as, lock_counters, names_of, read_counters, read_usage
+from gateway.storage.queue.counters import Usage, counted_as, lock_counters, read_counters, read_usage
 from gateway.storage.queue.holds import look_again
 from gateway.storage.queue.slots import NO_COUNTER, Counter, Counters, dump_counters
 
@@ -66,11 +66,12 @@ async def give_back(driver: Driver, freeing: Sequence[Step], now: int) -> None:
     """
     if not freeing:
         return
-    before = await read_counters(driver, names_of([(step.claim, step.subjects) for step in freeing]))
-    owners = {
-        (subject, step.claim.delivery.id) for step in freeing for subject in counted_as(step.claim, step.subjects)
-    }
-    after = {subject: _without(counters, subject, owners) for subject, counters in before.items()}
+    owners: dict[str, set[str]] = {}
+    for step in freeing:
+        for name in counted_as(step.claim, step.subjects):
+            owners.setdefault(name, set()).add(step.claim.delivery.id)
+    before = await read_counters(driver, owners)
+    after = {name: _without(counters, owners[name]) for name, counters in before.items()}
     freed = [subject for subject in sorted(after) if after[subject] != before[subject]]
     await driver.execute_many(_CHANGE, [(dump_counters(after[subject]), subject) for subject in freed])
     # Of those that come back with nothing to give, as every refused one does, nobody need hear.
@@ -128,9 +129,9 @@ def _with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, 
     return kept
 
 
-def _without(counters: Counters, subject: str, owners: set[tuple[str, DeliveryId]]) -> Counters:
-    given = {owner for counted, owner in owners if counted == subject}
+def _without(counters: Counters, owners: set[str]) -> Counters:
+    """Without the slots of these deliveries, but for those that stay."""
     return {
-        cap: Counter(counter.kept_until, counter.slots.without(given.difference(counter.slots.stay)))
+        cap: Counter(counter.kept_until, counter.slots.without(owners.difference(counter.slots.stay)))
         for cap, counter in counters.items()
     }

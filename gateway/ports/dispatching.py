@@ -15,16 +15,6 @@ from gateway.domain.values import Value, field
 from gateway.ports.accepting import NewDelivery
 
 
-class Claim(Value, frozen=True, kw_only=True):
-    """A delivery that is this worker's alone while its lease lasts; `fence` proves it on every write."""
-
-    delivery: Delivery
-    message: Message
-    fence: int
-    failed_claims: int = 0
-    """How many claims of it ended with their worker, or with their job, before a provider was called."""
-
-
 class StoredFacts(Value, frozen=True, kw_only=True):
     """What the store holds that policy asks for, for one claim."""
 
@@ -42,6 +32,18 @@ class StoredFacts(Value, frozen=True, kw_only=True):
     """The service's name; read where limits on spending are set, as is `spent`."""
     spent: Mapping[str, Buckets] = field(default_factory=dict)
     """By the counters of limits on spending, what was spent."""
+
+
+class Claim(Value, frozen=True, kw_only=True):
+    """A delivery that is this worker's alone while its lease lasts; `fence` proves it on every write."""
+
+    delivery: Delivery
+    message: Message
+    fence: int
+    failed_claims: int = 0
+    """How many claims of it ended with their worker, or with their job, before a provider was called."""
+    facts: StoredFacts | None = None
+    """As they stood when it was claimed; None where they could not be read."""
 
 
 class Reservation(Value, frozen=True, kw_only=True):
@@ -112,7 +114,7 @@ class DispatchStore(Protocol):
 
     async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
         """Take up to `limit` due deliveries, each to exactly one worker: the most urgent lane first, in a lane the
-        services in turn, of a service the oldest first.
+        services in turn, of a service the oldest first, with what policy asks for.
 
         None below the lane `lowest` is taken: so that places kept for urgent work stay theirs.
         """

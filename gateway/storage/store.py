@@ -21,11 +21,12 @@ from gateway.storage.people.readers import Readers
 from gateway.storage.people.recipients import Recipients, make_people_batcher
 from gateway.storage.people.suppressions import Suppressions, name_addresses
 from gateway.storage.queue.accept import Accepting
-from gateway.storage.queue.dispatch import Dispatch, make_facts_batcher
+from gateway.storage.queue.dispatch import Dispatch
 from gateway.storage.queue.facts import Capped
 from gateway.storage.queue.leases import Leases
 from gateway.storage.queue.spending import Spenders
 from gateway.storage.queue.steering import Steering
+from gateway.storage.queue.stored_facts import FactsReader
 from gateway.storage.reading.log import MessageLog
 from gateway.storage.reading.mailbox import Mailbox
 from gateway.storage.reading.spending import SpendingCounters
@@ -105,7 +106,7 @@ async def open_store(
         await name_addresses(database, pseudonyms)
         async with (
             GroupCommit(database, clock, observe_commit) as commit,
-            make_facts_batcher(database, pseudonyms, is_capped, spenders) as facts,
+            FactsReader(database, pseudonyms, is_capped, spenders) as facts,
             make_people_batcher(database) as people,
         ):
             yield Store(

@@ -152,7 +152,7 @@ class Worker:
             if len(claims) == wanted and self._others is not None:
                 self._others.ring()
             if claims:
-                return await self._start(claims)
+                return self._start(claims)
         return await self._wake.wait(_LOOK_SECONDS)
 
     async def _now(self) -> datetime:
@@ -174,16 +174,9 @@ class Worker:
         free = self._places - len(self._jobs)
         return free, max(min(free, self._places - self._kept_for_urgent - self._ordinary), 0)
 
-    async def _start(self, claims: Sequence[Claim]) -> None:
-        try:
-            facts = await self._queue.facts(claims)
-        except (
-            Exception
-        ) as error:  # the job wrapper: each job asks for its own, and only who cannot be read is set aside
-            _log.warning("claims.without_facts", error=type(error).__name__, count=len(claims))
-            facts = {}
+    def _start(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
-            job = asyncio.create_task(self._dispatcher.dispatch(claim, facts.get(claim.delivery.id)))
+            job = asyncio.create_task(self._dispatcher.dispatch(claim))
             self._jobs[job] = claim
             self._ordinary += _is_ordinary(claim)
             job.add_done_callback(self._finish)

@@ -28,6 +28,7 @@ from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane
 from gateway.domain.recipients import Channel
+from gateway.domain.values import replace
 from gateway.errors import GatewayError, Overloaded, Unavailable
 from gateway.metrics import Metrics
 from gateway.ports import Claim, Clock, DispatchStore, Reservation, Retention, Step, StoredFacts
@@ -195,7 +196,7 @@ async def test_a_result_waits_for_the_store_and_is_written_once(tmp_path: Path, 
         accepted, claim = await _accept_and_claim(rig)
         store = AwayStore(queue, {"facts": 1, "reserve": 1, "record": 1}, error)
 
-        await _dispatcher(rig, store, provider).dispatch(claim, None)
+        await _dispatcher(rig, store, provider).dispatch(claim)
 
         record = await rig.read(accepted)
         assert record.status is DeliveryStatus.SENT
@@ -210,7 +211,7 @@ async def test_a_claim_that_was_lost_calls_nobody_and_writes_nothing(tmp_path: P
         accepted, claim = await _accept_and_claim(rig)
         await rig.gateway.store.leases.leave(WORKER)
 
-        await _dispatcher(rig, queue, provider).dispatch(claim, None)
+        await _dispatcher(rig, queue, provider).dispatch(claim)
 
         record = await rig.read(accepted)
         assert record.status is DeliveryStatus.ACCEPTED
@@ -228,7 +229,7 @@ async def test_an_error_of_ours_sets_the_delivery_aside_without_an_attempt(tmp_p
         queue = rig.gateway.store.dispatch
         accepted, claim = await _accept_and_claim(rig)
 
-        await _dispatcher(rig, BrokenStore(queue, {}), provider).dispatch(claim, None)
+        await _dispatcher(rig, BrokenStore(queue, {}), provider).dispatch(claim)
 
         (delivery,) = (await rig.read(accepted)).deliveries
         assert (delivery.delivery.status, delivery.delivery.reason) == (DeliveryStatus.QUEUED, "internal_error")
@@ -241,7 +242,7 @@ async def test_policy_is_asked_again_after_a_long_wait_without_giving_the_place_
         queue = rig.gateway.store.dispatch
         accepted, claim = await _accept_and_claim(rig)
 
-        await _dispatcher(rig, queue, provider, SlowClock(rig.gateway.clock)).dispatch(claim, None)
+        await _dispatcher(rig, queue, provider, SlowClock(rig.gateway.clock)).dispatch(claim)
 
         assert (await rig.read(accepted)).status is DeliveryStatus.SENT
         assert len(provider.envelopes) == 1
@@ -260,7 +261,7 @@ async def test_what_expires_while_the_store_writes_the_intent_calls_nobody(tmp_p
         queue = rig.gateway.store.dispatch
         accepted, claim = await _accept_and_claim(rig)
 
-        await _dispatcher(rig, LateStore(queue, {}), provider).dispatch(claim, None)
+        await _dispatcher(rig, LateStore(queue, {}), provider).dispatch(claim)
 
         (delivery,) = (await rig.read(accepted)).deliveries
         assert (delivery.delivery.status, delivery.delivery.reason) == (DeliveryStatus.QUEUED, "overtaken")
@@ -279,7 +280,7 @@ async def test_a_delivery_that_news_overtake_again_and_again_is_given_back(tmp_p
         queue = rig.gateway.store.dispatch
         accepted, claim = await _accept_and_claim(rig)
 
-        await _dispatcher(rig, RestlessStore(queue, {}), provider).dispatch(claim, None)
+        await _dispatcher(rig, RestlessStore(queue, {}), provider).dispatch(claim)
 
         (delivery,) = (await rig.read(accepted)).deliveries
         later = rig.gateway.clock.now() + timedelta(seconds=10)
@@ -292,6 +293,9 @@ async def test_what_cannot_be_read_of_one_delivery_holds_no_other_up(tmp_path: P
     provider = ScriptedProvider("scripted")
 
     class UnreadableStore(AwayStore):
+        async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
+            return [replace(claim, facts=None) for claim in await super().claim(worker, limit, now, lowest)]
+
         async def facts(self, claims: Sequence[Claim], *, slots: bool = False) -> Mapping[DeliveryId, StoredFacts]:
             if any(claim.message.id == broken.message_id for claim in claims):
                 raise ValueError("a row that no code of ours has written")

@@ -93,12 +93,12 @@ class Dispatcher:
         """So many workers call the same providers, this one among them."""
         self._pacing.share(workers)
 
-    async def dispatch(self, claim: Claim, stored: StoredFacts | None) -> None:
+    async def dispatch(self, claim: Claim) -> None:
         """Work a claim until it is recorded or lost; never raises but for cancellation.
 
         While the store cannot commit, what was not handed over is begun anew, and what was waits with its result.
         """
-        job = Job(claim)
+        job, stored = Job(claim), claim.facts
         while True:
             try:
                 return await self._work(job, stored or await self._fresh_facts(claim))

@@ -55,7 +55,16 @@ _SET_ASIDE: Final = "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1
 _REST: Final = timedelta(seconds=30)
 """How long a delivery rests that this version cannot read, as one of a later version during an upgrade: its neighbours
 must not wait for it, and who can read it finds it due."""
-_UNREADABLE: Final = (ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError)
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    msgspec.MsgspecError,
+)
+"""What reading a row of somebody else's writing may raise, once the database has given it."""
 _CLAIMED: Final = (
     f"SELECT {names(tables.messages, 'm.')}, {names(tables.deliveries, 'd.')}"  # noqa: S608 - our own names
     " FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE d.id IN ({keys})"
@@ -93,7 +102,7 @@ async def take(driver: Driver, demand: Demand, turn: int) -> list[Claim]:
     for row in rows:
         try:
             claims[row[MESSAGE_WIDTH]] = _claim_of(row, files.get(row[0], ()))
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             _log.error("claim.unreadable", delivery=row[MESSAGE_WIDTH], error=type(error).__name__)
             unreadable.append(row[MESSAGE_WIDTH])
     if unreadable:

@@ -4,31 +4,34 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+import structlog
+
 from gateway.domain.ids import DeliveryId, WorkerId
 from gateway.domain.instants import to_micros
 from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane
 from gateway.domain.pseudonyms import Pseudonyms
-from gateway.domain.recipients import Recipient
+from gateway.domain.values import replace
 from gateway.ports import Claim, Clock, Reservation, Step, StoredFacts
-from gateway.storage.engines.batcher import Batcher
 from gateway.storage.engines.commit import GroupCommit
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
 from gateway.storage.queue.accept import first_due
-from gateway.storage.queue.claims import Demand, take
-from gateway.storage.queue.facts import Capped, read_facts
+from gateway.storage.queue.claims import UNREADABLE, Demand, take
 from gateway.storage.queue.reservations import reserve_all
 from gateway.storage.queue.results import record_all
-from gateway.storage.queue.spending import Refunds, Spenders, look_again_at_held, read_spent
+from gateway.storage.queue.spending import Refunds, look_again_at_held
+from gateway.storage.queue.stored_facts import FactsReader
 from gateway.storage.tracking.tracking import Stamped
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class Dispatch:
     """`gateway.ports.DispatchStore`."""
 
     def __init__(
-        self, database: Database, commit: GroupCommit, facts: "FactsBatcher", pseudonyms: Pseudonyms, clock: Clock
+        self, database: Database, commit: GroupCommit, facts: FactsReader, pseudonyms: Pseudonyms, clock: Clock
     ) -> None:
         self._database = database
         self._commit = commit
@@ -39,7 +42,7 @@ class Dispatch:
         self._refunds = Refunds()
 
     async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
-        """Take up to `limit` due deliveries; none while the worker is not in the book of workers."""
+        """Take up to `limit` due deliveries with their facts; none while the worker is not in the book of workers."""
         demand = Demand(worker=worker, limit=limit, now=now, lowest=lowest)
         return await self._commit.write(self._claim_all, demand)
 
@@ -50,7 +53,7 @@ class Dispatch:
         slots: bool = False,
     ) -> Mapping[DeliveryId, StoredFacts]:
         """Recipients, consents and suppressions for all claims, in a few queries; slots where caps may apply."""
-        return await self._facts.submit((claims, slots))
+        return await self._facts.ask(claims, slots=slots)
 
     async def reserve(self, reservation: Reservation) -> bool:
         """Mark `sending` and write the attempt; False when the claim is lost, a suppression or the person's word came
@@ -93,8 +96,17 @@ class Dispatch:
         for demand in demands:
             taken = await take(driver, demand, self._places)
             self._places += len(taken)
-            claims.append(taken)
+            claims.append(await self._with_facts(driver, taken))
         return claims
+
+    async def _with_facts(self, driver: Driver, claims: Sequence[Claim]) -> Sequence[Claim]:
+        try:
+            facts = await self._facts.read(driver, claims)
+        except UNREADABLE as error:
+            # Each job asks for its own, and only who cannot be read is set aside.
+            _log.warning("claims.without_facts", error=type(error).__name__, count=len(claims))
+            return claims
+        return [replace(claim, facts=facts[claim.delivery.id]) for claim in claims]
 
 
 _NOTE_FAILED_CLAIMS: Final = "UPDATE deliveries SET claims = ? WHERE id = ? AND fence = ? AND lease_owner IS NOT NULL"
@@ -105,29 +117,3 @@ async def _catch_up(driver: Driver, now: int, latest: int) -> int:
     accepted = await driver.execute(_CATCH_UP, (now, DeliveryStatus.ACCEPTED.value, now))
     retried = await driver.execute(_CATCH_UP, (latest, DeliveryStatus.QUEUED.value, latest))
     return accepted + retried
-
-
-FactsBatcher = Batcher[tuple[Sequence[Claim], bool], Mapping[DeliveryId, StoredFacts]]
-
-
-def make_facts_batcher(
-    database: Database, pseudonyms: Pseudonyms, is_capped: Capped, spenders: Spenders | None = None
-) -> FactsBatcher:
-    """Callers who ask for facts at the same time share the queries."""
-    names: dict[str, str] = {}
-
-    async def flush(asked: Sequence[tuple[Sequence[Claim], bool]]) -> Sequence[Mapping[DeliveryId, StoredFacts]]:
-        claims = [claim for group, _ in asked for claim in group]
-        counted = {claim.delivery.id for group, slots in asked if slots for claim in group}
-
-        def wants_slots(claim: Claim, recipient: Recipient | None) -> bool:
-            return claim.delivery.id in counted or is_capped(claim, recipient)
-
-        async def look(driver: Driver) -> Mapping[DeliveryId, StoredFacts]:
-            found = await read_facts(driver, claims, pseudonyms, wants_slots)
-            return found if spenders is None else await read_spent(driver, claims, found, spenders, names)
-
-        found = await database.lookups.run(look)
-        return [{claim.delivery.id: found[claim.delivery.id] for claim in group} for group, _ in asked]
-
-    return Batcher(flush)

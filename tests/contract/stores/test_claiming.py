@@ -4,7 +4,9 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from gateway.domain.ids import ServiceId, SuppressionId, WorkerId
+import pytest
+
+from gateway.domain.ids import RecipientId, ServiceId, SuppressionId, WorkerId
 from gateway.domain.messages import Lane, Priority
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, EmailAddress, Recipient
@@ -84,6 +86,33 @@ async def test_what_cannot_be_read_rests_and_its_neighbours_do_not_wait_for_it(s
     assert [claim.message.id for claim in later] == ["msg_000001"]
 
 
+async def test_where_one_person_cannot_be_read_nobody_s_claim_waits(store: Store, place: Place) -> None:
+    for number, name in enumerate(("anouk", "amina")):
+        person = make_recipient(id=RecipientId(name))
+        await store.recipients.put_recipient(SERVICE, person, NOW)
+        await store.accepting.accept(new_message(number, to=Recipient(id=person.id)))
+    await write_devices(place, "anouk", [{"platform": "pigeon", "token": "coop-1"}])
+
+    claims = await store.dispatch.claim(WORKER, 10, NOW)
+
+    assert [claim.facts for claim in claims] == [None, None]
+    unreadable, fine = claims
+    assert (await store.dispatch.facts([fine]))[fine.delivery.id].recipient == make_recipient(id=RecipientId("amina"))
+    with pytest.raises(ValueError, match="pigeon"):
+        await store.dispatch.facts([unreadable])
+
+
+async def write_devices(place: Place, recipient_id: str, devices: list[dict[str, str]]) -> None:
+    """As no code of ours would write it."""
+    database = open_database(place.url)
+    try:
+        async with database.writer.transaction() as connection:
+            written = tables.recipients.update().where(tables.recipients.c.id == recipient_id).values(push=devices)
+            await connection.execute(written)
+    finally:
+        await database.aclose()
+
+
 async def write_category(place: Place, message_id: str, category: str) -> None:
     """As a later version would have written it."""
     database = open_database(place.url)
@@ -146,6 +175,7 @@ async def test_facts_belong_to_the_claim_s_own_recipient_topic_and_addresses(sto
 
     inline, by_id, nameless = [(await store.dispatch.facts(claims))[claim.delivery.id] for claim in claims]
 
+    assert [claim.facts for claim in claims] == [inline, by_id, nameless]
     assert (inline.recipient, by_id.recipient, nameless.recipient) == (stored, stored, None)
     assert [consent.id for consent in inline.consents] == ["cns_1"]
     assert nameless.consents == ()

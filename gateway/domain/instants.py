@@ -1,7 +1,6 @@
 """Instants: as the API, the events and the pages write them, and as whole numbers to be kept and compared."""
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
 from gateway.domain.encoding import encode
@@ -21,14 +20,12 @@ def rfc3339_or_none(at: datetime | None) -> str | None:
     return None if at is None else rfc3339(at)
 
 
-# The instants of one message's rows are mostly the same one.
-@lru_cache(maxsize=1_024)
 def to_micros(at: datetime) -> int:
     """Whole microseconds since 1970 of an aware datetime; exact, unlike `timestamp()`."""
     return (at - _EPOCH) // _MICROSECOND
 
 
-@lru_cache(maxsize=1_024)
 def from_micros(micros: int) -> datetime:
     """The aware UTC datetime of `to_micros`."""
-    return _EPOCH + timedelta(microseconds=micros)
+    # A timedelta that is multiplied is made in half the time of one out of so many microseconds.
+    return _EPOCH + micros * _MICROSECOND

@@ -13,7 +13,7 @@ from gateway.storage import tables
 from gateway.storage.columns import names
 from gateway.storage.engines.driver import Driver, Engine
 from gateway.storage.people.person_rows import CONSENT_COLUMNS, consent_of, stored_recipient_of, suppression_of
-from gateway.storage.queue.counters import Counted, read_usage
+from gateway.storage.queue.counters import Usage, read_usage
 
 # CROSS JOIN keeps the keys outside, so that each is looked up in the index; a row value IN (…) would scan the table.
 _RECIPIENTS: Final = (
@@ -44,6 +44,7 @@ Address = tuple[str, str]
 
 Capped = Callable[[Claim, Recipient | None], bool]
 """Whether any cap may apply to a delivery, to this person as kept: without one, counters are not looked at."""
+_UNUSED: Final = Usage(slots={}, waiting=())
 
 
 async def read_facts(
@@ -57,30 +58,25 @@ async def read_facts(
     sought = {(claim.delivery.channel.value, one) for claim in claims for one in addresses[claim.delivery.id]}
     suppressions = await find_suppressions(driver, sought, pseudonyms)
     subjects = {claim.delivery.id: _subjects(claim, addresses[claim.delivery.id], pseudonyms) for claim in claims}
-    found = {
-        claim.delivery.id: StoredFacts(
-            recipient=people.get(person) if (person := person_of(claim)) else None,
-            consents=tuple(consents.get(claim.delivery.id, ())),
+    capped = [claim for claim in claims if is_capped(claim, _person(claim, people))]
+    used = await read_usage(driver, [(claim, subjects[claim.delivery.id]) for claim in capped]) if capped else ()
+    usage = {claim.delivery.id: of_one for claim, of_one in zip(capped, used, strict=True)}
+    return {
+        (delivery_id := claim.delivery.id): StoredFacts(
+            recipient=_person(claim, people),
+            consents=tuple(consents.get(delivery_id, ())),
             suppressions=tuple(
-                suppression
-                for address in addresses[claim.delivery.id]
-                for suppression in suppressions.get((claim.delivery.channel.value, address), ())
+                [
+                    suppression
+                    for address in addresses[delivery_id]
+                    for suppression in suppressions.get((claim.delivery.channel.value, address), ())
+                ]
             ),
-            subjects=subjects[claim.delivery.id],
+            subjects=subjects[delivery_id],
+            slots=(of_one := usage.get(delivery_id, _UNUSED)).slots,
+            waiting=of_one.waiting,
         )
         for claim in claims
-    }
-    capped = [(claim, of.subjects) for claim in claims if is_capped(claim, (of := found[claim.delivery.id]).recipient)]
-    return {**found, **await _with_slots(driver, capped, found)} if capped else found
-
-
-async def _with_slots(
-    driver: Driver, capped: Sequence[Counted], found: Mapping[DeliveryId, StoredFacts]
-) -> Mapping[DeliveryId, StoredFacts]:
-    used = await read_usage(driver, capped)
-    return {
-        claim.delivery.id: replace(found[claim.delivery.id], slots=usage.slots, waiting=usage.waiting)
-        for (claim, _), usage in zip(capped, used, strict=True)
     }
 
 
@@ -98,9 +94,13 @@ def person_of(claim: Claim) -> Person | None:
     return None if recipient_id is None else (claim.message.service_id, recipient_id)
 
 
-def _addresses(claim: Claim, people: Mapping[Person, Recipient]) -> tuple[str, ...]:
+def _person(claim: Claim, people: Mapping[Person, Recipient]) -> Recipient | None:
     person = person_of(claim)
-    stored = people.get(person) if person else None
+    return people.get(person) if person else None
+
+
+def _addresses(claim: Claim, people: Mapping[Person, Recipient]) -> tuple[str, ...]:
+    stored = _person(claim, people)
     whole = claim.message.to if stored is None else stored.overlaid(claim.message.to)
     channel = claim.delivery.channel
     return tuple(comparable(channel, address) for address in whole.addresses(channel))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from babel import Locale
@@ -15,6 +16,7 @@ from gateway.localization.catalogs import Catalog, CatalogLibrary
 from gateway.localization.locales import match, parents, to_tag
 from gateway.rendering.localizing import Language, Missing, translate
 from gateway.rendering.registry import TemplateLibrary
+from gateway.rendering.remembering import Remembered
 from gateway.rendering.templates import Snapshot, Template
 from gateway.rendering.typesetting import RenderInput, Typesetter
 
@@ -79,8 +81,8 @@ class Renderer:
         self._catalogs = catalogs
         self._on_fallback = on_fallback
         self._typesetter = Typesetter()
-        self._missing: dict[tuple[str, str, tuple[Channel, ...], str, str], tuple[str, ...]] = {}
-        self._resolved: dict[tuple[str, str, str, tuple[Channel, ...], str | None], _Resolved] = {}
+        self._missing: Remembered[tuple[str, ...]] = Remembered(_MOST_REMEMBERED)
+        self._resolved: Remembered[_Resolved] = Remembered(_MOST_REMEMBERED)
 
     @property
     def templates(self) -> Snapshot:
@@ -95,12 +97,11 @@ class Renderer:
         self, pin: Pin, template: Template, channels: Sequence[Channel], requested: str | None
     ) -> LocaleResolution:
         """The best language that has every string of all these channels, down to the default, which has them all."""
-        key = template.name, template.version, pin.version, tuple(channels), requested
-        found = self._resolved.get(key)
-        if found is None:
-            if len(self._resolved) >= _MOST_REMEMBERED:
-                self._resolved.clear()
-            found = self._resolved[key] = self._resolve(pin, template, tuple(channels), requested)
+        found = self._resolved.get(
+            (template.name, tuple(channels), requested),
+            (template.version, pin.version),
+            partial(self._resolve, pin, template, tuple(channels), requested),
+        )
         for fallback in found.given_up:
             self._on_fallback(fallback)
         return found.resolution
@@ -125,16 +126,16 @@ class Renderer:
         return _Resolved(resolution=resolution, given_up=tuple(given_up))
 
     def _lacking(self, template: Template, channels: tuple[Channel, ...], language: Language) -> tuple[str, ...]:
-        """The strings that the language lacks for these channels, remembered per version."""
-        key = template.name, template.version, channels, language.tag, language.catalog.version
-        found = self._missing.get(key)
-        if found is None:
-            found = tuple(_find_missing(template, channels, language))[:_MOST_MISSING]
-            found = found or self._compile(template, channels, language)
-            if len(self._missing) >= _MOST_REMEMBERED:
-                self._missing.clear()
-            self._missing[key] = found
-        return found
+        """The strings that the language lacks for these channels."""
+        return self._missing.get(
+            (template.name, channels, language.tag),
+            (template.version, language.catalog.version),
+            partial(self._find_lacking, template, channels, language),
+        )
+
+    def _find_lacking(self, template: Template, channels: tuple[Channel, ...], language: Language) -> tuple[str, ...]:
+        found = tuple(_find_missing(template, channels, language))[:_MOST_MISSING]
+        return found or self._compile(template, channels, language)
 
     def _compile(self, template: Template, channels: Iterable[Channel], language: Language) -> tuple[str, ...]:
         """Compile all parts now: a translation that breaks the layout is as good as missing."""

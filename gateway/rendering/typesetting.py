@@ -22,11 +22,12 @@ from gateway.rendering.compiling import CompiledPart, compile_part
 from gateway.rendering.environment import MessageFormats, Values, make_environment
 from gateway.rendering.lines import one_line, tidy
 from gateway.rendering.localizing import Language
+from gateway.rendering.remembering import Remembered
 from gateway.rendering.templates import Template
 from gateway.rendering.variables import is_web_url
 
 _MOST_COMPILED: Final = 2_000
-"""Compiled sets of parts that are kept: (template, channel, language) in their latest versions."""
+"""Compiled sets of parts that are kept, one for each template, channel and language."""
 
 _ACTION: Final = re.compile(r"(?!javascript:|data:|vbscript:)[a-z][a-z0-9+.-]{0,40}://?[^\s\x00-\x20]+", re.IGNORECASE)
 
@@ -54,19 +55,19 @@ class Typesetter:
 
     def __init__(self) -> None:
         self._environments = {escapes: make_environment(escapes=escapes) for escapes in (False, True)}
-        self._compiled: dict[tuple[str, str, Channel, str, str], PartSet] = {}
+        self._compiled: Remembered[PartSet] = Remembered(_MOST_COMPILED)
 
     def compiled(self, template: Template, channel: Channel, language: Language) -> PartSet:
         """The channel's parts in a language, compiled at the first call. Raises Missing, TemplateBroken."""
-        key = template.name, template.version, channel, language.tag, language.catalog.version
-        found = self._compiled.get(key)
-        if found is None:
-            parts = template.parts_in(channel, language.locale)
-            found = {name: compile_part(part, language, self._environments[part.html]) for name, part in parts.items()}
-            if len(self._compiled) >= _MOST_COMPILED:
-                self._compiled.pop(next(iter(self._compiled)))
-            self._compiled[key] = found
-        return found
+        return self._compiled.get(
+            (template.name, channel, language.tag),
+            (template.version, language.catalog.version),
+            partial(self._compile, template, channel, language),
+        )
+
+    def _compile(self, template: Template, channel: Channel, language: Language) -> PartSet:
+        parts = template.parts_in(channel, language.locale)
+        return {name: compile_part(part, language, self._environments[part.html]) for name, part in parts.items()}
 
     def typeset(self, template: Template, channel: Channel, language: Language, given: RenderInput) -> Content:
         """The content of one channel. Raises RenderFailed, Missing and TemplateBroken."""

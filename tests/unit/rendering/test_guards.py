@@ -105,18 +105,6 @@ def test_what_is_formatted_twice_is_formatted_alike_and_types_do_not_mix(bench: 
     assert bench.text() == "1 1 1 1 x and y x or y"
 
 
-def test_texts_in_many_versions_stay_within_bounds(bench: Workbench) -> None:
-    bench.sms("{% trans %}Hello{% endtrans %}")
-    bench.translate("de", {"Hello": "Hallo"})
-    typesetter = bench.renderer._typesetter
-    typesetter._compiled.update({(str(number), "", None, "", ""): {} for number in range(2_000)})  # type: ignore[misc]
-    bench.renderer._missing.update({(str(number), "", (), "", ""): () for number in range(10_000)})
-
-    assert bench.text({}, "de") == "Hallo"
-    assert len(typesetter._compiled) <= 2_000
-    assert len(bench.renderer._missing) == 1
-
-
 def test_two_languages_in_turn_leave_nothing_in_each_other(bench: Workbench) -> None:
     bench.write("_layouts/greeting.txt", "{% set hello = _('Hello') %}{{ hello }}")
     bench.sms("{% include '_layouts/greeting.txt' %} {{ n|number }}", 'n = {type = "number"}', "n = 1")

@@ -6,17 +6,18 @@ The number of trials is what each says: messages of the backlog, seconds of over
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any, Final
 
-from tests.faults.judge import Allowed, Verdict
+from tests.faults.judge import MOVING, Allowed, Verdict
 from tests.faults.ledger import Answer, note
 from tests.faults.rig import CONNECTIONS, Row, Scene, Stage
 from tests.faults.rows.answers import pin
 from tests.faults.rows.races import post_backlog
+from tests.faults.stores import statuses
 from tests.faults.stub import Manner
 from tests.faults.watch import Watch
 from tests.waiting import eventually
@@ -33,8 +34,12 @@ _BACKLOG_SECONDS: Final = 2.5
 _REFUSAL_SECONDS: Final = 0.05
 _GOODPUT: Final = 0.8
 _MOST_GROWTH: Final = 1.10
-_STEPS_A_SECOND: Final = 20
-"""About half of what one busy core takes of this mix."""
+_CALLERS: Final = 16
+_FLAT_OUT_SECONDS: Final = 20.0
+_LOAD: Final = 0.5
+"""Of the mix's capacity."""
+
+Step = Callable[[], Coroutine[Any, Any, None]]
 
 
 async def codes_over_backlog(stage: Stage, trials: int) -> Verdict:
@@ -119,31 +124,55 @@ async def _judge_promised(scene: Scene, trials: int) -> Verdict:
 
 
 async def mix(stage: Stage, trials: int) -> Verdict:
-    """Minutes of posts, batches, cancels, reads and changed templates; memory, descriptors and WAL do not grow."""
+    """Minutes of posts, batches, cancels, reads and changed templates at half of what is taken and handed over flat out.
+
+    Memory, descriptors and WAL do not grow, and nothing answers with an error.
+    """
     async with stage.scene() as scene:
         watch, numbers = Watch(scene.house), count()
-        steps: list[Callable[[], Coroutine[Any, Any, None]]] = [
+        steps: list[Step] = [
             *[partial(_post, scene, numbers)] * 10,
             *[partial(_post_batch, scene, numbers)] * 2,
             partial(_cancel, scene, numbers),
             *[partial(_read, scene)] * 6,
             partial(_change_template, scene, numbers),
         ]
+        rate = await _mix_capacity(scene, steps) * _LOAD
         began = time.monotonic()
         async with asyncio.TaskGroup() as running:
             for step in count():
                 now = time.monotonic()
                 if now > began + trials * 60:
                     break
-                await asyncio.sleep(max(began + step / _STEPS_A_SECOND - now, 0))
+                await asyncio.sleep(max(began + step / rate - now, 0))
                 running.create_task(scene.chance.choice(steps)())
                 watch.look_each(2.0)
         verdict = await scene.judge(trials, Allowed(statuses=("cancelled",)), seconds=120)
         growth = watch.growth()
-        verdict.figures |= growth
+        verdict.figures |= {"steps_a_second": round(rate), **growth}
         for name, factor in growth.items():
             verdict.require(factor <= _MOST_GROWTH, f"{name} grew to {factor:.2f} times")
         return verdict
+
+
+async def _mix_capacity(scene: Scene, steps: Sequence[Step]) -> float:
+    """Steps a second of callers that never pause, until the last delivery that they asked for has settled."""
+    began = time.monotonic()
+
+    async def call() -> int:
+        made = 0
+        while time.monotonic() < began + _FLAT_OUT_SECONDS:
+            await scene.chance.choice(steps)()
+            made += 1
+        return made
+
+    done = sum(await asyncio.gather(*[call() for _ in range(_CALLERS)]))
+
+    async def on_their_way() -> int:
+        return sum(number for status, number in (await statuses(scene.house.view)).items() if status in MOVING)
+
+    await eventually(on_their_way, lambda left: left == 0, 10 * _FLAT_OUT_SECONDS)
+    return done / (time.monotonic() - began)
 
 
 async def _post(scene: Scene, numbers: "count[int]") -> None:

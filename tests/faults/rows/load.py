@@ -124,7 +124,7 @@ async def _judge_promised(scene: Scene, trials: int) -> Verdict:
 
 
 async def mix(stage: Stage, trials: int) -> Verdict:
-    """Minutes of posts, batches, cancels, reads and changed templates at half of what is taken and handed over flat out.
+    """Minutes of posts, batches, cancels, reads and changed templates, at half of what is handed over flat out.
 
     Memory, descriptors and WAL do not grow, and nothing answers with an error.
     """

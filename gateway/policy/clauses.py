@@ -67,10 +67,18 @@ class _CapAtPlace:
         self.cap = cap
         self.counter = cap.counter
         self.clocks = wall_clocks(place.zones)
-        self.per = cap.per.value if isinstance(cap.per, Calendar) else format_duration(cap.per)
-        self.over = cap.over.value
-        self.where = _shown(place) if isinstance(cap.per, Calendar) else {}
-        """What the trace says of the clocks, where the cap goes by them."""
+        self.saw: dict[str, JsonValue] = {
+            "origin": cap.origin,
+            "at": None,
+            "limit": cap.limit,
+            "per": cap.per.value if isinstance(cap.per, Calendar) else format_duration(cap.per),
+            "used": 0,
+            "kept": 0,
+            "over": cap.over.value,
+            # Only a calendar goes by their clocks.
+            **(_shown(place) if isinstance(cap.per, Calendar) else {}),
+        }
+        """For the trace, but for what is asked of an instant."""
 
 
 # Thousands of people live in the same few places, and a cap has much to it that is the same for all of them.
@@ -87,8 +95,9 @@ class Cap:
         self.defers = cap.over is Over.DEFER
         self._placed = placed = _cap_at(cap, place)
         self._used = facts.slots.get(placed.counter, ())
+        waiting = facts.waiting.get(placed.counter)
         # Who is due already goes as soon as it can.
-        self._kept = tuple([max(to_micros(due_at), now) for due_at in facts.waiting.get(placed.counter, ())])
+        self._kept = tuple([max(to_micros(due_at), now) for due_at in waiting]) if waiting else ()
 
     @property
     def falls_through(self) -> bool:
@@ -105,17 +114,12 @@ class Cap:
 
     def saw(self, instant: int) -> dict[str, JsonValue]:
         """The limit, and how many slots are used or kept for what goes first."""
-        placed, cap = self._placed, self._placed.cap
-        return {
-            "origin": cap.origin,
-            "at": _instant_shown(instant),
-            "limit": cap.limit,
-            "per": placed.per,
-            "used": in_use(cap, self._used, placed.clocks, instant),
-            "kept": in_use(cap, self._kept, placed.clocks, instant),
-            "over": placed.over,
-            **placed.where,
-        }
+        cap, clocks = self._placed.cap, self._placed.clocks
+        saw = self._placed.saw.copy()
+        saw["at"] = _instant_shown(instant)
+        saw["used"] = in_use(cap, self._used, clocks, instant)
+        saw["kept"] = in_use(cap, self._kept, clocks, instant)
+        return saw
 
 
 class Hours:
@@ -128,6 +132,8 @@ class Hours:
         self._rule = rule
         self._place = place
         self._clocks = wall_clocks(place.zones)
+        self._saw: dict[str, JsonValue] = {"origin": rule.origin, "local": None, **_shown(place)}
+        """For the trace, but for what is asked of an instant."""
         self._open = (0, 0)
         """The last opening found on all the clocks: most messages go in the same one."""
 
@@ -148,17 +154,14 @@ class Hours:
 
     def saw(self, instant: int) -> dict[str, JsonValue]:
         """What the clocks show, the one that speaks against it where there is one, and why the day is closed."""
-        clock, closed = self._clocks[0], None
+        clock, saw = self._clocks[0], self._saw.copy()
         if not self._is_known_open(instant):
             shut = (one for one in self._clocks if self._opening(one, instant, instant + 1) is None)
             clock = next(shut, clock)
-            closed = closure_at(self._rule, self._place, clock, instant)
-        saw: dict[str, JsonValue] = {
-            "origin": self._rule.origin,
-            "local": clock.shown(instant),
-            **_shown(self._place),
-        }
-        return saw if closed is None else {**saw, "closed": closed}
+            if (closed := closure_at(self._rule, self._place, clock, instant)) is not None:
+                saw["closed"] = closed
+        saw["local"] = clock.shown(instant)
+        return saw
 
     def _is_known_open(self, instant: int) -> bool:
         begin, end = self._open
@@ -169,7 +172,7 @@ class Hours:
 
 
 # Every clause of a decision shows the same one.
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1)
 def _instant_shown(instant: int) -> str:
     return rfc3339(from_micros(instant))
 

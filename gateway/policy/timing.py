@@ -44,8 +44,7 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
 
     A cap that drops is asked at that instant, for by then its slots may be free.
     """
-    rules = facts.rules.speaking_of(facts.channel, facts.category, facts.topic)
-    if not rules and facts.send_at is None and facts.spending is None:
+    if not facts.rules and facts.send_at is None and facts.spending is None:
         return _AT_ONCE
     start, end = to_micros(now), to_micros(facts.expires_at)
     clauses: list[Clause] = [] if facts.send_at is None else [Schedule(facts.send_at)]
@@ -55,14 +54,15 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
         budgets = clauses_of(facts.spending, facts.default_timezone)
         clauses += [budget for budget in budgets if budget.defers]
         dropping += [budget for budget in budgets if not budget.defers]
-    if rules:
-        place = locate(facts.recipient, facts.default_timezone)
-        for rule in rules.frequency_caps:
-            cap = Cap(rule, facts, place, start)
-            caps.append(cap)
-            (clauses if cap.defers else dropping).append(cap)
-        for hours in rules.quiet_hours:
-            if fits_place(hours, place):
+    if facts.rules:
+        place, about = locate(facts.recipient, facts.default_timezone), (facts.channel, facts.category, facts.topic)
+        for rule in facts.rules.frequency_caps:
+            if rule.speaks_of(*about):
+                cap = Cap(rule, facts, place, start)
+                caps.append(cap)
+                (clauses if cap.defers else dropping).append(cap)
+        for hours in facts.rules.quiet_hours:
+            if hours.speaks_of(*about) and fits_place(hours, place):
                 clauses.append(_hours(hours, place))
     search = _search(clauses, start, end)
     steps = [_AT_ANY_TIME] if facts.send_at is None else []
@@ -78,8 +78,8 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
         refusals = [_at_the_end(cap, search) for cap in dropping]
         steps += [ruling.step for ruling in refusals]
         stopped = next((ruling for ruling in refusals if ruling.step.verdict == "suppress"), stopped)
-    if rules.overridden:
-        steps += [_overridden(one) for one in rules.overridden]
+    if facts.rules.overridden:
+        steps += [_overridden(one) for one in facts.rules.overridden]
     slots = [cap.need(start) for cap in caps] if stopped is None else ()
     return Timing(steps=tuple(steps), stopped=stopped, slots=tuple(slots))
 

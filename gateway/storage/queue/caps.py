@@ -123,9 +123,14 @@ def _is_used_up(counters: Counters, need: SlotNeed, own: DeliveryId) -> bool:
 def _with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, at: int) -> Counters:
     """With the delivery's slots at its newest call, and without what is of no use any more."""
     kept = {cap: counter for cap, counter in counters.items() if counter.kept_until > at - _CLOCKS_DIFFER}
+    before, after, all_fit = None, NO_COUNTER.slots, False
     for need in needs:
         slots = counters.get(need.counter, NO_COUNTER).slots
-        kept[need.counter] = Counter(at + need.kept_for, slots.plus(own, at, need.limit))
+        fits = len(slots.at) < need.limit
+        # Most counters share their slots and have room for one more: then they share those as well.
+        if slots is not before or not (fits and all_fit):
+            before, after, all_fit = slots, slots.plus(own, at, need.limit), fits
+        kept[need.counter] = Counter(at + need.kept_for, after)
     return kept
 
 

@@ -93,7 +93,12 @@ def _slots_of(slots: Sequence[tuple[int, str, bool]]) -> Slots:
 
 def dump_counters(counters: Counters) -> str:
     """As they are kept: `[[slots, {counter: kept_until, …}], …]`."""
-    by_slots: dict[Slots, dict[str, int]] = {}
+    groups: list[tuple[Slots, dict[str, int]]] = []
     for name, counter in counters.items():
-        by_slots.setdefault(counter.slots, {})[name] = counter.kept_until
-    return dump(list(by_slots.items()))
+        for slots, of_these in groups:
+            if slots is counter.slots or slots == counter.slots:
+                of_these[name] = counter.kept_until
+                break
+        else:
+            groups.append((counter.slots, {name: counter.kept_until}))
+    return dump(groups)

@@ -6,7 +6,7 @@ are microseconds since 1970.
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from gateway.domain.decisions import Facts
 from gateway.domain.durations import format_duration
@@ -14,6 +14,7 @@ from gateway.domain.instants import from_micros, rfc3339, to_micros
 from gateway.domain.recipients import JsonValue
 from gateway.domain.rules import Calendar, FrequencyCap, Over, QuietHours
 from gateway.domain.slots import SlotNeed
+from gateway.domain.values import Value
 from gateway.policy.frequency import in_use, next_slot
 from gateway.policy.quiet_hours import Opening, closure_at, next_opening
 from gateway.policy.slots import slot_need
@@ -66,6 +67,7 @@ class _CapAtPlace:
     def __init__(self, cap: FrequencyCap, place: Whereabouts) -> None:
         self.cap = cap
         self.counter = cap.counter
+        self.defers = cap.over is Over.DEFER
         self.clocks = wall_clocks(place.zones)
         self.saw: dict[str, JsonValue] = {
             "origin": cap.origin,
@@ -85,41 +87,57 @@ class _CapAtPlace:
 _cap_at: Final = lru_cache(maxsize=4_096)(_CapAtPlace)
 
 
-class Cap:
-    """A limit per period."""
+class Cap(Value, frozen=True, kw_only=True):
+    """A limit per period, and what a person has used of it."""
 
-    reason, ends = "frequency_cap", True
+    reason: ClassVar = "frequency_cap"
+    ends: ClassVar = True
 
-    def __init__(self, cap: FrequencyCap, facts: Facts, place: Whereabouts, now: int) -> None:
-        self.name = cap.name
-        self.defers = cap.over is Over.DEFER
-        self._placed = placed = _cap_at(cap, place)
-        self._used = facts.slots.get(placed.counter, ())
-        waiting = facts.waiting.get(placed.counter)
-        # Who is due already goes as soon as it can.
-        self._kept = tuple([max(to_micros(due_at), now) for due_at in waiting]) if waiting else ()
+    name: str
+    placed: _CapAtPlace
+    used: tuple[int, ...]
+    kept: tuple[int, ...]
+    """For others who go first."""
+
+    @property
+    def defers(self) -> bool:
+        """Whether a delivery waits for a slot."""
+        return self.placed.defers
 
     @property
     def falls_through(self) -> bool:
         """Whether the next channel is tried where it does not defer."""
-        return self._placed.cap.over is Over.NEXT_CHANNEL
+        return self.placed.cap.over is Over.NEXT_CHANNEL
 
     def earliest(self, instant: int, _limit: int) -> int:
         """When a slot is free."""
-        return next_slot(self._placed.cap, self._used + self._kept, self._placed.clocks, instant)
+        return next_slot(self.placed.cap, self.used + self.kept, self.placed.clocks, instant)
 
     def need(self, instant: int) -> SlotNeed:
         """The slot that a delivery must have which goes then."""
-        return slot_need(self._placed.cap, self._used, self._kept, self._placed.clocks, instant)
+        return slot_need(self.placed.cap, self.used, self.kept, self.placed.clocks, instant)
 
     def saw(self, instant: int) -> dict[str, JsonValue]:
         """The limit, and how many slots are used or kept for what goes first."""
-        cap, clocks = self._placed.cap, self._placed.clocks
-        saw = self._placed.saw.copy()
+        cap, clocks = self.placed.cap, self.placed.clocks
+        saw = self.placed.saw.copy()
         saw["at"] = _instant_shown(instant)
-        saw["used"] = in_use(cap, self._used, clocks, instant)
-        saw["kept"] = in_use(cap, self._kept, clocks, instant)
+        saw["used"] = in_use(cap, self.used, clocks, instant)
+        saw["kept"] = in_use(cap, self.kept, clocks, instant)
         return saw
+
+
+def cap_of(cap: FrequencyCap, facts: Facts, place: Whereabouts, now: int) -> Cap:
+    """The cap as it is for the delivery that the facts are about."""
+    placed = _cap_at(cap, place)
+    waiting = facts.waiting.get(placed.counter)
+    return Cap(
+        name=cap.name,
+        placed=placed,
+        used=facts.slots.get(placed.counter, ()),
+        # Who is due already goes as soon as it can.
+        kept=tuple([max(to_micros(due_at), now) for due_at in waiting]) if waiting else (),
+    )
 
 
 class Hours:

@@ -5,12 +5,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final, Literal
 
+import msgspec
+
 from gateway.domain.decisions import Facts, TraceStep
 from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.rules import Overridden
 from gateway.domain.slots import SlotNeed
 from gateway.domain.values import Value, replace
-from gateway.policy.clauses import Cap, Clause, Hours, Schedule
+from gateway.policy.clauses import Cap, Clause, Hours, Schedule, cap_of
 from gateway.policy.quiet_hours import fits_place
 from gateway.policy.rulings import Ruling, expires, holds, passes, suppresses
 from gateway.policy.spending import Spending, clauses_of
@@ -58,7 +60,7 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
         place, about = locate(facts.recipient, facts.default_timezone), (facts.channel, facts.category, facts.topic)
         for rule in facts.rules.frequency_caps:
             if rule.speaks_of(*about):
-                cap = Cap(rule, facts, place, start)
+                cap = cap_of(rule, facts, place, start)
                 caps.append(cap)
                 (clauses if cap.defers else dropping).append(cap)
         for hours in facts.rules.quiet_hours:
@@ -88,22 +90,21 @@ def _overridden(rule: Overridden) -> TraceStep:
     return passes(rule.rule, {"origin": rule.origin, "overridden": rule.reason}).step
 
 
-class _Search:
+class _Search(msgspec.Struct, kw_only=True):
     """Where the search for an instant ended."""
 
-    def __init__(self, start: int) -> None:
-        self.at = start
-        self.verdict: Literal["hold", "suppress", "expire"] = "hold"
-        """`hold` until `at`, which may be now; `suppress` where no opening comes, `expire` where none comes in time."""
-        self.last: int | None = None
-        """Which clause moved it last, or stopped it; None where none did."""
-        self.refused: dict[int, int] = {}
-        """Which clauses refused, and where each first did."""
+    at: int
+    verdict: Literal["hold", "suppress", "expire"] = "hold"
+    """`hold` until `at`, which may be now; `suppress` where no opening comes, `expire` where none comes in time."""
+    last: int | None = None
+    """Which clause moved it last, or stopped it; None where none did."""
+    refused: dict[int, int] = {}
+    """Which clauses refused, and where each first did."""
 
 
 def _search(clauses: Sequence[Clause], start: int, end: int) -> _Search:
     """Ask round until nobody moves the instant any more, or none is left before the expiry."""
-    search, anew, count = _Search(start), start, len(clauses)
+    search, anew, count = _Search(at=start), start, len(clauses)
     agreed, asked = 0, 0
     while agreed < count:
         one = asked % count

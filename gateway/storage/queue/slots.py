@@ -45,7 +45,8 @@ class Slots(msgspec.Struct, frozen=True, array_like=True, gc=False):
         if own in self.deliveries:
             others = self.without((own,))
             stay = (*others.stay, own)
-        place = bisect_left(others.at, -at, key=neg)
+        # A newer one than all that are there is the rule.
+        place = bisect_left(others.at, -at, key=neg) if others.at and at < others.at[0] else 0
         deliveries = (*others.deliveries[:place], own, *others.deliveries[place:])[:limit]
         return Slots(
             (*others.at[:place], at, *others.at[place:])[:limit],

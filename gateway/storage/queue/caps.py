@@ -1,6 +1,6 @@
 """Slots under frequency caps: taken in the transaction that marks `sending`, given back where nothing was sent."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from gateway.domain.ids import DeliveryId
@@ -41,13 +41,13 @@ async def take_slots(driver: Driver, reservations: Sequence[Reservation]) -> set
     taken: set[str] = set()
     for reservation, counted in capped:
         own, at = reservation.claim.delivery.id, to_micros(reservation.attempt.started_at)
-        so_far = [(name, counters.get(name, _NOTHING)) for name in counted]
-        if any(_is_used_up(of_one, need, own) for _, of_one in so_far for need in reservation.slots):
+        so_far = {name: counters.get(name, _NOTHING) for name in counted}
+        if _is_used_up(so_far.values(), reservation.slots, own):
             refused.add(own)
             continue
-        for name, of_one in so_far:
+        for name, of_one in so_far.items():
             counters[name] = _with_slots(of_one, reservation.slots, own, at)
-        taken.update(counted)
+        taken.update(so_far)
     rows = [(one, dump_counters(counters[one]), _forgotten_at(counters[one])) for one in sorted(taken)]
     await driver.insert_all((_keep, [row for row in rows if row[2] != before.get(row[0])]))
     await driver.execute_many(_CHANGE, [(text, one) for one, text, at in rows if at == before.get(one)])
@@ -113,11 +113,16 @@ def _has_freed(message: Message, seen: StoredFacts, usage: Usage) -> bool:
     return any(not set(instants) <= set(usage.slots.get(counter, ())) for counter, instants in seen.slots.items())
 
 
-def _is_used_up(counters: Counters, need: SlotNeed, own: DeliveryId) -> bool:
-    slots = counters.get(need.counter, NO_COUNTER).slots
-    if len(slots.at) < need.most:
-        return False
-    return sum([at >= need.counted_from for at in slots.of_others(own)]) >= need.most
+def _is_used_up(counters: Iterable[Counters], needs: Sequence[SlotNeed], own: DeliveryId) -> bool:
+    """Whether anyone whose counters these are has no slot left of one that is needed."""
+    for of_one in counters:
+        for need in needs:
+            slots = of_one.get(need.counter, NO_COUNTER).slots
+            if len(slots.at) >= need.most:
+                used = sum([at >= need.counted_from for at in slots.of_others(own)])
+                if used >= need.most:
+                    return True
+    return False
 
 
 def _with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, at: int) -> Counters:

@@ -7,7 +7,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def eventually(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 10.0) -> T:
+async def eventually(
+    look: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 10.0, *, pause: float = 0.01
+) -> T:
     """What `look` answers once it holds; fails with the last answer when it does not in time."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
@@ -15,4 +17,4 @@ async def eventually(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool
         if holds(seen):
             return seen
         assert asyncio.get_running_loop().time() < deadline, seen
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(pause)

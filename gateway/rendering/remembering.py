@@ -1,6 +1,6 @@
-"""What was worked out from templates and catalogs is remembered, and forgotten as soon as later versions serve."""
+"""What was worked out from templates and catalogs is remembered, and forgotten once later versions were asked for."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final, Generic, TypeVar
 
 V = TypeVar("V")
@@ -18,6 +18,10 @@ class Remembered(Generic[V]):
 
     def __len__(self) -> int:
         return sum(map(len, self._found.values()))
+
+    def __iter__(self) -> Iterator[V]:
+        for versions in self._found.values():
+            yield from versions.values()
 
     def get(self, thing: Hashable, version: Hashable, work_out: Callable[[], V]) -> V:
         """What `work_out` made, or makes now, of this version; what it raises is not remembered."""

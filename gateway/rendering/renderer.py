@@ -82,7 +82,8 @@ class Renderer:
         self._on_fallback = on_fallback
         self._typesetter = Typesetter()
         self._missing: Remembered[tuple[str, ...]] = Remembered(_MOST_REMEMBERED)
-        self._resolved: Remembered[_Resolved] = Remembered(_MOST_REMEMBERED)
+        self._resolved: Remembered[Remembered[_Resolved]] = Remembered(1)
+        """By the version of the catalogs: what callers ask for is without number, and each answer holds catalogs."""
 
     @property
     def templates(self) -> Snapshot:
@@ -97,9 +98,9 @@ class Renderer:
         self, pin: Pin, template: Template, channels: Sequence[Channel], requested: str | None
     ) -> LocaleResolution:
         """The best language that has every string of all these channels, down to the default, which has them all."""
-        found = self._resolved.get(
+        found = self._resolved.get((), pin.version, _of_catalogs).get(
             (template.name, tuple(channels), requested),
-            (template.version, pin.version),
+            template.version,
             partial(self._resolve, pin, template, tuple(channels), requested),
         )
         for fallback in found.given_up:
@@ -163,6 +164,10 @@ class Renderer:
                     Fallback(template=template.name, channel=channel, locale=language.tag, reason=error.message)
                 )
         raise RenderFailed("the resolution has no language; make it with resolve()")
+
+
+def _of_catalogs() -> Remembered[_Resolved]:
+    return Remembered(_MOST_REMEMBERED)
 
 
 def _find_missing(template: Template, channels: Iterable[Channel], language: Language) -> Iterable[str]:

@@ -27,7 +27,7 @@ from gateway.rendering.templates import Template
 from gateway.rendering.variables import is_web_url
 
 _MOST_COMPILED: Final = 2_000
-"""Compiled sets of parts that are kept, one for each template, channel and language."""
+"""Templates, channels and languages of which compiled parts are kept, in the newest versions of each."""
 
 _ACTION: Final = re.compile(r"(?!javascript:|data:|vbscript:)[a-z][a-z0-9+.-]{0,40}://?[^\s\x00-\x20]+", re.IGNORECASE)
 

@@ -14,7 +14,7 @@ from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.statements import Insert
 from gateway.storage.queue.counters import Usage, counted_as, lock_counters, read_counters, read_usage
 from gateway.storage.queue.holds import look_again
-from gateway.storage.queue.slots import NO_COUNTER, Counter, Counters, dump_counters
+from gateway.storage.queue.slots import NO_COUNTER, Counter, Counters, dump_counters, with_slots
 
 _keep: Final = Insert(
     tables.cap_counters,
@@ -24,8 +24,6 @@ _keep: Final = Insert(
 _CHANGE: Final = "UPDATE cap_counters SET counters = ? WHERE subject = ?"
 _DAY: Final = 86_400_000_000
 _NOTHING: Final[Counters] = {}
-_CLOCKS_DIFFER: Final = 3_600_000_000
-"""By how many microseconds machines may disagree: what counts for nothing any more is kept for as long."""
 
 
 async def take_slots(driver: Driver, reservations: Sequence[Reservation]) -> set[DeliveryId]:
@@ -46,7 +44,7 @@ async def take_slots(driver: Driver, reservations: Sequence[Reservation]) -> set
             refused.add(own)
             continue
         for name, of_one in so_far.items():
-            counters[name] = _with_slots(of_one, reservation.slots, own, at)
+            counters[name] = with_slots(of_one, reservation.slots, own, at)
         taken.update(so_far)
     rows = [(one, dump_counters(counters[one]), _forgotten_at(counters[one])) for one in sorted(taken)]
     await driver.insert_all((_keep, [row for row in rows if row[2] != before.get(row[0])]))
@@ -123,20 +121,6 @@ def _is_used_up(counters: Iterable[Counters], needs: Sequence[SlotNeed], own: De
                 if used >= need.most:
                     return True
     return False
-
-
-def _with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, at: int) -> Counters:
-    """With the delivery's slots at its newest call, and without what is of no use any more."""
-    kept = {cap: counter for cap, counter in counters.items() if counter.kept_until > at - _CLOCKS_DIFFER}
-    before, after, all_fit = None, NO_COUNTER.slots, False
-    for need in needs:
-        slots = counters.get(need.counter, NO_COUNTER).slots
-        fits = len(slots.at) < need.limit
-        # Most counters share their slots and have room for one more: then they share those as well.
-        if slots is not before or not (fits and all_fit):
-            before, after, all_fit = slots, slots.plus(own, at, need.limit), fits
-        kept[need.counter] = Counter(at + need.kept_for, after)
-    return kept
 
 
 def _without(counters: Counters, owners: set[str]) -> Counters:

@@ -62,6 +62,7 @@ UNREADABLE: Final = (
     AttributeError,
     ArithmeticError,
     AssertionError,
+    RecursionError,
     msgspec.MsgspecError,
 )
 """What reading a row of somebody else's writing may raise, once the database has given it."""

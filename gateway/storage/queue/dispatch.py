@@ -12,6 +12,7 @@ from gateway.domain.lifecycle import DeliveryStatus
 from gateway.domain.messages import Lane
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.values import replace
+from gateway.errors import InvalidRequest
 from gateway.ports import Claim, Clock, Reservation, Step, StoredFacts
 from gateway.storage.engines.commit import GroupCommit
 from gateway.storage.engines.driver import Driver
@@ -44,7 +45,12 @@ class Dispatch:
     async def claim(self, worker: WorkerId, limit: int, now: datetime, lowest: Lane = Lane.LOW) -> Sequence[Claim]:
         """Take up to `limit` due deliveries with their facts; none while the worker is not in the book of workers."""
         demand = Demand(worker=worker, limit=limit, now=now, lowest=lowest)
-        return await self._commit.write(self._claim_all, demand)
+        try:
+            return await self._commit.write(self._claim_with_facts, demand)
+        except InvalidRequest as error:
+            # The database refuses what one of them has to be looked up by; that undid the claim.
+            _log.warning("claims.without_facts", error=type(error).__name__)
+            return await self._commit.write(self._claim_all, demand)
 
     async def facts(
         self,
@@ -96,17 +102,18 @@ class Dispatch:
         for demand in demands:
             taken = await take(driver, demand, self._places)
             self._places += len(taken)
-            claims.append(await self._with_facts(driver, taken))
+            claims.append(taken)
         return claims
 
-    async def _with_facts(self, driver: Driver, claims: Sequence[Claim]) -> Sequence[Claim]:
+    async def _claim_with_facts(self, driver: Driver, demands: Sequence[Demand]) -> Sequence[Sequence[Claim]]:
+        taken = await self._claim_all(driver, demands)
         try:
-            facts = await self._facts.read(driver, claims)
+            facts = await self._facts.read(driver, [claim for claims in taken for claim in claims])
         except UNREADABLE as error:
             # Each job asks for its own, and only who cannot be read is set aside.
-            _log.warning("claims.without_facts", error=type(error).__name__, count=len(claims))
-            return claims
-        return [replace(claim, facts=facts[claim.delivery.id]) for claim in claims]
+            _log.warning("claims.without_facts", error=type(error).__name__)
+            return taken
+        return [[replace(claim, facts=facts[claim.delivery.id]) for claim in claims] for claims in taken]
 
 
 _NOTE_FAILED_CLAIMS: Final = "UPDATE deliveries SET claims = ? WHERE id = ? AND fence = ? AND lease_owner IS NOT NULL"

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from gateway.domain.ids import DeliveryId
+from gateway.domain.slots import SlotNeed
 from gateway.storage.documents import dump
 
 
@@ -70,6 +71,8 @@ Counters = Mapping[str, Counter]
 _Groups = tuple[tuple[Slots, dict[str, int]], ...]
 _CapByCap = dict[str, tuple[int, tuple[tuple[int, str, bool], ...]]]
 """As they were kept before, cap by cap: such a row is met until its person is written to again."""
+_CLOCKS_DIFFER: Final = 3_600_000_000
+"""By how many microseconds machines may disagree: what counts for nothing any more is kept for as long."""
 _decode: Final = msgspec.json.Decoder(_Groups | _CapByCap).decode
 
 
@@ -103,3 +106,17 @@ def dump_counters(counters: Counters) -> str:
         else:
             groups.append((counter.slots, {name: counter.kept_until}))
     return dump(groups)
+
+
+def with_slots(counters: Counters, needs: Sequence[SlotNeed], own: DeliveryId, at: int) -> Counters:
+    """With the delivery's slots at its newest call, and without what is of no use any more."""
+    kept = {cap: counter for cap, counter in counters.items() if counter.kept_until > at - _CLOCKS_DIFFER}
+    before, after, all_fit = None, NO_COUNTER.slots, False
+    for need in needs:
+        slots = counters.get(need.counter, NO_COUNTER).slots
+        fits = len(slots.at) < need.limit
+        # Most counters share their slots and have room for one more: then they share those as well.
+        if slots is not before or not (fits and all_fit):
+            before, after, all_fit = slots, slots.plus(own, at, need.limit), fits
+        kept[need.counter] = Counter(at + need.kept_for, after)
+    return kept

@@ -2,20 +2,24 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from gateway.domain.ids import DeliveryId
 from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Recipient
+from gateway.errors import InvalidRequest
 from gateway.ports import Claim, StoredFacts
 from gateway.storage.engines.batcher import Batcher
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
+from gateway.storage.queue.claims import UNREADABLE
 from gateway.storage.queue.facts import Capped, read_facts
 from gateway.storage.queue.spending import Spenders, read_spent
 
 _Asked = tuple[Sequence[Claim], bool]
 """Claims, and whether their slots are wanted whatever caps are in force."""
+_NOT_TO_BE_READ: Final = (*UNREADABLE, InvalidRequest)
+"""What the row of one may raise, or what it has to be looked up by; the others of its batch are answered without it."""
 
 
 class FactsReader:
@@ -29,7 +33,7 @@ class FactsReader:
         self._is_capped = is_capped
         self._spenders = spenders
         self._names: dict[str, str] = {}
-        self._asked: Batcher[_Asked, Mapping[DeliveryId, StoredFacts]] = Batcher(self._answer)
+        self._asked: Batcher[_Asked, Mapping[DeliveryId, StoredFacts]] = Batcher(self._answer, poison=_NOT_TO_BE_READ)
 
     async def __aenter__(self) -> Self:
         self._asked.start()

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.decisions import Expire, Facts, Hold, Send, Suppress
+from gateway.domain.encoding import encode
 from gateway.domain.instants import from_micros, to_micros
 from gateway.domain.preferences import Category
 from gateway.domain.rule_tables import parse_rules
@@ -166,6 +167,20 @@ def capped(set_of_rules: RuleSet, slots: Mapping[str, Sequence[datetime]] | None
     changes = {"recipient": make_recipient(timezone="UTC"), **changes}
     counted = {counter: tuple([to_micros(at) for at in instants]) for counter, instants in taken.items()}
     return make_facts(rules=set_of_rules, slots=counted, **changes)
+
+
+@pytest.mark.parametrize("per", ["24h", "day"])
+def test_what_one_decision_saw_stays_as_it_was_when_others_are_made(per: str) -> None:
+    hours = {"name": "night", "categories": ["transactional"], "forbid": [{"from": "22:00", "to": "08:00"}]}
+    both = rules({**DAILY, "per": per}, hours=[hours])
+    first = decide(capped(both, {}), NOW)
+    seen = encode(first)
+
+    later = decide(capped(both, {"daily": [NOW]}), NOW + HOUR)
+
+    assert [step.rule for step in later.trace[-2:]] == ["daily", "night"]
+    assert encode(later) != seen
+    assert encode(first) == seen
 
 
 def test_a_full_cap_defers_to_the_earliest_instant() -> None:

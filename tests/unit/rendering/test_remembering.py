@@ -55,8 +55,18 @@ def test_a_template_that_changes_again_and_again_leaves_only_its_newest_versions
         bench.translate("de", {"unused": f"Nummer {number}"})
         assert bench.text({}, "de") == f"Hello {number}"
 
-    kept = (bench.renderer._resolved, bench.renderer._missing, bench.renderer._typesetter._compiled)
+    kept = (bench.renderer._missing, bench.renderer._typesetter._compiled, bench.renderer._resolved)
     assert all(0 < len(remembered) <= 2 * 2 for remembered in kept)
+    assert sum(map(len, bench.renderer._resolved)) <= 2 * 2
+
+
+def test_languages_that_were_asked_for_once_leave_no_catalogs_behind(bench: Workbench) -> None:
+    bench.sms("{% trans %}Hello{% endtrans %}")
+    for number, tag in enumerate(("de", "de-AT", "de-CH", "de-LI", "de-LU", "de-BE")):
+        bench.translate("de", {"Hello": f"Hallo {number}"})
+        assert bench.text({}, tag) == f"Hallo {number}"
+
+    assert sum(map(len, bench.renderer._resolved)) == 2
 
 
 def _made(made: list[str], of: str) -> str:

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.ids import DeliveryId
+from gateway.domain.slots import SlotNeed
 from gateway.storage.documents import dump
-from gateway.storage.queue.slots import Counter, Slots, dump_counters, load_counters
+from gateway.storage.queue.slots import Counter, Counters, Slots, dump_counters, load_counters, with_slots
 
 DELIVERIES = [DeliveryId(f"dlv_{number}") for number in range(5)]
 
@@ -80,3 +81,25 @@ def test_a_row_that_was_kept_cap_by_cap_is_read() -> None:
         "hourly": Counter(7, Slots((2, 1), ("dlv_b", "dlv_a"), ("dlv_b",))),
         "daily": Counter(9, Slots()),
     }
+
+
+counters_of = st.lists(st.sampled_from("abc"), min_size=1, unique=True)
+limits = st.fixed_dictionaries({counter: st.integers(1, 5) for counter in "abc"})
+
+
+@given(limits, st.lists(st.tuples(counters_of, st.sampled_from(DELIVERIES), st.integers(0, 50)), max_size=12))
+def test_counters_that_share_their_slots_are_as_exact_as_each_by_itself(
+    limit: dict[str, int], calls: list[tuple[list[str], DeliveryId, int]]
+) -> None:
+    kept: Counters = {}
+    alone = {counter: Slots() for counter in "abc"}
+    for counters, own, at in calls:
+        needs = [SlotNeed(counter=one, limit=limit[one], counted_from=0, most=9, kept_for=100) for one in counters]
+
+        kept = load_counters(dump_counters(with_slots(kept, needs, own, at)))
+
+        for one in counters:
+            alone[one] = alone[one].plus(own, at, limit[one])
+        assert {one: counter.slots for one, counter in kept.items()} == {
+            one: slots for one, slots in alone.items() if slots.at
+        }

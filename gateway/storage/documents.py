@@ -12,6 +12,18 @@ from gateway.domain.receipts import Receipt
 from gateway.domain.recipients import EmailAddress, PhoneNumber, PushDevice, PushPlatform, Recipient
 from gateway.errors import InvalidRequest
 
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+    msgspec.MsgspecError,
+)
+"""What reading a row of somebody else's writing may raise, once the database has given it."""
+
 
 def dump(value: Any) -> str:
     """The column's text of a JSON value or a domain value; NaN and infinities, which JSON cannot say, become null.

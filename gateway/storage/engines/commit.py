@@ -9,6 +9,7 @@ from typing import Any, Final, Self, TypeVar
 from gateway.domain.values import Value
 from gateway.errors import Conflict, InvalidRequest
 from gateway.ports import Clock
+from gateway.storage.documents import UNREADABLE
 from gateway.storage.engines.batcher import Batcher
 from gateway.storage.engines.driver import ConstraintBroken, Driver, Engine
 from gateway.storage.engines.engine import Database
@@ -17,7 +18,7 @@ I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
 Apply = Callable[[Driver, Sequence[I]], Coroutine[Any, Any, Sequence[R]]]
 
-_POISON: Final = (ConstraintBroken, InvalidRequest, ValueError)
+_POISON: Final = (ConstraintBroken, InvalidRequest, *UNREADABLE)
 """What one bad item can raise; the others of its batch are then written without it."""
 
 

@@ -68,6 +68,9 @@ def translated() -> Iterator[None]:
     except _ITS_OWN_FAULT:
         raise
     except (sa.exc.DatabaseError, sqlite3.DatabaseError, sa.exc.TimeoutError) as error:
+        if isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode"):
+            # Not the library's word, but the module's, of text that is none.
+            raise InvalidRequest("the store holds a text that cannot be read") from error
         raise Unavailable(f"the store cannot be used now: {_reason(error)}") from error
     except sa.exc.StatementError as error:
         # SQLAlchemy wraps what `dump` raises.

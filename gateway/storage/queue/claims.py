@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-import msgspec
 import structlog
 
 from gateway.domain.ids import ServiceId, WorkerId
@@ -16,6 +15,7 @@ from gateway.domain.messages import Attachment, Lane
 from gateway.ports import Claim
 from gateway.storage import tables
 from gateway.storage.columns import names
+from gateway.storage.documents import UNREADABLE
 from gateway.storage.engines.driver import Driver, Engine, each_key
 from gateway.storage.engines.locks import locked
 from gateway.storage.engines.statements import Row
@@ -55,17 +55,6 @@ _SET_ASIDE: Final = "UPDATE deliveries SET lease_owner = NULL, fence = fence + 1
 _REST: Final = timedelta(seconds=30)
 """How long a delivery rests that this version cannot read, as one of a later version during an upgrade: its neighbours
 must not wait for it, and who can read it finds it due."""
-UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    RecursionError,
-    msgspec.MsgspecError,
-)
-"""What reading a row of somebody else's writing may raise, once the database has given it."""
 _CLAIMED: Final = (
     f"SELECT {names(tables.messages, 'm.')}, {names(tables.deliveries, 'd.')}"  # noqa: S608 - our own names
     " FROM deliveries d JOIN messages m ON m.id = d.message_id WHERE d.id IN ({keys})"

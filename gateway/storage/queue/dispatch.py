@@ -14,11 +14,12 @@ from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.values import replace
 from gateway.errors import InvalidRequest
 from gateway.ports import Claim, Clock, Reservation, Step, StoredFacts
+from gateway.storage.documents import UNREADABLE
 from gateway.storage.engines.commit import GroupCommit
-from gateway.storage.engines.driver import Driver
+from gateway.storage.engines.driver import Driver, Engine
 from gateway.storage.engines.engine import Database
 from gateway.storage.queue.accept import first_due
-from gateway.storage.queue.claims import UNREADABLE, Demand, take
+from gateway.storage.queue.claims import Demand, take
 from gateway.storage.queue.reservations import reserve_all
 from gateway.storage.queue.results import record_all
 from gateway.storage.queue.spending import Refunds, look_again_at_held
@@ -109,7 +110,10 @@ class Dispatch:
         taken = await self._claim_all(driver, demands)
         try:
             facts = await self._facts.read(driver, [claim for claims in taken for claim in claims])
-        except UNREADABLE as error:
+        except Exception as error:
+            # A file goes on after a SELECT that failed; on a server that has undone the claim.
+            if driver.engine is Engine.POSTGRESQL and not isinstance(error, UNREADABLE):
+                raise
             # Each job asks for its own, and only who cannot be read is set aside.
             _log.warning("claims.without_facts", error=type(error).__name__)
             return taken

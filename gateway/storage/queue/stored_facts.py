@@ -9,10 +9,10 @@ from gateway.domain.pseudonyms import Pseudonyms
 from gateway.domain.recipients import Recipient
 from gateway.errors import InvalidRequest
 from gateway.ports import Claim, StoredFacts
+from gateway.storage.documents import UNREADABLE
 from gateway.storage.engines.batcher import Batcher
 from gateway.storage.engines.driver import Driver
 from gateway.storage.engines.engine import Database
-from gateway.storage.queue.claims import UNREADABLE
 from gateway.storage.queue.facts import Capped, read_facts
 from gateway.storage.queue.spending import Spenders, read_spent
 

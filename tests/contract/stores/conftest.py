@@ -16,6 +16,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Where a fresh store is."""
     if request.param == "postgresql":
         return Place(request.getfixturevalue("postgres_url"))
+    place: Place = request.getfixturevalue("sqlite_place")
+    return place
+
+
+@pytest.fixture
+def sqlite_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where a fresh store in a file is."""
     file = tmp_path / "store.db"
     shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
     return Place(f"sqlite:///{file}")

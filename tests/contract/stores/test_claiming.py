@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
+import pytest
+
 from gateway.domain.ids import RecipientId, ServiceId, SuppressionId, WorkerId
 from gateway.domain.messages import Lane, Priority
 from gateway.domain.preferences import Category
 from gateway.domain.recipients import Channel, EmailAddress, PushDevice, PushPlatform, Recipient
+from gateway.errors import InvalidRequest
 from gateway.ports import (
     Claim,
 )
@@ -102,6 +105,28 @@ async def test_where_one_person_cannot_be_read_nobody_s_claim_waits(store: Store
     assert "pigeon" in str(error)
     assert isinstance(facts, Mapping)
     assert facts[fine.delivery.id].recipient == make_recipient(id=RecipientId("amina"))
+
+
+@pytest.mark.parametrize("attributes", ["CAST(x'ff' AS TEXT)", "'" + 2_000 * "[" + 2_000 * "]" + "'"])
+async def test_where_one_person_s_row_is_damaged_nobody_s_claim_waits(
+    sqlite_place: Place, clock: SetClock, attributes: str
+) -> None:
+    async with sqlite_place.open(clock) as store:
+        await store.leases.join(WORKER)
+        await store.recipients.put_recipient(SERVICE, make_recipient(), NOW)
+        await store.accepting.accept(new_message(1, to=Recipient(id=make_recipient().id)))
+        await store.accepting.accept(new_message(2, to=Recipient(email=EmailAddress("anouk@example.org"))))
+        statement = f"UPDATE recipients SET attributes = {attributes}"
+        await store.database.writer.run(lambda driver: driver.execute(statement))
+
+        claims = await store.dispatch.claim(WORKER, 10, NOW)
+        damaged, facts = await asyncio.gather(
+            *(store.dispatch.facts([claim]) for claim in claims), return_exceptions=True
+        )
+
+    assert [claim.facts for claim in claims] == [None, None]
+    assert isinstance(damaged, InvalidRequest | RecursionError)
+    assert isinstance(facts, Mapping)
 
 
 async def test_where_a_database_refuses_an_address_nobody_s_claim_waits(store: Store) -> None:

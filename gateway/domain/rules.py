@@ -163,7 +163,7 @@ class RuleSet(Value, frozen=True, kw_only=True):
 
     def joined(self, other: "RuleSet") -> "RuleSet":
         """Both sets at once."""
-        if not other:
+        if other is NO_RULES or not other:
             return self
         return RuleSet(
             quiet_hours=self.quiet_hours + other.quiet_hours,

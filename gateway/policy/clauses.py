@@ -68,6 +68,7 @@ class _CapAtPlace:
         self.cap = cap
         self.counter = cap.counter
         self.defers = cap.over is Over.DEFER
+        """Whether a delivery waits for a slot."""
         self.clocks = wall_clocks(place.zones)
         self.saw: dict[str, JsonValue] = {
             "origin": cap.origin,
@@ -100,11 +101,6 @@ class Cap(Value, frozen=True, kw_only=True):
     """For others who go first."""
 
     @property
-    def defers(self) -> bool:
-        """Whether a delivery waits for a slot."""
-        return self.placed.defers
-
-    @property
     def falls_through(self) -> bool:
         """Whether the next channel is tried where it does not defer."""
         return self.placed.cap.over is Over.NEXT_CHANNEL
@@ -122,8 +118,10 @@ class Cap(Value, frozen=True, kw_only=True):
         cap, clocks = self.placed.cap, self.placed.clocks
         saw = self.placed.saw.copy()
         saw["at"] = _instant_shown(instant)
-        saw["used"] = in_use(cap, self.used, clocks, instant)
-        saw["kept"] = in_use(cap, self.kept, clocks, instant)
+        if self.used:
+            saw["used"] = in_use(cap, self.used, clocks, instant)
+        if self.kept:
+            saw["kept"] = in_use(cap, self.kept, clocks, instant)
         return saw
 
 

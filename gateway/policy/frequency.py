@@ -33,8 +33,6 @@ def next_slot(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallCloc
 
 def in_use(cap: FrequencyCap, taken: Sequence[int], clocks: Sequence[WallClock], instant: int) -> int:
     """How many slots speak against one more at the instant; on several clocks the most."""
-    if not taken:
-        return 0
     if isinstance(cap.per, Calendar):
         return max([_in_period(cap.per, taken, clock, instant) for clock in clocks])
     window = cap.per // _MICROSECOND
@@ -84,7 +82,7 @@ def _in_period(period: Calendar, taken: Sequence[int], clock: WallClock, instant
 
 def _count(taken: Sequence[int], since: int, until: int) -> int:
     """How many lie from `since` until just before `until`; mostly all of them."""
-    if since <= min(taken) and max(taken) < until:
+    if not taken or (since <= min(taken) and max(taken) < until):
         return len(taken)
     return sum([since <= slot < until for slot in taken])
 

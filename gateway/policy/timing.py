@@ -46,7 +46,8 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
 
     A cap that drops is asked at that instant, for by then its slots may be free.
     """
-    if not facts.rules and facts.send_at is None and facts.spending is None:
+    rules = facts.rules
+    if not rules and facts.send_at is None and facts.spending is None:
         return _AT_ONCE
     start, end = to_micros(now), to_micros(facts.expires_at)
     clauses: list[Clause] = [] if facts.send_at is None else [Schedule(facts.send_at)]
@@ -56,14 +57,14 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
         budgets = clauses_of(facts.spending, facts.default_timezone)
         clauses += [budget for budget in budgets if budget.defers]
         dropping += [budget for budget in budgets if not budget.defers]
-    if facts.rules:
+    if rules:
         place, about = locate(facts.recipient, facts.default_timezone), (facts.channel, facts.category, facts.topic)
-        for rule in facts.rules.frequency_caps:
+        for rule in rules.frequency_caps:
             if rule.speaks_of(*about):
                 cap = cap_of(rule, facts, place, start)
                 caps.append(cap)
-                (clauses if cap.defers else dropping).append(cap)
-        for hours in facts.rules.quiet_hours:
+                (clauses if cap.placed.defers else dropping).append(cap)
+        for hours in rules.quiet_hours:
             if hours.speaks_of(*about) and fits_place(hours, place):
                 clauses.append(_hours(hours, place))
     search = _search(clauses, start, end)
@@ -80,8 +81,8 @@ def check_timing(facts: Facts, now: datetime) -> Timing:
         refusals = [_at_the_end(cap, search) for cap in dropping]
         steps += [ruling.step for ruling in refusals]
         stopped = next((ruling for ruling in refusals if ruling.step.verdict == "suppress"), stopped)
-    if facts.rules.overridden:
-        steps += [_overridden(one) for one in facts.rules.overridden]
+    if rules.overridden:
+        steps += [_overridden(one) for one in rules.overridden]
     slots = [cap.need(start) for cap in caps] if stopped is None else ()
     return Timing(steps=tuple(steps), stopped=stopped, slots=tuple(slots))
 
@@ -104,11 +105,10 @@ class _Search(msgspec.Struct, kw_only=True):
 
 def _search(clauses: Sequence[Clause], start: int, end: int) -> _Search:
     """Ask round until nobody moves the instant any more, or none is left before the expiry."""
-    search, anew, count = _Search(at=start), start, len(clauses)
+    search, limit, count = _Search(at=start), min(start + HORIZON, end), len(clauses)
     agreed, asked = 0, 0
     while agreed < count:
         one = asked % count
-        limit = min(anew + HORIZON, end)
         earliest = clauses[one].earliest(search.at, limit)
         asked += 1
         if earliest == search.at:
@@ -121,7 +121,7 @@ def _search(clauses: Sequence[Clause], start: int, end: int) -> _Search:
             return search
         search.at, agreed = earliest, 1
         if clauses[one].ends:
-            anew = earliest
+            limit = min(earliest + HORIZON, end)
     return search
 
 

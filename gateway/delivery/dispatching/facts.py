@@ -40,6 +40,8 @@ class Terms(Value, frozen=True, kw_only=True):
     def may_be_capped(self, claim: Claim, recipient: Recipient | None) -> bool:
         """Whether a cap may speak of the delivery, to the person as kept: without one its slots are not looked at."""
         message = claim.message
+        if self.rules.caps_all(claim.delivery.channel, message.category):
+            return True
         whole = message.to if recipient is None else recipient.overlaid(message.to)
         return bool(self.rules_for(claim.delivery.channel, message.category, whole).frequency_caps)
 

@@ -60,6 +60,7 @@ class RulesInForce:
         kinds = [(channel, category) for channel in Channel for category in Category]
         self._own = {kind: _speaking(own, *kind) for kind in kinds}
         self._countries = {kind: _by_country(lines, self.overrides, *kind, self._own[kind]) for kind in kinds}
+        self._spoken_of = frozenset([kind for kind in kinds if self._own[kind] or self._countries[kind]])
 
     def of(self, channel: Channel, category: Category, country: str | None, region: str | None = None) -> RuleSet:
         """Those that may speak of such a message to a person who is there.
@@ -78,7 +79,11 @@ class RulesInForce:
 
     def speaks_of(self, channel: Channel, category: Category) -> bool:
         """Whether there is any rule for such a message, in any country: without one nothing need be looked up."""
-        return bool(self._own[channel, category]) or bool(self._countries[channel, category])
+        return (channel, category) in self._spoken_of
+
+    def caps_all(self, channel: Channel, category: Category) -> bool:
+        """Whether a cap speaks of such messages to anybody, wherever they are."""
+        return bool(self._own[channel, category].frequency_caps)
 
 
 def _speaking(rules: RuleSet, channel: Channel, category: Category) -> RuleSet:

@@ -139,18 +139,16 @@ async def mix(stage: Stage, trials: int) -> Verdict:
             partial(_change_template, scene, numbers),
         ]
         rate = await _mix_capacity(scene, steps) * _LOAD
-        began = time.monotonic()
+        began, made = time.monotonic(), 0
         async with asyncio.TaskGroup() as running:
-            for step in count():
-                now = time.monotonic()
-                if now > began + trials * 60:
-                    break
-                await asyncio.sleep(max(began + step / rate - now, 0))
+            while (now := time.monotonic()) < began + trials * 60:
+                await asyncio.sleep(max(began + made / rate - now, 0))
                 running.create_task(scene.chance.choice(steps)())
+                made += 1
                 watch.look_each(2.0)
         verdict = await scene.judge(trials, Allowed(statuses=("cancelled",)), seconds=120)
         growth = watch.growth()
-        verdict.figures |= {"steps_a_second": round(rate), **growth}
+        verdict.figures |= {"steps_a_second": round(made / (trials * 60)), "of": round(rate), **growth}
         for name, factor in growth.items():
             verdict.require(factor <= _MOST_GROWTH, f"{name} grew to {factor:.2f} times")
         return verdict

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.domain.ids import RecipientId, ServiceId, SuppressionId, WorkerId
 from gateway.domain.messages import Lane, Priority
@@ -93,7 +94,8 @@ async def test_where_one_person_cannot_be_read_nobody_s_claim_waits(store: Store
         person = make_recipient(id=RecipientId(name))
         await store.recipients.put_recipient(SERVICE, person, NOW)
         await store.accepting.accept(new_message(number, to=Recipient(id=person.id)))
-    await write_devices(place, "anouk", [{"platform": "pigeon", "token": "coop-1"}])
+    pigeons = [{"platform": "pigeon", "token": "coop-1"}]
+    await write(place, tables.recipients.update().where(tables.recipients.c.id == "anouk").values(push=pigeons))
 
     claims = await store.dispatch.claim(WORKER, 10, NOW)
 
@@ -139,24 +141,17 @@ async def test_where_a_database_refuses_an_address_nobody_s_claim_waits(store: S
     assert [claim.message.id for claim in claims] == ["msg_000001", "msg_000002"]
 
 
-async def write_devices(place: Place, recipient_id: str, devices: list[dict[str, str]]) -> None:
-    """As no code of ours would write it."""
-    database = open_database(place.url)
-    try:
-        async with database.writer.transaction() as connection:
-            written = tables.recipients.update().where(tables.recipients.c.id == recipient_id).values(push=devices)
-            await connection.execute(written)
-    finally:
-        await database.aclose()
-
-
 async def write_category(place: Place, message_id: str, category: str) -> None:
     """As a later version would have written it."""
+    await write(place, tables.messages.update().where(tables.messages.c.id == message_id).values(category=category))
+
+
+async def write(place: Place, statement: sa.Update) -> None:
+    """Past the store, as no code of this version would."""
     database = open_database(place.url)
     try:
         async with database.writer.transaction() as connection:
-            written = tables.messages.update().where(tables.messages.c.id == message_id).values(category=category)
-            await connection.execute(written)
+            await connection.execute(statement)
     finally:
         await database.aclose()
 

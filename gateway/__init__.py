@@ -23,8 +23,8 @@ The way of one message:
 
     POST /v1/messages   web checks who calls and what shape; accept checks template, data and addresses, then makes
                         ONE group-committed write of message, deliveries and event; 202 means that it is on disk
-    claim               due deliveries, each to exactly one worker under a lease
-    facts, decide       what policy needs for the whole batch; send, hold, suppress or expire, with its trace
+    claim, facts        due deliveries, each to exactly one worker under a lease, with what policy needs of them
+    decide              send, hold, suppress or expire, with its trace
     render, route       one language for the whole message, versions pinned; the first fitting provider
     reserve             marks the delivery `sending`: a crash before it is safe, after it the answer is `unknown`
     send, record        one classified answer; attempts, statuses and events in one group-committed write
